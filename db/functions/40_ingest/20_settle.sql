@@ -1,0 +1,380 @@
+-- Transactions are what live imports attest, overlaid by what the person corrected. Load and undo both end here, so that import A, import B,
+-- undo A is the same as import B alone. Where files differ, the statement generated last decides: never the time of import.
+
+-- The age of a statement: its own generation instant, else the end of its period. Ties are broken by the digest of the file.
+create function ingest.statement_age(p_generated_at timestamptz, p_period_end date)
+returns timestamptz
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(p_generated_at, (p_period_end + 1)::timestamp at time zone 'UTC', '-infinity')
+$$;
+
+comment on function ingest.statement_age(timestamptz, date) is 'Which of two statements is the newer one.';
+
+-- A transaction as core.transactions wants it, from what a line attests.
+create type ingest.attested_transaction as (
+    type core.transaction_type,
+    position_effect core.position_effect,
+    external_id text,
+    order_id text,
+    executed_at timestamptz,
+    trade_date date,
+    settlement_date date,
+    sequence integer,
+    quantity numeric,
+    price numeric,
+    gross_amount numeric,
+    commission numeric,
+    fees numeric,
+    net_amount numeric,
+    currency text,
+    description text,
+    metadata jsonb,
+    terms jsonb
+);
+
+comment on type ingest.attested_transaction is 'The values of a transaction as one line of a file brings them.';
+
+-- Rows of an account, source and day that change places when a file about that day comes or goes.
+create function ingest.same_days(p_user_id uuid, p_sync_id bigint)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with days as materialized (
+        select l.account_id, l.source, l.trade_date
+        from ingest.lines l
+        where l.user_id = p_user_id
+        and l.sync_id = p_sync_id
+        and l.attested is not null
+        group by l.account_id, l.source, l.trade_date
+    )
+    select coalesce(array_agg(t.id), '{}')
+    from days d
+    join core.transactions t
+        on t.user_id = p_user_id
+        and t.account_id = d.account_id
+        and t.trade_date = d.trade_date
+        and t.source = d.source
+    where not exists (
+        select from ingest.lines l
+        where l.user_id = p_user_id
+        and l.sync_id = p_sync_id
+        and l.transaction_id = t.id
+    )
+$$;
+
+comment on function ingest.same_days(uuid, bigint) is 'Transactions of the same accounts, sources and days as those of an import, which it does not show itself.';
+
+-- The transactions that an import touches: those its lines attest, and those that may change places with them.
+create function ingest.touched_by(p_user_id uuid, p_sync_id bigint)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(array_agg(distinct l.transaction_id), '{}') || ingest.same_days(p_user_id, p_sync_id)
+    from ingest.lines l
+    where l.user_id = p_user_id
+    and l.sync_id = p_sync_id
+    and l.attested is not null
+    and l.transaction_id is not null
+$$;
+
+comment on function ingest.touched_by(uuid, bigint) is 'Transactions to settle when an import comes or goes.';
+
+create function ingest.settle(p_user_id uuid, p_transaction_ids bigint[])
+returns table (inserted integer, updated integer, deleted integer)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+declare
+    v_deleted integer;
+    v_inserted integer;
+    v_updated integer;
+begin
+    -- What no live import attests any more, and no hand entered, goes.
+    delete from core.transactions t
+    where t.user_id = p_user_id
+    and t.id = any (p_transaction_ids)
+    and t.sync_id is not null
+    and not exists (
+        select from ingest.lines l
+        join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id
+        where l.user_id = p_user_id
+        and l.transaction_id = t.id
+        and l.attested is not null
+        and h.status in ('running', 'finished')
+    );
+    get diagnostics v_deleted = row_count;
+    if v_deleted > 0 then
+        update ingest.lines l
+        set transaction_id = null
+        where l.user_id = p_user_id
+        and l.transaction_id = any (p_transaction_ids)
+        and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = l.transaction_id);
+    end if;
+
+    -- One statement writes transactions, terms, links and picks, so that the engine's triggers see all of it at once.
+    with live as materialized (
+        select
+            l.sync_id, l.line_number, l.part, l.transaction_id, l.account_id, l.instrument_id, l.new_instrument_id,
+            l.source, l.dedupe_key, l.trade_date, l.day_rank, l.attested,
+            ingest.statement_age(f.generated_at, f.period_end) as age,
+            h.content_sha256
+        from ingest.lines l
+        join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id and h.status in ('running', 'finished')
+        join ingest.files f on f.user_id = l.user_id and f.sync_id = l.sync_id
+        where l.user_id = p_user_id
+        and l.transaction_id = any (p_transaction_ids)
+        and l.attested is not null
+    ),
+    winner as (
+        select distinct on (l.transaction_id) l.*
+        from live l
+        order by l.transaction_id, l.age desc, l.content_sha256 desc, l.line_number, l.part
+    ),
+    first_run as (
+        select l.transaction_id, min(l.sync_id) as sync_id
+        from live l
+        group by l.transaction_id
+    ),
+    -- The file that shows most of a day ranks its rows; what it does not show comes after, in the order of the next such file.
+    shown as (
+        select
+            l.*,
+            count(*) over (partition by l.sync_id, l.account_id, l.source, l.trade_date) as day_count
+        from live l
+    ),
+    placed as (
+        select distinct on (s.transaction_id) s.transaction_id, s.day_count, s.age, s.content_sha256, s.day_rank
+        from shown s
+        order by s.transaction_id, s.day_count desc, s.age desc, s.content_sha256 desc, s.day_rank
+    ),
+    wanted as materialized (
+        select
+            w.transaction_id, w.account_id, w.new_instrument_id, w.source, w.dedupe_key, r.sync_id,
+            case when c.corrected ? 'instrument_id' then (c.corrected ->> 'instrument_id')::bigint else w.instrument_id end as instrument_id,
+            coalesce(
+                a.sequence,
+                (row_number() over (
+                    partition by w.account_id, w.source, w.trade_date
+                    order by p.day_count desc, p.age desc, p.content_sha256 desc, p.day_rank, w.dedupe_key
+                ))::integer
+            ) as rank,
+            a.type, coalesce(a.position_effect, 'auto') as position_effect, a.external_id, a.order_id, a.executed_at, a.trade_date, a.settlement_date,
+            a.quantity, a.price, a.gross_amount, coalesce(a.commission, 0) as commission, coalesce(a.fees, 0) as fees,
+            coalesce(a.net_amount, 0) as net_amount, a.currency,
+            coalesce(a.metadata, '{}') || case when a.description is null then '{}' else jsonb_build_object('description', a.description) end as metadata,
+            a.terms
+        from winner w
+        join first_run r on r.transaction_id = w.transaction_id
+        join placed p on p.transaction_id = w.transaction_id
+        left join ingest.corrections c
+            on c.user_id = p_user_id and c.account_id = w.account_id and c.source = w.source and c.dedupe_key = w.dedupe_key
+        cross join lateral jsonb_populate_record(
+            null::ingest.attested_transaction,
+            case
+                when c.corrected is null then w.attested
+                else w.attested || c.corrected || case
+                    when c.corrected ? 'transaction_type' then jsonb_build_object('type', c.corrected -> 'transaction_type')
+                    else '{}'
+                end
+            end
+        ) a
+    ),
+    upserted as (
+        insert into core.transactions as t (
+            user_id, id, account_id, instrument_id, sync_id, transaction_type, position_effect, source, external_id, dedupe_key, order_id,
+            executed_at, trade_date, settlement_date, sequence, quantity, price, gross_amount, commission, fees, net_amount, currency, metadata
+        )
+        select
+            p_user_id, w.transaction_id, w.account_id, w.instrument_id, w.sync_id, w.type, w.position_effect, w.source, w.external_id, w.dedupe_key, w.order_id,
+            w.executed_at, w.trade_date, w.settlement_date, w.rank, w.quantity, w.price, w.gross_amount, w.commission, w.fees, w.net_amount, w.currency, w.metadata
+        from wanted w
+        on conflict on constraint transactions_pkey do update
+        set instrument_id = excluded.instrument_id,
+            sync_id = excluded.sync_id,
+            transaction_type = excluded.transaction_type,
+            position_effect = excluded.position_effect,
+            external_id = excluded.external_id,
+            order_id = excluded.order_id,
+            executed_at = excluded.executed_at,
+            trade_date = excluded.trade_date,
+            settlement_date = excluded.settlement_date,
+            sequence = excluded.sequence,
+            quantity = excluded.quantity,
+            price = excluded.price,
+            gross_amount = excluded.gross_amount,
+            commission = excluded.commission,
+            fees = excluded.fees,
+            net_amount = excluded.net_amount,
+            currency = excluded.currency,
+            metadata = excluded.metadata
+        where t.* is distinct from excluded.*
+        returning t.id, t.xmax = 0 as is_new
+    ),
+    stated_terms as (
+        select w.transaction_id, w.new_instrument_id, m.*
+        from wanted w
+        cross join lateral jsonb_to_record(w.terms) as m (
+            fx_rate numeric, fee_currency text, fee_fx_rate numeric, ratio_numerator numeric, ratio_denominator numeric,
+            fraction_handling tax.fraction_handling, cash_in_lieu numeric, basis_fraction numeric, cash_per_share numeric,
+            value_per_new_share numeric, amount_per_share numeric, taxable boolean, supplied_basis numeric, supplied_acquired_on date,
+            donor_basis numeric, donor_acquired_on date, market_value numeric, covered boolean, accrued_interest numeric,
+            lot_method core.lot_method, stated_quantity numeric, stated_new_quantity numeric, exercise_settlement tax.exercise_settlement
+        )
+        where w.terms is not null
+    ),
+    terms_upserted as (
+        insert into tax.transaction_terms as k (
+            user_id, transaction_id, fx_rate, fee_currency, fee_fx_rate, ratio_numerator, ratio_denominator, fraction_handling, cash_in_lieu,
+            new_instrument_id, basis_fraction, cash_per_share, value_per_new_share, amount_per_share, taxable, supplied_basis, supplied_acquired_on,
+            donor_basis, donor_acquired_on, market_value, covered, accrued_interest, lot_method, stated_quantity, stated_new_quantity, exercise_settlement
+        )
+        select
+            p_user_id, s.transaction_id, s.fx_rate, s.fee_currency, s.fee_fx_rate, s.ratio_numerator, s.ratio_denominator, s.fraction_handling, s.cash_in_lieu,
+            s.new_instrument_id, s.basis_fraction, s.cash_per_share, s.value_per_new_share, s.amount_per_share, s.taxable, s.supplied_basis, s.supplied_acquired_on,
+            s.donor_basis, s.donor_acquired_on, s.market_value, s.covered, s.accrued_interest, s.lot_method, s.stated_quantity, s.stated_new_quantity, s.exercise_settlement
+        from stated_terms s
+        on conflict on constraint transaction_terms_pkey do update
+        set fx_rate = excluded.fx_rate,
+            fee_currency = excluded.fee_currency,
+            fee_fx_rate = excluded.fee_fx_rate,
+            ratio_numerator = excluded.ratio_numerator,
+            ratio_denominator = excluded.ratio_denominator,
+            fraction_handling = excluded.fraction_handling,
+            cash_in_lieu = excluded.cash_in_lieu,
+            new_instrument_id = excluded.new_instrument_id,
+            basis_fraction = excluded.basis_fraction,
+            cash_per_share = excluded.cash_per_share,
+            value_per_new_share = excluded.value_per_new_share,
+            amount_per_share = excluded.amount_per_share,
+            taxable = excluded.taxable,
+            supplied_basis = excluded.supplied_basis,
+            supplied_acquired_on = excluded.supplied_acquired_on,
+            donor_basis = excluded.donor_basis,
+            donor_acquired_on = excluded.donor_acquired_on,
+            market_value = excluded.market_value,
+            covered = excluded.covered,
+            accrued_interest = excluded.accrued_interest,
+            lot_method = excluded.lot_method,
+            stated_quantity = excluded.stated_quantity,
+            stated_new_quantity = excluded.stated_new_quantity,
+            exercise_settlement = excluded.exercise_settlement
+        where k.* is distinct from excluded.*
+        returning k.transaction_id
+    ),
+    terms_deleted as (
+        delete from tax.transaction_terms k
+        using wanted w
+        where k.user_id = p_user_id
+        and k.transaction_id = w.transaction_id
+        and w.terms is null
+        returning k.transaction_id
+    ),
+    linked as (
+        insert into tax.transaction_links (user_id, from_id, to_id, kind)
+        select distinct p_user_id, a.transaction_id, b.transaction_id, k.kind
+        from live a
+        join ingest.line_links k
+            on k.user_id = p_user_id and k.sync_id = a.sync_id and k.from_line = a.line_number and k.from_part = a.part
+        join live b on b.sync_id = k.sync_id and b.line_number = k.to_line and b.part = k.to_part
+        where a.transaction_id <> b.transaction_id
+        on conflict do nothing
+        returning from_id
+    ),
+    picked as (
+        insert into tax.lot_picks as k (user_id, transaction_id, leg, pick_order, opening_transaction_id, quantity)
+        select distinct on (w.transaction_id, p.leg, p.pick_order)
+            p_user_id, w.transaction_id, p.leg, p.pick_order, o.transaction_id, p.quantity
+        from winner w
+        join ingest.line_picks p on p.user_id = p_user_id and p.sync_id = w.sync_id and p.line_number = w.line_number and p.part = w.part
+        join live o on o.sync_id = p.sync_id and o.line_number = p.opening_line and o.part = p.opening_part
+        on conflict on constraint lot_picks_pkey do update
+        set opening_transaction_id = excluded.opening_transaction_id,
+            quantity = excluded.quantity
+        where k.* is distinct from excluded.*
+        returning k.transaction_id
+    )
+    select
+        count(*) filter (where u.is_new),
+        count(*) filter (where not u.is_new)
+    into v_inserted, v_updated
+    from upserted u;
+
+    return query select v_inserted, v_updated, v_deleted;
+end
+$$;
+
+comment on function ingest.settle(uuid, bigint[]) is 'Makes these transactions what the live imports and corrections say, and removes those that nothing attests.';
+
+-- Legs of a transfer between own accounts arrive as rows of two files: paired by instrument and quantity within ten days, nearest first, each leg once.
+create function ingest.pair_transfers(p_user_id uuid)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_leg record;
+    v_in_id bigint;
+    v_pairs integer := 0;
+begin
+    for v_leg in
+        select t.id, t.account_id, t.instrument_id, t.quantity, t.trade_date
+        from core.transactions t
+        where t.user_id = p_user_id
+        and t.transaction_type = 'transfer_out'
+        and t.quantity < 0
+        and not exists (
+            select from tax.transaction_links k
+            where k.user_id = t.user_id and k.from_id = t.id and k.kind in ('transfer', 'correction')
+        )
+        and not exists (
+            select from tax.transaction_links k
+            where k.user_id = t.user_id and k.to_id = t.id and k.kind = 'correction'
+        )
+        order by t.trade_date, t.account_id, t.instrument_id, t.quantity, t.source, t.dedupe_key
+    loop
+        select i.id
+        into v_in_id
+        from core.transactions i
+        where i.user_id = p_user_id
+        and i.transaction_type = 'transfer_in'
+        and i.instrument_id = v_leg.instrument_id
+        and i.account_id <> v_leg.account_id
+        and i.quantity = -v_leg.quantity
+        and i.trade_date between v_leg.trade_date - 10 and v_leg.trade_date + 10
+        and not exists (
+            select from tax.transaction_links k
+            where k.user_id = i.user_id and k.to_id = i.id and k.kind = 'transfer'
+        )
+        order by abs(i.trade_date - v_leg.trade_date), i.trade_date, i.account_id, i.source, i.dedupe_key
+        limit 1;
+        if found then
+            insert into tax.transaction_links (user_id, from_id, to_id, kind)
+            values (p_user_id, v_leg.id, v_in_id, 'transfer');
+            v_pairs := v_pairs + 1;
+        end if;
+    end loop;
+    return v_pairs;
+end
+$$;
+
+comment on function ingest.pair_transfers(uuid) is 'Links the two legs of transfers between the person''s own accounts; returns the number of new pairs.';
+
+grant execute on function
+    ingest.statement_age(timestamptz, date), ingest.same_days(uuid, bigint), ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.pair_transfers(uuid)
+    to quantmatrix_writer;
+grant usage on type ingest.attested_transaction to quantmatrix_writer;

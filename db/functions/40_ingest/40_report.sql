@@ -1,0 +1,241 @@
+-- What an import says of itself: counts by verdict and type, and the net effect of the file's rows alone, from an empty start.
+
+-- Signed change of position by the file's rows alone. Rows whose quantity the engine computes use the broker's own figure; an option event without a
+-- direction closes whatever the file has shown so far.
+create function ingest.file_positions(p_user_id uuid, p_sync_id bigint)
+returns table (account_id bigint, instrument_id bigint, quantity numeric)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+declare
+    v_row record;
+    v_account_id bigint;
+    v_instrument_id bigint;
+    v_running numeric;
+begin
+    for v_row in
+        with stated as (
+            select
+                l.account_id, l.instrument_id, l.new_instrument_id, l.trade_date, l.day_rank, l.line_number,
+                coalesce(a.executed_at, (a.trade_date)::timestamp at time zone 'America/New_York') as moment,
+                a.type, a.quantity,
+                (a.terms ->> 'stated_quantity')::numeric as stated_quantity,
+                (a.terms ->> 'stated_new_quantity')::numeric as stated_new_quantity,
+                (a.terms ->> 'ratio_numerator')::numeric as numerator,
+                (a.terms ->> 'ratio_denominator')::numeric as denominator
+            from ingest.lines l
+            cross join lateral jsonb_populate_record(null::ingest.attested_transaction, l.attested) a
+            where l.user_id = p_user_id
+            and l.sync_id = p_sync_id
+            and l.attested is not null
+            and l.instrument_id is not null
+            and l.verdict in ('new', 'known', 'changed')
+        ),
+        effects as (
+            select s.account_id, s.instrument_id, s.trade_date, s.moment, s.day_rank, s.line_number, s.type, s.quantity, s.stated_quantity, s.numerator, s.denominator
+            from stated s
+            union all
+            select s.account_id, s.new_instrument_id, s.trade_date, s.moment, s.day_rank, s.line_number, s.type, s.stated_new_quantity, null, null, null
+            from stated s
+            where s.new_instrument_id is not null
+            and s.stated_new_quantity is not null
+        ),
+        needs_order as (
+            select distinct e.account_id, e.instrument_id
+            from effects e
+            where e.quantity is null
+        )
+        select
+            e.account_id, e.instrument_id, e.trade_date, e.moment, e.day_rank, e.line_number,
+            e.type, e.quantity, e.stated_quantity, e.numerator, e.denominator
+        from effects e
+        join needs_order n on n.account_id = e.account_id and n.instrument_id = e.instrument_id
+        union all
+        select e.account_id, e.instrument_id, null, null, null, null, 'other', sum(e.quantity), null, null, null
+        from effects e
+        where not exists (
+            select from needs_order n
+            where n.account_id = e.account_id and n.instrument_id = e.instrument_id
+        )
+        group by e.account_id, e.instrument_id
+        order by 1, 2, 3, 4, 5, 6
+    loop
+        if v_account_id is distinct from v_row.account_id or v_instrument_id is distinct from v_row.instrument_id then
+            if v_account_id is not null then
+                account_id := v_account_id;
+                instrument_id := v_instrument_id;
+                quantity := v_running;
+                return next;
+            end if;
+            v_account_id := v_row.account_id;
+            v_instrument_id := v_row.instrument_id;
+            v_running := 0;
+        end if;
+        v_running := v_running + case
+            when v_row.quantity is not null then v_row.quantity
+            when v_row.type in ('option_expiration', 'option_assignment', 'option_exercise')
+                then -sign(v_running) * least(abs(v_running), coalesce(v_row.stated_quantity, abs(v_running)))
+            when v_row.type in ('split', 'stock_dividend', 'symbol_change', 'merger_cash', 'merger_stock', 'merger_mixed')
+                then coalesce(
+                    v_row.stated_quantity,
+                    case v_row.type
+                        when 'split' then v_running * v_row.numerator / v_row.denominator - v_running
+                        when 'stock_dividend' then v_running * v_row.numerator / v_row.denominator
+                        else -v_running
+                    end,
+                    0
+                )
+            else 0
+        end;
+    end loop;
+    if v_account_id is not null then
+        account_id := v_account_id;
+        instrument_id := v_instrument_id;
+        quantity := v_running;
+        return next;
+    end if;
+end
+$$;
+
+comment on function ingest.file_positions(uuid, bigint) is 'Net change of each position by the rows of one import alone.';
+
+create function ingest.file_cash(p_user_id uuid, p_sync_id bigint)
+returns table (account_id bigint, currency text, amount numeric)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+    with stated as (
+        select l.account_id, l.instrument_id, a.type, a.currency, a.quantity, a.net_amount, a.commission, a.fees, a.terms ->> 'fee_currency' as fee_currency
+        from ingest.lines l
+        cross join lateral jsonb_populate_record(null::ingest.attested_transaction, l.attested) a
+        where l.user_id = p_user_id
+        and l.sync_id = p_sync_id
+        and l.attested is not null
+        and l.verdict in ('new', 'known', 'changed')
+    ),
+    movements as (
+        select s.account_id, s.currency, coalesce(s.net_amount, 0) as amount
+        from stated s
+        union all
+        select s.account_id, s.fee_currency, coalesce(s.commission, 0) + coalesce(s.fees, 0)
+        from stated s
+        where s.fee_currency <> s.currency
+        union all
+        select s.account_id, i.symbol, s.quantity
+        from stated s
+        join core.instruments i on i.id = s.instrument_id and i.instrument_type = 'currency'
+        where s.quantity is not null
+    )
+    select m.account_id, m.currency, sum(m.amount)
+    from movements m
+    group by m.account_id, m.currency
+$$;
+
+comment on function ingest.file_cash(uuid, bigint) is 'Net change of cash by the rows of one import alone.';
+
+create function ingest.load_report(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_file jsonb, p_accounts jsonb)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+    with counted as (
+        select l.verdict, coalesce(l.attested ->> 'type', t.attested ->> 'type') as type
+        from ingest.lines l
+        left join lateral (
+            select a.attested
+            from ingest.lines a
+            where a.user_id = l.user_id
+            and a.transaction_id = l.transaction_id
+            and a.sync_id = l.sync_id
+            and a.attested is not null
+            limit 1
+        ) t on l.attested is null and l.transaction_id is not null
+        where l.user_id = p_user_id
+        and l.sync_id = p_sync_id
+        and l.verdict in ('new', 'known', 'changed', 'refused')
+    ),
+    said as (
+        select s.kind, s.line_number as line, s.payload
+        from ingest.staging s
+        where s.load_id = p_load_id
+        and s.user_id = p_user_id
+        and s.kind in ('warning', 'refusal')
+    ),
+    told as (
+        select
+            s.kind,
+            jsonb_agg(
+                jsonb_build_object('line', s.line, 'column', s.payload -> 'column', 'text', s.payload -> 'text', 'reason', s.payload -> 'reason')
+                order by s.line
+            ) as list
+        from said s
+        group by s.kind
+    )
+    select jsonb_build_object(
+        'file', p_file ->> 'name',
+        'source', p_file ->> 'source',
+        'sync_id', p_sync_id,
+        'rows', (
+            select jsonb_build_object(
+                'read', count(*),
+                'new', count(*) filter (where c.verdict = 'new'),
+                'known', count(*) filter (where c.verdict = 'known'),
+                'changed', count(*) filter (where c.verdict = 'changed'),
+                'refused', count(*) filter (where c.verdict = 'refused')
+            )
+            from counted c
+        ),
+        'types', (
+            select coalesce(jsonb_object_agg(t.type, t.number), '{}')
+            from (
+                select c.type, count(*) as number
+                from counted c
+                where c.verdict <> 'refused'
+                and c.type is not null
+                group by c.type
+            ) t
+        ),
+        'warnings', coalesce((select t.list from told t where t.kind = 'warning'), '[]'),
+        'refusals', coalesce((select t.list from told t where t.kind = 'refusal'), '[]'),
+        'accounts_created', coalesce(p_accounts -> 'created', '[]'),
+        'positions', (
+            select coalesce(
+                jsonb_agg(
+                    jsonb_build_object('account', a.account_number, 'symbol', i.symbol, 'quantity', trim_scale(p.quantity)::text)
+                    order by a.account_number, i.symbol, i.id
+                ), '[]'
+            )
+            from ingest.file_positions(p_user_id, p_sync_id) p
+            join core.accounts a on a.user_id = p_user_id and a.id = p.account_id
+            join core.instruments i on i.id = p.instrument_id
+            where p.quantity <> 0
+            and i.instrument_type <> 'currency'
+        ),
+        'cash', (
+            select coalesce(
+                jsonb_agg(
+                    jsonb_build_object('account', a.account_number, 'currency', c.currency, 'amount', trim_scale(c.amount)::text)
+                    order by a.account_number, c.currency
+                ), '[]'
+            )
+            from ingest.file_cash(p_user_id, p_sync_id) c
+            join core.accounts a on a.user_id = p_user_id and a.id = c.account_id
+            where c.amount <> 0
+        )
+    )
+$$;
+
+comment on function ingest.load_report(uuid, uuid, bigint, jsonb, jsonb) is 'The report of an import, shaped as the command line prints it.';
+
+grant execute on function
+    ingest.file_positions(uuid, bigint), ingest.file_cash(uuid, bigint), ingest.load_report(uuid, uuid, bigint, jsonb, jsonb)
+    to quantmatrix_writer;

@@ -1,0 +1,292 @@
+-- Imports as clients see them. A client stages records under a number of its own choosing, resolves instruments in a short transaction of its own, so that
+-- tenants never wait for each other's loads, and then loads: one call, all or nothing.
+
+create function api.import_stage(load_id uuid, records jsonb)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_count integer;
+begin
+    if jsonb_typeof(import_stage.records) is distinct from 'array' then
+        raise exception 'records must be a list of {kind, line, part, payload, raw}' using errcode = 'QM002';
+    end if;
+    insert into ingest.staging (load_id, user_id, kind, line_number, part, payload, raw)
+    select import_stage.load_id, v_user_id, r.kind, r.line, coalesce(r.part, 0), r.payload, r.raw
+    from jsonb_to_recordset(import_stage.records) as r (kind text, line integer, part smallint, payload jsonb, raw text);
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+comment on function api.import_stage(uuid, jsonb) is $$Stage records of a file
+A chunk of parsed records for a load: a list of {"kind", "line", "part", "payload", "raw"}. Kinds: line, transaction, instrument, link, pick, statement, position, lot, cash, warning, refusal. Returns how many were staged.$$;
+
+create function api.import_resolve(load_id uuid)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_instruments jsonb;
+begin
+    v_instruments := ingest.resolve_load(auth.require_user(), import_resolve.load_id);
+    return (select count(*) from jsonb_object_keys(v_instruments));
+end
+$$;
+
+comment on function api.import_resolve(uuid) is $$Resolve the instruments of a load
+Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names.$$;
+
+create function api.import_load(load_id uuid, file jsonb)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_load_id uuid := import_load.load_id;
+    v_file jsonb := import_load.file;
+    v_statement jsonb;
+    v_accounts jsonb;
+    v_instruments jsonb;
+    v_known_sync_id bigint;
+    v_sync_id bigint;
+    v_report jsonb;
+    v_status text;
+    v_rejects jsonb;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    perform set_config('quantmatrix.reason', 'import of ' || coalesce(v_file ->> 'name', '?'), true);
+
+    if v_file ->> 'source' is null or v_file ->> 'sha256' is null then
+        raise exception 'file must hold at least name, source, sha256 and size'
+            using errcode = 'QM002';
+    end if;
+    if not exists (select from ingest.staging s where s.load_id = v_load_id and s.user_id = v_user_id) then
+        raise exception 'nothing is staged under load %', v_load_id
+            using errcode = 'QM011', hint = 'stage the records first; a load that was abandoned for a day is cleared';
+    end if;
+
+    select coalesce(jsonb_object_agg(said.key, said.value), '{}')
+    into v_statement
+    from (
+        select distinct on (field.key) field.key, field.value
+        from ingest.staging s
+        cross join lateral jsonb_each(s.payload) field
+        where s.load_id = v_load_id
+        and s.user_id = v_user_id
+        and s.kind = 'statement'
+        and field.value <> 'null'
+        order by field.key, s.line_number
+    ) said;
+
+    select h.id
+    into v_known_sync_id
+    from core.sync_history h
+    where h.user_id = v_user_id
+    and h.content_sha256 = v_file ->> 'sha256'
+    and h.status = 'finished'
+    and h.kind = 'import';
+
+    -- A refused, known or trial load leaves this block by the exception and so writes nothing; the report survives it.
+    begin
+        v_accounts := ingest.resolve_accounts(v_user_id, v_load_id, v_file, v_statement);
+        v_instruments := ingest.resolve_load(v_user_id, v_load_id);
+
+        insert into core.sync_history (user_id, account_id, kind, source, content_sha256, status)
+        values (
+            v_user_id,
+            case
+                when (select count(*) from jsonb_object_keys(coalesce(v_accounts -> 'ids', '{}'))) = 1
+                    then (select min(a.value::bigint) from jsonb_each_text(v_accounts -> 'ids') a)
+            end,
+            'import', v_file ->> 'source', v_file ->> 'sha256', 'running'
+        )
+        returning id into v_sync_id;
+
+        insert into ingest.files (user_id, sync_id, name, size_bytes, layout, newest_first, period_start, period_end, generated_at)
+        values (
+            v_user_id, v_sync_id, coalesce(v_file ->> 'name', '?'), coalesce((v_file ->> 'size')::bigint, 0), v_file ->> 'layout',
+            coalesce((v_file ->> 'newest_first')::boolean, false),
+            (v_statement ->> 'period_start')::date, (v_statement ->> 'period_end')::date, (v_statement ->> 'generated_at')::timestamptz
+        );
+
+        perform ingest.keep_evidence(v_user_id, v_load_id, v_sync_id, v_accounts, v_instruments);
+        perform ingest.keep_lines(
+            v_user_id, v_load_id, v_sync_id, v_file ->> 'source', coalesce((v_file ->> 'newest_first')::boolean, false), v_accounts, v_instruments
+        );
+
+        v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts);
+        v_status := case
+            when (v_report -> 'rows' ->> 'refused')::integer > 0 and not coalesce((v_file ->> 'accept_refusals')::boolean, false) then 'refused'
+            when v_known_sync_id is not null then 'known'
+            else 'imported'
+        end;
+        if v_status <> 'imported' then
+            raise exception 'nothing to keep' using errcode = 'QM010';
+        end if;
+
+        perform ingest.settle(v_user_id, ingest.touched_by(v_user_id, v_sync_id));
+        perform ingest.pair_transfers(v_user_id);
+
+        select coalesce(jsonb_object_agg(r.code, r.number), '{}')
+        into v_rejects
+        from (
+            select s.payload ->> 'code' as code, count(distinct s.line_number) as number
+            from ingest.staging s
+            where s.load_id = v_load_id
+            and s.user_id = v_user_id
+            and s.kind = 'refusal'
+            group by s.payload ->> 'code'
+        ) r;
+
+        update ingest.files f
+        set warnings = v_report -> 'warnings'
+        where f.user_id = v_user_id
+        and f.sync_id = v_sync_id;
+
+        update core.sync_history h
+        set status = 'finished',
+            finished_at = clock_timestamp(),
+            rows_in = (v_report -> 'rows' ->> 'read')::integer,
+            rows_accepted = (v_report -> 'rows' ->> 'read')::integer - (v_report -> 'rows' ->> 'refused')::integer,
+            rejects = v_rejects
+        where h.user_id = v_user_id
+        and h.id = v_sync_id;
+    exception
+        when sqlstate 'QM010' then
+            v_sync_id := v_known_sync_id;
+    end;
+
+    delete from ingest.staging s
+    where s.user_id = v_user_id
+    and (s.load_id = v_load_id or s.staged_at < now() - interval '1 day');
+
+    return v_report || jsonb_build_object('sync_id', v_sync_id, 'status', v_status);
+end
+$$;
+
+comment on function api.import_load(uuid, jsonb) is $$Load a staged file
+All or nothing. The file is an object: name, source, sha256, size, layout, newest_first, account, broker, currency, accept_refusals. Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+
+create function api.import_undo(sync_id bigint)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_sync_id bigint := import_undo.sync_id;
+    v_status core.sync_status;
+    v_ids bigint[];
+    v_settled record;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    select h.status
+    into v_status
+    from core.sync_history h
+    where h.user_id = v_user_id
+    and h.id = v_sync_id
+    and h.kind = 'import';
+    if v_status is distinct from 'finished' then
+        raise exception 'import % cannot be undone', v_sync_id
+            using errcode = 'QM012',
+                detail = coalesce('it is ' || v_status::text, 'there is no such import'),
+                hint = 'quantmatrix import list shows what can be undone';
+    end if;
+    perform set_config('quantmatrix.reason', 'undo of import ' || v_sync_id, true);
+
+    v_ids := ingest.touched_by(v_user_id, v_sync_id);
+    update core.sync_history h
+    set status = 'undone'
+    where h.user_id = v_user_id
+    and h.id = v_sync_id;
+
+    delete from ingest.broker_positions b where b.user_id = v_user_id and b.sync_id = v_sync_id;
+    delete from ingest.broker_lots b where b.user_id = v_user_id and b.sync_id = v_sync_id;
+    delete from ingest.broker_cash b where b.user_id = v_user_id and b.sync_id = v_sync_id;
+
+    select * into v_settled from ingest.settle(v_user_id, v_ids);
+    perform ingest.pair_transfers(v_user_id);
+
+    return jsonb_build_object(
+        'sync_id', v_sync_id,
+        'status', 'undone',
+        'transactions', jsonb_build_object(
+            'removed', v_settled.deleted,
+            'changed', v_settled.updated,
+            'kept', cardinality(v_ids) - v_settled.deleted
+        )
+    );
+end
+$$;
+
+comment on function api.import_undo(bigint) is $$Undo an import
+Removes only transactions that no other import attests; for the others the newest remaining statement decides. Corrections by hand stay. The file may be imported again. Lots are rebuilt in the same transaction.$$;
+
+create function api.import_show(sync_id bigint)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select to_jsonb(h) || jsonb_build_object(
+        'file', to_jsonb(f) - 'user_id' - 'sync_id',
+        'lines', (
+            select jsonb_object_agg(v.verdict, v.number)
+            from (
+                select l.verdict, count(*) as number
+                from ingest.lines l
+                where l.user_id = h.user_id
+                and l.sync_id = h.id
+                group by l.verdict
+            ) v
+        ),
+        'reported', (
+            select coalesce(
+                jsonb_agg(
+                    jsonb_build_object('line', r.line_number, 'verdict', r.verdict, 'column', r.refused_column, 'reason', r.reason, 'text', r.raw)
+                    order by r.line_number
+                ), '[]'
+            )
+            from (
+                select l.line_number, l.verdict, l.refused_column, l.reason, l.raw
+                from ingest.lines l
+                where l.user_id = h.user_id
+                and l.sync_id = h.id
+                and l.verdict in ('refused', 'unknown')
+                order by l.line_number
+                limit 1000
+            ) r
+        )
+    )
+    from core.sync_history h
+    left join ingest.files f on f.user_id = h.user_id and f.sync_id = h.id
+    where h.user_id = (select auth.user_id())
+    and h.id = import_show.sync_id
+$$;
+
+comment on function api.import_show(bigint) is $$Show an import
+Its counts, what the file said about itself, lines by verdict, and the refused and unknown lines with their text.$$;
+
+grant execute on function
+    api.import_stage(uuid, jsonb), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint)
+    to quantmatrix_user, quantmatrix_admin;
+grant execute on function api.import_show(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
+alter function api.import_stage(uuid, jsonb) owner to quantmatrix_writer;
+alter function api.import_resolve(uuid) owner to quantmatrix_writer;
+alter function api.import_load(uuid, jsonb) owner to quantmatrix_writer;
+alter function api.import_undo(bigint) owner to quantmatrix_writer;

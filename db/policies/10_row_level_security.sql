@@ -1,0 +1,89 @@
+-- Row-level security of every tenant table, generated from one list so that no table is forgotten; a test compares the list with the catalogue.
+-- Three layers: a restrictive floor that no later policy can widen for roles that serve people; what people read; what function owners write.
+
+do $$
+declare
+    v_table text;
+    v_owner_column text;
+    v_inputs constant text[] := array[
+        'core.users', 'core.accounts', 'core.sync_history', 'core.transactions', 'core.alerts',
+        'tax.transaction_terms', 'tax.transaction_links', 'tax.lot_picks', 'tax.instrument_facts', 'tax.lot_method_elections',
+        'ingest.files', 'ingest.lines', 'ingest.line_links', 'ingest.line_picks', 'ingest.corrections',
+        'ingest.broker_positions', 'ingest.broker_lots', 'ingest.broker_cash',
+        'ingest.reconciliations', 'ingest.findings'
+    ];
+    v_derived constant text[] := array[
+        'core.positions', 'core.tax_lots',
+        'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices'
+    ];
+begin
+    foreach v_table in array v_inputs || v_derived || array['core.audit_logs', 'auth.database_logins'] loop
+        v_owner_column := case v_table when 'core.users' then 'id' else 'user_id' end;
+        execute format('alter table %s enable row level security', v_table);
+        execute format('alter table %s force row level security', v_table);
+        execute format(
+            'create policy tenant_isolation on %s as restrictive for all
+                to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin
+                using (%I = (select auth.user_id())) with check (%I = (select auth.user_id()))',
+            v_table, v_owner_column, v_owner_column
+        );
+        if v_table not like 'auth.%' then
+            execute format(
+                'create policy own_rows on %s for select
+                    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin
+                    using (%I = (select auth.user_id()))',
+                v_table, v_owner_column
+            );
+        end if;
+    end loop;
+
+    foreach v_table in array v_inputs loop
+        v_owner_column := case v_table when 'core.users' then 'id' else 'user_id' end;
+        execute format(
+            'create policy written_for_oneself on %s for all to quantmatrix_writer
+                using (%I = (select auth.user_id())) with check (%I = (select auth.user_id()))',
+            v_table, v_owner_column, v_owner_column
+        );
+        execute format('create policy engine_reads on %s for select to quantmatrix_engine using (true)', v_table);
+    end loop;
+
+    foreach v_table in array v_derived loop
+        execute format('create policy engine_derives on %s for all to quantmatrix_engine using (true) with check (true)', v_table);
+        execute format(
+            'create policy writer_reads on %s for select to quantmatrix_writer using (user_id = (select auth.user_id()))',
+            v_table
+        );
+    end loop;
+end
+$$;
+
+-- People are made and kept by administrators.
+create policy administered on core.users for all to quantmatrix_writer
+    using ((select auth.is_admin())) with check ((select auth.is_admin()));
+
+-- The catalogue: a person sees the instruments that the person's rows use. Both sub-selects are hashed once per query.
+alter table core.instruments enable row level security;
+alter table core.instruments force row level security;
+create policy used_by_the_person on core.instruments for select
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer
+    using (
+        id in (select p.instrument_id from core.positions p where p.user_id = (select auth.user_id()))
+        or id in (select f.instrument_id from tax.instrument_facts f where f.user_id = (select auth.user_id()))
+    );
+create policy catalogued on core.instruments for all to quantmatrix_engine using (true) with check (true);
+
+alter table core.market_data enable row level security;
+alter table core.market_data force row level security;
+create policy read_by_people on core.market_data for select
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine
+    using (true);
+
+-- The log and the chain are written and read whole by the owner's own functions alone.
+create policy logged on core.audit_logs for all to quantmatrix_owner using (true) with check (true);
+create policy looked_up on auth.database_logins for all to quantmatrix_owner using (true) with check (true);
+alter table audit.links enable row level security;
+alter table audit.links force row level security;
+create policy chained on audit.links for all to quantmatrix_owner using (true) with check (true);
+
+-- Staging: COPY is refused under row-level security, so there is none. Nobody selects from it, and the person is set here.
+alter table ingest.staging alter column user_id set default auth.user_id();

@@ -1,0 +1,36 @@
+-- Who may do what. People read tables under row-level security and write through the functions of api alone.
+
+revoke create on schema tax, ingest, auth, audit, api from quantmatrix_writer, quantmatrix_engine;
+
+grant usage on schema api to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema core, tax, ingest to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
+grant execute on function auth.user_id(), auth.is_admin() to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
+grant execute on function auth.require_user() to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
+
+revoke all on all tables in schema core, tax, ingest, auth, audit from anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
+
+grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
+grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
+    ingest.reconciliations, ingest.findings
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
+
+grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
+    tax.transaction_terms, tax.transaction_links, tax.lot_picks, tax.instrument_facts, tax.lot_method_elections,
+    ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
+    ingest.reconciliations, ingest.findings
+    to quantmatrix_writer;
+grant insert, update, delete on core.positions, core.tax_lots,
+    tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices
+    to quantmatrix_engine;
+grant insert on core.instruments to quantmatrix_engine;
+grant usage on sequence core.transactions_id_seq to quantmatrix_writer;
+
+grant usage on schema ingest to quantmatrix_user;
+grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_user, quantmatrix_admin;
+grant select, insert, delete on ingest.staging to quantmatrix_writer;
+grant select on ingest.staging to quantmatrix_engine;
+
+-- A constraint of core.sync_history calls it as whoever writes the row.
+revoke execute on function core.sum_of_counts(jsonb) from public;
+grant execute on function core.sum_of_counts(jsonb) to quantmatrix_writer;
