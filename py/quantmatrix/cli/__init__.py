@@ -1,0 +1,112 @@
+"""The command line. Commands are listed by name and imported on use, so that starting stays quick."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from quantmatrix import __version__
+from quantmatrix.cli.errors import report
+from quantmatrix.cli.settings import Settings, add_common_options, common_options
+from quantmatrix.errors import ExitCode
+
+
+class Entry(NamedTuple):
+    """A command: the section of the help it stands in, ``module:attribute``, and its line there."""
+
+    section: str
+    target: str
+    line: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "up": Entry("Servers", "quantmatrix.cli.services:up", "Start the embedded database and API."),
+    "down": Entry("Servers", "quantmatrix.cli.services:down", "Stop the embedded servers."),
+    "status": Entry("Servers", "quantmatrix.cli.services:status", "Show what runs, and where."),
+    "doctor": Entry("Servers", "quantmatrix.cli.doctor:doctor", "Check everything the servers need."),
+    "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use, and which ends with our statuses."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command of that name."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return super().get_command(ctx, cmd_name)
+        if cmd_name not in self.commands:
+            module, attribute = entry.target.split(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            add_common_options(command)
+            self.commands[cmd_name] = command
+        return self.commands[cmd_name]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, without importing them."""
+        del ctx
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            with formatter.section(section):
+                formatter.write_dl(
+                    [(n, entry.line) for n, entry in COMMANDS.items() if entry.section == section]
+                )
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run, and end the process with a status of ours; errors are told on stderr.
+
+        A command that returns an ``ExitCode`` ends with it.
+        """
+        run: Any = super().main
+        if not extra.pop("standalone_mode", True):
+            return run(*args, standalone_mode=False, **extra)
+        settings = extra.setdefault("obj", Settings())
+        try:
+            ended = run(*args, standalone_mode=False, **extra)
+            sys.exit(int(ended) if isinstance(ended, int) else 0)
+        except click.exceptions.Abort:
+            click.echo("interrupted: what was not finished was rolled back", err=True)
+            sys.exit(ExitCode.INTERRUPTED)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except Exception as error:
+            sys.exit(report(error, verbose=settings.verbose))
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(f"quantmatrix {__version__}")
+        context.exit()
+
+
+cli = LazyGroup(
+    name="quantmatrix",
+    help="Lots, positions, cash and transactions that agree, with a named cause where the broker differs.",
+    epilog='Shell completion: eval "$(_QUANTMATRIX_COMPLETE=bash_source quantmatrix)" (or zsh_source).',
+    params=[
+        *common_options(),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Show the version.",
+        ),
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli.main(prog_name="quantmatrix")

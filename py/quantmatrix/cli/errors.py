@@ -1,0 +1,121 @@
+"""Errors as the command line tells them, and the status it ends with."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+import click
+
+from quantmatrix.errors import ExitCode, Problem
+
+if TYPE_CHECKING:
+    import psycopg
+
+ROLLED_BACK = "nothing was written: the transaction was rolled back"
+REFUSED_INPUT = {"QM010", "QM011"}
+NOT_REACHABLE = ("08", "57P01", "57P02", "57P03", "53300")
+NOT_ALLOWED = ("28", "42501")
+TRY_AGAIN = ("40", "55P03")
+
+
+def explain(error: BaseException) -> Problem | None:
+    """The problem behind ``error``; None if it is a defect of ours."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    # Importing psycopg takes longer than many commands; where nobody did, the error is none of its own.
+    driver = sys.modules.get("psycopg")
+    if driver is not None and isinstance(error, driver.Error):
+        return explain_database_error(error)
+    return None
+
+
+def explain_database_error(error: psycopg.Error) -> Problem:
+    """The problem behind an error of the database; our own errors pass with message, detail and hint."""
+    state = error.sqlstate or ""
+    diagnosis = error.diag
+    message = diagnosis.message_primary or " ".join(str(error).split()) or type(error).__name__
+    if state.startswith("QM"):
+        return Problem(
+            message,
+            where=state,
+            why=diagnosis.message_detail,
+            unchanged=ROLLED_BACK,
+            next_step=diagnosis.message_hint,
+            exit_code=ExitCode.REFUSED if state in REFUSED_INPUT else ExitCode.FAILED,
+        )
+    if not state or state.startswith(NOT_REACHABLE):
+        return Problem(
+            "the connection to the database was lost",
+            why=message,
+            unchanged=ROLLED_BACK,
+            next_step="quantmatrix status, then run the command again",
+            exit_code=ExitCode.UNREACHABLE,
+        )
+    if state.startswith(NOT_ALLOWED):
+        return Problem(
+            message,
+            where=_place(error),
+            why=diagnosis.message_detail,
+            unchanged=ROLLED_BACK,
+            next_step=diagnosis.message_hint or "act as a user who may do this (--user EMAIL)",
+            exit_code=ExitCode.PERMISSION,
+        )
+    next_step: str | None
+    if state.startswith(TRY_AGAIN):
+        next_step = diagnosis.message_hint or "run the command again: another session was at the same rows"
+    elif state == "53100":
+        next_step = "make room on the database's disk, then run the command again"
+    else:
+        next_step = diagnosis.message_hint
+    return Problem(
+        message,
+        where=_place(error),
+        why=diagnosis.message_detail,
+        unchanged=ROLLED_BACK,
+        next_step=next_step,
+    )
+
+
+def _place(error: psycopg.Error) -> str:
+    diagnosis = error.diag
+    table = ".".join(filter(None, (diagnosis.schema_name, diagnosis.table_name)))
+    parts = (table, diagnosis.column_name, diagnosis.constraint_name, f"SQLSTATE {error.sqlstate}")
+    return ", ".join(filter(None, parts))
+
+
+def _of_the_system(error: OSError) -> Problem:
+    return Problem(
+        (error.strerror or str(error)).lower(),
+        where=str(error.filename) if error.filename else None,
+        unchanged="nothing was written to the database",
+        exit_code=ExitCode.FAILED,
+    )
+
+
+def report(error: BaseException, *, verbose: bool = False) -> ExitCode:
+    """Tell ``error`` on stderr; the status to end with."""
+    problem = explain(error)
+    if problem is None:
+        if verbose:
+            traceback.print_exception(error)
+        problem = Problem(
+            f"a defect in quantmatrix: {type(error).__name__}: {error}",
+            unchanged="what was not finished was rolled back",
+            next_step="run it again with --verbose and report what it prints",
+        )
+    elif verbose and problem.__cause__ is not None:
+        traceback.print_exception(problem.__cause__)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {problem.what}", err=True, color=use_color())
+    for label, text in problem.parts():
+        click.echo(f"  {label}: {text}", err=True)
+    return problem.exit_code
+
+
+def use_color() -> bool | None:
+    """For ``click.echo``: False where ``NO_COLOR`` is set; None asks whether the stream is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None

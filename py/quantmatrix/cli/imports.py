@@ -1,0 +1,275 @@
+"""``import``: broker files into the database, and what became of earlier imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from quantmatrix.cli.imports_report import print_report, print_undo
+from quantmatrix.cli.output import to_json, write_object, write_rows
+from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.settings import Settings
+from quantmatrix.database.connect import PersonSession
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.ingest.model import FileRefused, Options
+
+SOURCES = ("ibkr_activity_csv", "tastytrade_csv", "simple_csv", "quantmatrix_csv")
+BROKERS = {"ibkr_activity_csv": "ibkr", "tastytrade_csv": "tastytrade"}
+
+
+class ImportGroup(click.Group):
+    """``import FILE…`` without a word in between; ``list``, ``show`` and ``undo`` are always commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the hidden command before files and their options."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["files", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("import", cls=ImportGroup, no_args_is_help=True)
+def import_group() -> None:
+    """Read broker files: each whole, or not at all.
+
+    \b
+      quantmatrix import activity-2025.csv
+      quantmatrix import --dry-run *.csv
+      quantmatrix import --account 5WT00001 tastytrade.csv
+      quantmatrix import list
+      quantmatrix import show 3
+      quantmatrix import undo 3
+
+    The format is found by looking; --source NAME forces one. --accept-refusals imports what can be read.
+    A file called list, show or undo is written ./list.
+    """
+
+
+@import_group.command("files", hidden=True)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=False))
+@click.option(
+    "--source", type=click.Choice(SOURCES), help="The format, where it is not found or found wrongly."
+)
+@click.option("--account", help="Account number or name, for files that name none.")
+@click.option("--broker", help="Broker of a new account, for formats of no broker (default: manual).")
+@click.option("--currency", default="USD", show_default=True, help="Currency, for files that name none.")
+@click.option(
+    "--timezone", default="America/New_York", show_default=True, help="Zone of times printed without one."
+)
+@click.option("--day-first", is_flag=True, help="Read 03/04/2025 as 3 April.")
+@click.option(
+    "--accept-refusals", is_flag=True, help="Import what can be read; refused lines are kept and listed."
+)
+@click.option("--dry-run", is_flag=True, help="Do everything, then roll it back.")
+@click.pass_obj
+def import_files(
+    settings: Settings,
+    files: tuple[Path, ...],
+    source: str | None,
+    account: str | None,
+    broker: str | None,
+    currency: str,
+    timezone: str,
+    day_first: bool,
+    accept_refusals: bool,
+    dry_run: bool,
+) -> ExitCode:
+    """Read FILES, one database transaction each; exit 5 if one was refused."""
+    options = Options(account=account, currency=currency, zone=timezone, day_first=day_first)
+    reports = []
+    with signed_in(settings) as session:
+        for path in files:
+            report = import_one(
+                settings,
+                session,
+                path,
+                source=source,
+                broker=broker,
+                options=options,
+                accept_refusals=accept_refusals,
+                dry_run=dry_run,
+            )
+            reports.append(report)
+            if settings.format == "table":
+                print_report(settings, report)
+    if settings.format == "json":
+        click.echo(to_json(reports[0] if len(reports) == 1 else reports))
+    elif settings.format == "ndjson":
+        for report in reports:
+            click.echo(to_json(report, indent=None))
+    elif settings.format != "table":
+        write_rows(
+            [
+                {
+                    "file": r["file"],
+                    "source": r["source"],
+                    "sync_id": r["sync_id"],
+                    "status": r["status"],
+                    **r["rows"],
+                }
+                for r in reports
+            ],
+            settings.format,
+        )
+    return ExitCode.REFUSED if any(report["status"] == "refused" for report in reports) else ExitCode.DONE
+
+
+def import_one(
+    settings: Settings,
+    session: PersonSession,
+    path: Path,
+    *,
+    source: str | None = None,
+    broker: str | None = None,
+    options: Options | None = None,
+    accept_refusals: bool = False,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Import one file; the report of ``api.import_load``, also for a file that cannot be read at all."""
+    from quantmatrix.ingest import load
+    from quantmatrix.ingest.detect import choose_parser
+    from quantmatrix.ingest.reader import open_source
+
+    options = options or Options()
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with settings.progress(path.name, size) as advance, open_source(path, _steps(advance)) as file:
+            parser, layout = choose_parser(file, source)
+
+            def describe() -> load.File:
+                return load.File(
+                    name=path.name,
+                    size=file.size,
+                    sha256=file.sha256(),
+                    source=parser.source,
+                    layout=layout,
+                    newest_first=parser.newest_first,
+                    broker=broker or BROKERS.get(parser.source, "manual"),
+                    account=options.account,
+                    currency=options.currency,
+                    accept_refusals=accept_refusals,
+                )
+
+            report = load.load(
+                session.transaction, parser.parse(file.text, options), describe, dry_run=dry_run
+            )
+    except FileRefused as refused:
+        return _unreadable(path, source, refused)
+    except psycopg.Error as error:
+        if (error.sqlstate or "") in ("QM002", "QM003"):
+            raise Problem(
+                error.diag.message_primary or "the file was not imported",
+                where=str(path),
+                why=error.diag.message_detail,
+                unchanged="nothing of this file was written",
+                next_step=error.diag.message_hint,
+                exit_code=ExitCode.REFUSED,
+            ) from error
+        raise
+    report["dry_run"] = dry_run
+    return report
+
+
+@import_group.command("list", short_help="Earlier imports, newest first.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many.")
+@click.pass_obj
+def import_list(settings: Settings, limit: int) -> None:
+    """Earlier imports, newest first.
+
+    \b
+      quantmatrix import list
+      quantmatrix import list --format json
+    """
+    with signed_in(settings) as session:
+        rows = session.rows("select * from api.imports order by id desc limit %s", [limit])
+    write_rows(rows, settings.format, empty="nothing has been imported yet: quantmatrix import FILE")
+
+
+@import_group.command("show", short_help="What one import brought, and what it could not read.")
+@click.argument("number", type=int)
+@click.pass_obj
+def import_show(settings: Settings, number: int) -> None:
+    """What one import brought: counts, what the file says of itself, refused and unknown lines.
+
+    \b
+      quantmatrix import show 3
+    """
+    with signed_in(settings) as session:
+        shown = session.rows("select api.import_show(%s) as shown", [number])[0]["shown"]
+    if shown is None:
+        raise Problem(
+            f"there is no import {number}",
+            unchanged="nothing was read or written",
+            next_step="quantmatrix import list",
+        )
+    write_object(shown, settings.format)
+
+
+@import_group.command("undo", short_help="Take an import back; what other files attest stays.")
+@click.argument("number", type=int)
+@click.option("--dry-run", is_flag=True, help="Show what would change.")
+@click.pass_obj
+def import_undo(settings: Settings, number: int, dry_run: bool) -> None:
+    """Take an import back: only what no other import attests is removed, and lots are rebuilt.
+
+    \b
+      quantmatrix import undo 3 --dry-run
+      quantmatrix import undo 3
+    """
+    with signed_in(settings) as session:
+        before = _holdings(session)
+        with session.transaction(dry_run=dry_run) as connection:
+            row = connection.execute("select api.import_undo(%s) as undone", [number]).fetchone()
+            assert row is not None
+            after = {
+                (r["account"], r["symbol"]): r["quantity"]
+                for r in connection.execute("select account, symbol, quantity from api.holdings").fetchall()
+            }
+    undone = dict(row["undone"])
+    undone["dry_run"] = dry_run
+    undone["positions"] = [
+        {"account": key[0], "symbol": key[1], "before": before.get(key, 0), "after": after.get(key, 0)}
+        for key in sorted({*before, *after})
+        if before.get(key, 0) != after.get(key, 0)
+    ]
+    if settings.format == "table":
+        print_undo(undone)
+    else:
+        write_object(undone, settings.format)
+
+
+def _holdings(session: PersonSession) -> dict[tuple[str, str], Any]:
+    rows = session.rows("select account, symbol, quantity from api.holdings")
+    return {(row["account"], row["symbol"]): row["quantity"] for row in rows}
+
+
+def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:
+    seen = 0
+
+    def moved(position: int) -> None:
+        nonlocal seen
+        if position > seen:
+            advance(position - seen)
+            seen = position
+
+    return moved
+
+
+def _unreadable(path: Path, source: str | None, refused: FileRefused) -> dict[str, Any]:
+    reason = refused.reason if refused.hint is None else f"{refused.reason} ({refused.hint})"
+    return {
+        "file": path.name,
+        "source": source,
+        "sync_id": None,
+        "status": "refused",
+        "rows": {"read": 0, "new": 0, "known": 0, "changed": 0, "refused": 0},
+        "types": {},
+        "warnings": [],
+        "refusals": [{"line": refused.line, "column": None, "text": "", "reason": reason}],
+        "accounts_created": [],
+        "positions": [],
+        "cash": [],
+    }

@@ -1,0 +1,76 @@
+"""What an import did, told to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from quantmatrix.cli.output import write_rows
+from quantmatrix.cli.settings import Settings
+
+SHOWN = 20
+"""So many refusals and warnings are told on the terminal; ``import show`` and ``--format json`` have all."""
+
+_STATUS = {
+    "imported": ("imported", "green"),
+    "known": ("known already, nothing written", "yellow"),
+    "refused": ("refused, nothing written", "red"),
+}
+
+
+def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
+    """A short page for one file: verdict and counts on stdout, what needs attention on stderr."""
+    rows = report["rows"]
+    words, color = _STATUS[report["status"]]
+    if report.get("dry_run"):
+        words += " (dry run: rolled back)"
+    name = click.style(report["file"], bold=True)
+    number = (
+        f"  import {report['sync_id']}" if report["sync_id"] is not None and not report.get("dry_run") else ""
+    )
+    click.echo(f"{name}  {report['source'] or 'unknown format'}{number}  {click.style(words, fg=color)}")
+    counts = ", ".join(
+        f"{rows[key]:,} {key}" for key in ("new", "known", "changed", "refused") if rows[key] or key == "new"
+    )
+    click.echo(f"  {rows['read']:,} rows: {counts}")
+    if report["types"]:
+        kinds = sorted(report["types"].items(), key=lambda item: (-item[1], item[0]))
+        click.echo("  " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds))
+    for account in report["accounts_created"]:
+        settings.narrate(
+            f"  new account {account}: taken to be taxable; "
+            f"if it is not: quantmatrix account set {account} --type ira"
+        )
+    _print_remarks("refused", report["file"], report["refusals"], "red")
+    if settings.verbose or report["status"] != "known":
+        _print_remarks("warning", report["file"], report["warnings"], "yellow")
+
+
+def print_undo(undone: Mapping[str, Any]) -> None:
+    """What taking an import back changed."""
+    counts = undone["transactions"]
+    tense = "would be" if undone["dry_run"] else "were"
+    click.echo(
+        f"import {undone['sync_id']}: {counts['removed']:,} transactions {tense} removed, "
+        f"{counts['changed']:,} changed, {counts['kept']:,} kept because other imports attest them"
+    )
+    if undone["positions"]:
+        write_rows(
+            [
+                {**row, "before": Decimal(row["before"]), "after": Decimal(row["after"])}
+                for row in undone["positions"]
+            ],
+            "table",
+        )
+
+
+def _print_remarks(kind: str, file: str, remarks: list[Mapping[str, Any]], color: str) -> None:
+    for remark in remarks[:SHOWN]:
+        place = ":".join(str(part) for part in (file, remark["line"], remark["column"]) if part is not None)
+        text = f" [{remark['text'][:80]}]" if remark["text"] else ""
+        click.echo(f"  {click.style(kind, fg=color)} {place}: {remark['reason']}{text}", err=True)
+    if len(remarks) > SHOWN:
+        click.echo(f"  ... and {len(remarks) - SHOWN:,} more: --format json lists all", err=True)

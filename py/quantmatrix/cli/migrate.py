@@ -1,0 +1,114 @@
+"""``migrate``: bring the database to this program's version, and prove that it is there."""
+
+from __future__ import annotations
+
+import click
+
+from quantmatrix.cli.output import write_rows
+from quantmatrix.cli.settings import Settings
+from quantmatrix.errors import ExitCode
+
+
+@click.group(short_help="Bring the database to this version.")
+def migrate() -> None:
+    """Bring the database to this version of the program, or see how far it is.
+
+    \b
+      quantmatrix migrate status
+      quantmatrix migrate up
+      quantmatrix migrate verify
+    """
+
+
+@migrate.command(short_help="Apply what is pending.")
+@click.pass_obj
+def up(settings: Settings) -> None:
+    """Apply pending migrations, then make functions, views, policies and grants anew.
+
+    \b
+      quantmatrix migrate up
+      QUANTMATRIX_DATABASE_URL=postgresql://quantmatrix_migrator@db/quantmatrix quantmatrix migrate up
+
+    Safe to interrupt and to repeat. One program migrates at a time; others wait.
+    """
+    from quantmatrix.database import migrate as migrations
+
+    settings.environment.ensure_running()
+    outcome = migrations.up(settings.environment.migrator_dsn, settings.narrate)
+    count = len(outcome.applied)
+    done = f"{count} migration{'' if count == 1 else 's'} applied" if count else "no migration was pending"
+    settings.narrate(f"{done}; {outcome.repeatable_files} files of functions and policies in force")
+
+
+@migrate.command(short_help="Show what is applied and what is pending.")
+@click.pass_obj
+def status(settings: Settings) -> ExitCode:
+    """Show each migration, applied or pending. Ends with status 7 where something is to do.
+
+    \b
+      quantmatrix migrate status
+      quantmatrix migrate status --format json
+    """
+    from quantmatrix.database import migrate as migrations
+
+    settings.environment.ensure_running()
+    steps = migrations.status(settings.environment.migrator_dsn)
+    write_rows(({"step": step.name, "state": step.state} for step in steps), settings.format)
+    return ExitCode.DONE if all(step.state == "applied" for step in steps) else ExitCode.MIGRATION_NEEDED
+
+
+@migrate.command(short_help="Prove that the database is what the files say.")
+@click.pass_obj
+def verify(settings: Settings) -> None:
+    """Prove that the database is what the files say: checksums, functions, views, policies, grants.
+
+    \b
+      quantmatrix migrate verify
+
+    Everything is made anew in a transaction that is rolled back, and must change nothing. Ends with status 3
+    where it would, 7 where a migration is pending.
+    """
+    from quantmatrix.database import migrate as migrations
+
+    settings.environment.ensure_running()
+    migrations.verify(settings.environment.migrator_dsn)
+    settings.narrate("the database is what the files say")
+
+
+@migrate.command(short_help="Make roles and database on a server of yours.")
+@click.option(
+    "--administrator-url",
+    envvar="QUANTMATRIX_ADMINISTRATOR_URL",
+    metavar="URL",
+    required=True,
+    help="A login that may make roles and databases (QUANTMATRIX_ADMINISTRATOR_URL); its password may be "
+    "in the file that QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE names.",
+)
+@click.option("--authenticator-password-file", type=click.Path(exists=True, dir_okay=False), required=True)
+@click.option("--migrator-password-file", type=click.Path(exists=True, dir_okay=False), required=True)
+@click.pass_obj
+def prepare(
+    settings: Settings, administrator_url: str, authenticator_password_file: str, migrator_password_file: str
+) -> None:
+    """Make the roles, the database and its extension on a PostgreSQL (15 or newer) that you run.
+
+    \b
+      quantmatrix migrate prepare --administrator-url postgresql://postgres@db/postgres \\
+          --authenticator-password-file authenticator.txt --migrator-password-file migrator.txt
+
+    Safe to repeat: it changes nothing that is right, and sets the two passwords. The embedded server needs no
+    such step.
+    """
+    from quantmatrix.services import bootstrap
+    from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR
+    from quantmatrix.services.external import external_dsn, first_line
+
+    administrator = external_dsn(
+        administrator_url, "QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE", "--administrator-url"
+    )
+    passwords = {
+        AUTHENTICATOR: first_line(authenticator_password_file, "--authenticator-password-file"),
+        MIGRATOR: first_line(migrator_password_file, "--migrator-password-file"),
+    }
+    bootstrap.prepare(administrator, passwords)
+    settings.narrate(f"roles and database {bootstrap.DATABASE} are ready; next: quantmatrix migrate up")

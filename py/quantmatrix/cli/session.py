@@ -1,0 +1,75 @@
+"""Whose session a command works in: the user of ``--user``, else the one local user, made at first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from quantmatrix.cli.settings import Settings
+from quantmatrix.database.connect import PersonSession, Row, person
+from quantmatrix.errors import ExitCode, Problem
+
+NOBODY = UUID(int=0)
+LOCAL_EMAIL = "me@localhost"
+
+_ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
+
+
+@contextmanager
+def administrator(settings: Settings) -> Iterator[PersonSession]:
+    """A session as the platform's administrator: whoever holds the authenticator's password may be one."""
+    settings.environment.ensure_running()
+    with person(settings.environment, NOBODY, "quantmatrix_admin") as session:
+        yield session
+
+
+def find_user(settings: Settings) -> Row:
+    """The user to act as, a row of ``api.user_list()``; a ``Problem`` where it is unknown or not clear."""
+    with administrator(settings) as admin:
+        users = admin.rows("select * from api.user_list()")
+        if settings.user is not None:
+            wanted = settings.user.lower()
+            for user in users:
+                if user["email"] == wanted:
+                    return _active(user)
+            raise Problem(
+                f"there is no user {wanted}",
+                unchanged="nothing was read or written",
+                next_step=f"quantmatrix user add {wanted}",
+                exit_code=ExitCode.PERMISSION,
+            )
+        if not users:
+            with admin.transaction() as connection:
+                connection.execute("select api.user_add(%s, %s, 'user')", [LOCAL_EMAIL, "Me"])
+            return find_user(settings)
+        if len(users) == 1:
+            return _active(users[0])
+        for user in users:
+            if user["email"] == LOCAL_EMAIL:
+                return _active(user)
+    raise Problem(
+        "there are several users: which one?",
+        unchanged="nothing was read or written",
+        next_step="add --user EMAIL; quantmatrix user list shows them",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+@contextmanager
+def signed_in(settings: Settings) -> Iterator[PersonSession]:
+    """A session as the user that the options choose, in that user's role; starts the servers when needed."""
+    user = find_user(settings)
+    with person(settings.environment, user["id"], _ROLES[user["role"]]) as session:
+        yield session
+
+
+def _active(user: Row) -> Row:
+    if user["status"] != "active":
+        raise Problem(
+            f"{user['email']} is disabled",
+            unchanged="nothing was read or written",
+            next_step=f"quantmatrix user disable --undo {user['email']}",
+            exit_code=ExitCode.PERMISSION,
+        )
+    return user

@@ -1,0 +1,108 @@
+"""The options that every command takes, before its name or after it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from quantmatrix.services.environment import Environment
+
+FORMATS = ("table", "csv", "tsv", "json", "ndjson")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass
+class Settings:
+    """What the options say. ``click.pass_obj`` gives it to a command."""
+
+    data_dir: Path | None = None
+    database_url: str | None = None
+    user: str | None = None
+    format: str = "table"
+    quiet: bool = False
+    verbose: bool = False
+    _environment: Environment | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """The database and API to work with; starts nothing."""
+        if self._environment is None:
+            from quantmatrix.services.environment import open_environment
+
+            self._environment = open_environment(self.data_dir, self.database_url, self.narrate)
+        return self._environment
+
+    def narrate(self, text: str) -> None:
+        """Say on stderr what happens, unless ``--quiet``."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """Say on stderr what only ``--verbose`` wants to know."""
+        if self.verbose:
+            click.echo(text, err=True)
+
+    @contextmanager
+    def progress(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """A progress bar on a terminal's stderr; call what it yields with the number of steps just done."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda _: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda steps: bar.advance(task, steps)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Keep an option's value for the whole run; the one given last, nearest to the command, wins."""
+    if value is not None and value is not False and not context.resilient_parsing:
+        setattr(context.ensure_object(Settings), str(parameter.name), value)
+    return value
+
+
+def _option(*declarations: str, **attributes: Any) -> click.Option:
+    return click.Option(list(declarations), expose_value=False, callback=_remember, **attributes)
+
+
+def common_options(*, hidden: bool = False) -> list[click.Parameter]:
+    """The options of every command; ``hidden`` for commands whose help points to the program's."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    return [
+        _option("--data-dir", type=folder, hidden=hidden, help="Where the embedded database lives."),
+        _option("--database-url", metavar="URL", hidden=hidden, help="A database that somebody else runs."),
+        _option("--user", metavar="EMAIL", hidden=hidden, help="Act as this user instead of the local one."),
+        _option(
+            "--format",
+            type=click.Choice(FORMATS),
+            hidden=hidden,
+            help="How rows are printed (default: table).",
+        ),
+        _option("-q", "--quiet", is_flag=True, hidden=hidden, help="Only data and errors."),
+        _option("-v", "--verbose", is_flag=True, hidden=hidden, help="Say more; show tracebacks of defects."),
+    ]
+
+
+def add_common_options(command: click.Command) -> None:
+    """Give ``command``, and the commands below it, the options that it does not have itself."""
+    taken = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    for option in common_options(hidden=True):
+        if not taken.intersection(option.opts):
+            command.params.append(option)
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            add_common_options(below)
+    elif command.epilog is None:
+        command.epilog = (
+            "Every command also takes --format, --user, --data-dir, --database-url, --quiet and --verbose."
+        )

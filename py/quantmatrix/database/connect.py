@@ -1,0 +1,108 @@
+"""Sessions with the database: plain ones, and ones that are a person as PostgREST would be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services.environment import Environment
+
+Row = dict[str, Any]
+
+
+def open_connection(dsn: str, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection; a server that is not reachable or refuses is a ``Problem``, told without the password."""
+    try:
+        return psycopg.connect(dsn, autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        raise not_reachable(dsn, error) from None
+
+
+def not_reachable(dsn: str, error: psycopg.OperationalError) -> Problem:
+    """The problem of a connection that could not be made."""
+    parts = conninfo_to_dict(dsn)
+    said = " ".join(str(error).split())
+    refused = any(
+        sign in said for sign in ("authentication failed", "permission denied", "no pg_hba.conf entry")
+    )
+    return Problem(
+        "the database refused the login" if refused else "the database cannot be reached",
+        where=", ".join(
+            f"{name} {parts[name]}" for name in ("user", "host", "port", "dbname") if name in parts
+        ),
+        why=said,
+        unchanged="nothing was read or written",
+        next_step="check the login and its password"
+        if refused
+        else "check the address, or start it: quantmatrix up",
+        exit_code=ExitCode.PERMISSION if refused else ExitCode.UNREACHABLE,
+    )
+
+
+class PersonSession:
+    """One person's session: the authenticator's login; the person's role and claims in each transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Row], user_id: UUID, role: str) -> None:
+        self.connection = connection
+        self.user_id = user_id
+        self.role = role
+        self._claims = json.dumps({"sub": str(user_id), "role": role})
+        self._role_settings = _role_settings(connection, role)
+
+    @contextmanager
+    def transaction(
+        self, *, dry_run: bool = False, read_only: bool = False
+    ) -> Iterator[psycopg.Connection[Row]]:
+        """One transaction as the person, rolled back at its end if ``dry_run``. Rows are dicts."""
+        with self.connection.transaction(force_rollback=dry_run):
+            if read_only:
+                self.connection.execute("set transaction read only")
+            settings = {
+                "search_path": '"api"',
+                **self._role_settings,
+                "request.jwt.claims": self._claims,
+                # Last: what follows is done by the role, which may not set everything above.
+                "role": self.role,
+            }
+            calls = sql.SQL(", ").join([sql.SQL("set_config(%s, %s, true)")] * len(settings))
+            pairs = [part for pair in settings.items() for part in pair]
+            self.connection.execute(sql.SQL("select {}").format(calls), pairs)
+            yield self.connection
+
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> list[Row]:
+        """All rows of one query that only reads, in a transaction of its own."""
+        with self.transaction(read_only=True) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+
+@contextmanager
+def person(
+    environment: Environment, user_id: UUID, role: str = "quantmatrix_user"
+) -> Iterator[PersonSession]:
+    """A session of ``user_id`` acting as ``role``: login, role and claims as PostgREST has them for a token.
+
+    The database must be as new as this program (exit 7 otherwise).
+    """
+    from quantmatrix.database.migrate import require_current
+
+    with open_connection(environment.authenticator_dsn) as connection:
+        require_current(connection)
+        connection.row_factory = dict_row  # type: ignore[assignment]
+        yield PersonSession(connection, user_id, role)  # type: ignore[arg-type]
+
+
+def _role_settings(connection: psycopg.Connection[Row], role: str) -> dict[str, str]:
+    """Settings of ``role`` that, as with PostgREST, hold for whoever becomes it (its time limit, say)."""
+    found = connection.execute(
+        "select unnest(r.rolconfig) as setting from pg_catalog.pg_roles r where r.rolname = %s", (role,)
+    ).fetchall()
+    return dict(row["setting"].split("=", 1) for row in found)

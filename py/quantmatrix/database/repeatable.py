@@ -1,0 +1,69 @@
+"""Functions, views, policies, triggers and grants: declared in ``db/``, made anew after each migration."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from quantmatrix import resources
+from quantmatrix.database import ledger
+from quantmatrix.errors import Problem
+
+OWNER = "quantmatrix_owner"
+
+
+def digest() -> str:
+    """SHA-256 over the names and contents of the files."""
+    whole = hashlib.sha256()
+    for path in resources.repeatable_files():
+        content = path.read_bytes()
+        whole.update(f"{path.relative_to(resources.root()).as_posix()}\0{len(content)}\0".encode())
+        whole.update(content)
+    return whole.hexdigest()
+
+
+def apply(connection: psycopg.Connection[Any]) -> int:
+    """Apply all files in the caller's transaction as the owner, and record it; the number of files.
+
+    PostgREST reads the API anew when the transaction commits.
+    """
+    files = resources.repeatable_files()
+    connection.execute(f"set local role {OWNER}")
+    for path in files:
+        run_file(connection, path)
+    ledger.record_repeatable(connection, digest())
+    connection.execute("notify pgrst, 'reload schema'")
+    return len(files)
+
+
+def run_file(connection: psycopg.Connection[Any], path: Path) -> None:
+    """Run a file of SQL; an error names the file, the line and the column."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        connection.execute(text.encode())
+    except psycopg.Error as error:
+        raise file_problem(path, text, error) from error
+
+
+def file_problem(path: Path, text: str, error: psycopg.Error) -> Problem:
+    """The problem of ``error``, which a statement of the file with ``text`` raised."""
+    diagnosis = error.diag
+    said = diagnosis.message_primary or str(error)
+    details = [diagnosis.message_detail, diagnosis.message_hint, diagnosis.context]
+    return Problem(
+        "the database refused a file",
+        where=f"{path}{_position(text, diagnosis.statement_position)}",
+        why="; ".join([f"{said} ({error.sqlstate or 'no SQLSTATE'})", *filter(None, details)]),
+        unchanged="all of this step was rolled back",
+        next_step="mend it and run 'quantmatrix migrate up' again; steps before this one stay applied",
+    )
+
+
+def _position(text: str, position: str | None) -> str:
+    if not position:
+        return ""
+    before = text[: int(position) - 1]
+    return f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"

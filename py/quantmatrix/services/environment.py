@@ -1,0 +1,72 @@
+"""The database and the API that commands work with: embedded, or servers that somebody else runs."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+from quantmatrix.services.layout import default_data_dir
+from quantmatrix.services.tokens import SigningKey
+
+
+class Environment(ABC):
+    """Where commands find the database and the API. Connection strings hold passwords: never print them."""
+
+    embedded: bool
+
+    @abstractmethod
+    def ensure_running(self, *, api: bool = False) -> None:
+        """Start what is needed and does not run: the database, and PostgREST too if ``api``."""
+
+    @property
+    @abstractmethod
+    def authenticator_dsn(self) -> str:
+        """As the login that may only become a person's role."""
+
+    @property
+    @abstractmethod
+    def migrator_dsn(self) -> str:
+        """As the login that may change the schema."""
+
+    @property
+    @abstractmethod
+    def superuser_dsn(self) -> str:
+        """As the superuser; embedded environments only."""
+
+    @property
+    @abstractmethod
+    def api_url(self) -> str:
+        """Address of PostgREST, without a slash at the end."""
+
+    @property
+    @abstractmethod
+    def jwt_secret(self) -> SigningKey:
+        """The key that signs tokens for PostgREST."""
+
+    @property
+    @abstractmethod
+    def data_dir(self) -> Path:
+        """Folder for files of ours beside the database."""
+
+    def stop(self) -> list[str]:
+        """Stop the servers that are ours, wait for a clean end, and name those that ran."""
+        return []
+
+
+def open_environment(
+    data_dir: Path | None = None,
+    database_url: str | None = None,
+    narrate: Callable[[str], None] | None = None,
+) -> Environment:
+    """What options and environment variables name; an embedded environment where they name no database.
+
+    ``narrate`` is told, in a few words, what takes a while.
+    """
+    from quantmatrix.services.embedded import EmbeddedEnvironment
+    from quantmatrix.services.external import ExternalEnvironment
+
+    directory = (data_dir or default_data_dir()).expanduser().resolve()
+    url = database_url or os.environ.get("QUANTMATRIX_DATABASE_URL")
+    return ExternalEnvironment(url, directory) if url else EmbeddedEnvironment(directory, narrate=narrate)

@@ -1,0 +1,74 @@
+"""Configuration of an embedded PostgreSQL: one person's machine, data that must survive, bulk imports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from quantmatrix.services.credentials import SUPERUSER
+from quantmatrix.services.ports import LOOPBACK
+
+INCLUDE = "quantmatrix.conf"
+
+SETTINGS: dict[str, str] = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_permissions": "0700",
+    "max_connections": "60",
+    "password_encryption": "scram-sha-256",
+    "ssl": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "shared_buffers": "128MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "16MB",
+    "maintenance_work_mem": "128MB",
+    "random_page_cost": "1.1",
+    # Compiling costs more than these queries take.
+    "jit": "off",
+    "wal_level": "replica",
+    "wal_compression": "on",
+    "min_wal_size": "80MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "logging_collector": "on",
+    "log_file_mode": "0600",
+    # One file for each day of the week, overwritten a week later.
+    "log_filename": "postgres-%a.log",
+    "log_truncate_on_rotation": "on",
+    "log_rotation_age": "1d",
+    "log_rotation_size": "0",
+    "log_checkpoints": "off",
+    "log_line_prefix": "%m [%p] %u@%d ",
+}
+
+
+def settings_file(port: int, socket_directory: Path, logs: Path, changed: Mapping[str, str]) -> str:
+    """Text of the included configuration; ``changed`` wins over ``SETTINGS``."""
+    values = SETTINGS | {
+        "port": str(port),
+        "unix_socket_directories": str(socket_directory),
+        "log_directory": str(logs),
+    }
+    lines = [f"{name} = {quoted(value)}" for name, value in (values | dict(changed)).items()]
+    return (
+        "# Written by quantmatrix at each start; your changes belong in postgresql.conf, below the include.\n"
+        + ("\n".join(lines) + "\n")
+    )
+
+
+def access_file() -> str:
+    """Text of ``pg_hba.conf``: passwords always, the superuser only through the socket."""
+    return f"""# Written by quantmatrix.
+# type  database     user        address       method
+local   all          all                       scram-sha-256
+local   replication  {SUPERUSER}                  scram-sha-256
+host    all          {SUPERUSER}    all           reject
+host    all          all         127.0.0.1/32  scram-sha-256
+host    all          all         ::1/128       scram-sha-256
+"""
+
+
+def quoted(value: str) -> str:
+    """A value as ``postgresql.conf`` wants it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,0 +1,158 @@
+"""An embedded PostgREST: configured, started, recognised, stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services import ports
+from quantmatrix.services.account import Account
+from quantmatrix.services.binaries import executable_postgrest, find_postgrest
+from quantmatrix.services.files import last_lines, read_if_there, write_whole
+from quantmatrix.services.processes import (
+    clean_environment,
+    has_argument,
+    is_alive,
+    run_in_background,
+    terminate,
+    wait_until,
+)
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+AUDIENCE = "quantmatrix"
+
+
+@dataclass(frozen=True)
+class PostgrestConfig:
+    """What differs between one PostgREST and another."""
+
+    database_uri: str = field(repr=False)
+    key_set: str = field(repr=False)
+    """Content of the key set, kept beside the configuration."""
+    port: int
+    admin_port: int
+    changed: Mapping[str, str] = field(default_factory=dict)
+    """Settings by PostgREST's names that win over the ones below."""
+
+    def settings(self, folder: Path) -> dict[str, str]:
+        """All settings by PostgREST's names."""
+        origins = ", ".join(f"http://{host}:{self.port}" for host in (ports.LOOPBACK, "localhost"))
+        return {
+            "db-uri": self.database_uri,
+            "db-schemas": "api",
+            "db-extra-search-path": "api",
+            "db-anon-role": "anon",
+            "db-pre-request": "api.check_request",
+            "db-pool": "10",
+            "jwt-secret": f"@{folder / 'jwks.json'}",
+            "jwt-aud": AUDIENCE,
+            "openapi-mode": "follow-privileges",
+            "server-host": ports.LOOPBACK,
+            "server-port": str(self.port),
+            "admin-server-port": str(self.admin_port),
+            "server-cors-allowed-origins": origins,
+            "log-level": "warn",
+        } | dict(self.changed)
+
+
+@dataclass(frozen=True)
+class RunningPostgrest:
+    """A PostgREST that runs, and the digest of the configuration it was started with."""
+
+    pid: int
+    config: str
+
+
+class PostgrestServer:
+    """The PostgREST of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
+
+    def __init__(self, folder: Path, logs: Path, account: Account) -> None:
+        self.folder = folder
+        self.account = account
+        self.config_file = folder / "postgrest.conf"
+        self.pid_file = folder / "pid.json"
+        self.log = logs / "postgrest.log"
+
+    def running(self) -> RunningPostgrest | None:
+        """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""
+        text = read_if_there(self.pid_file)
+        try:
+            found = RunningPostgrest(**json.loads(text)) if text else None
+        except (ValueError, TypeError):
+            found = None
+        if found and has_argument(found.pid, str(self.config_file)):
+            return found
+        return None
+
+    def start(self, config: PostgrestConfig) -> RunningPostgrest:
+        """Start it with ``config`` unless it runs with that already, and wait until it is ready to serve."""
+        text = _config_text(config.settings(self.folder))
+        digest = hashlib.sha256((text + config.key_set).encode()).hexdigest()
+        running = self.running()
+        if running and running.config == digest and self.is_ready(config.admin_port):
+            return running
+        self.stop()
+        program = executable_postgrest(find_postgrest(), self.account)
+        for port, option in ((config.port, "--api-port"), (config.admin_port, "--admin-port")):
+            if not ports.is_free(port):
+                raise ports.taken(port, "PostgREST", option)
+        for name, content in (("postgrest.conf", text), ("jwks.json", config.key_set)):
+            write_whole(self.folder / name, content)
+            self.account.own(self.folder / name)
+        pid = run_in_background(
+            [str(program.path), str(self.config_file)],
+            account=self.account,
+            log=self.log,
+            environment=clean_environment(),
+        )
+        running = RunningPostgrest(pid, digest)
+        write_whole(self.pid_file, json.dumps(vars(running)))
+        ready_or_gone = wait_until(
+            lambda: self.is_ready(config.admin_port) or not is_alive(pid), START_SECONDS
+        )
+        if not ready_or_gone or not is_alive(pid):
+            self.stop()
+            raise self._did_not_start()
+        return running
+
+    def stop(self) -> bool:
+        """Stop it and wait until it is gone; whether one was running."""
+        running = self.running()
+        if running:
+            terminate(running.pid, lambda: self.running() is None, patience=STOP_SECONDS)
+        self.pid_file.unlink(missing_ok=True)
+        return running is not None
+
+    def is_ready(self, admin_port: int) -> bool:
+        """Whether it says that it serves: connected, schema read."""
+        asked = HTTPConnection(ports.LOOPBACK, admin_port, timeout=2)
+        try:
+            asked.request("GET", "/ready")
+            return asked.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            asked.close()
+
+    def _did_not_start(self) -> Problem:
+        said = [line for line in last_lines(self.log, 3).splitlines() if line.strip()]
+        return Problem(
+            "PostgREST did not start",
+            where=str(self.log),
+            why=said[-1] if said else f"it was not ready after {START_SECONDS:.0f} seconds",
+            unchanged="the database runs and is as it was",
+            next_step="read the log; 'quantmatrix migrate status' tells whether the database has the API",
+            exit_code=ExitCode.UNREACHABLE,
+        )
+
+
+def _config_text(settings: Mapping[str, str]) -> str:
+    escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in settings.items()}
+    return "".join(f'{name} = "{value}"\n' for name, value in escaped.items())

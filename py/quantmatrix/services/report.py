@@ -1,0 +1,66 @@
+"""What can be said of the embedded servers without touching them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quantmatrix.services import ports
+from quantmatrix.services.bootstrap import DATABASE
+from quantmatrix.services.embedded import EmbeddedEnvironment
+from quantmatrix.services.layout import orphans, read_state
+
+Row = dict[str, Any]
+
+
+def addresses(environment: EmbeddedEnvironment) -> Row:
+    """Where the servers are, for programs that connect to them; no secrets, but the folder they are in."""
+    state = environment.known_state()
+    return {
+        "api": environment.api_url,
+        "database": f"postgresql://{ports.LOOPBACK}:{state.database_port}/{DATABASE}",
+        "data_dir": str(environment.data_dir),
+        "secrets": str(environment.layout(state).secrets),
+        "logs": str(environment.layout(state).logs),
+    }
+
+
+def servers(environment: EmbeddedEnvironment) -> list[Row]:
+    """A row for PostgreSQL and one for PostgREST: state, pid, address, files."""
+    state = read_state(environment.data_dir)
+    if state is None:
+        return [
+            _row(name, "never started", files=str(environment.data_dir))
+            for name in ("PostgreSQL", "PostgREST")
+        ]
+    postgres = environment.postgres(state)
+    postgrest = environment.postgrest(state)
+    database, api = postgres.running(), postgrest.running()
+    serving = api is not None and postgrest.is_ready(state.admin_port)
+    api_state = "running" if serving else "not ready" if api else "stopped"
+    return [
+        _row(
+            "PostgreSQL",
+            "running" if database else "stopped",
+            pid=database.pid if database else None,
+            address=f"{ports.LOOPBACK}:{state.database_port}/{DATABASE}" if state.database_port else None,
+            files=str(postgres.data),
+        ),
+        _row(
+            "PostgREST",
+            api_state,
+            pid=api.pid if api else None,
+            address=environment.api_url if state.api_port else None,
+            files=str(postgrest.log),
+        ),
+    ]
+
+
+def forgotten() -> list[str]:
+    """Folders of servers that root made, and whose data directory is gone."""
+    return [str(path) for path in orphans()]
+
+
+def _row(
+    server: str, state: str, *, pid: int | None = None, address: str | None = None, files: str | None = None
+) -> Row:
+    return {"server": server, "state": state, "pid": pid, "address": address, "files": files}
