@@ -163,7 +163,7 @@ declare
     v_ids jsonb := '{}';
 begin
     for v_descriptor in
-        with known as (
+        with known as materialized (
             select
                 s.payload ->> 'type' as type,
                 s.payload ->> 'symbol' as symbol,
@@ -183,12 +183,20 @@ begin
                 k.type, k.symbol, k.currency, k.key, k.value
             from known k
             order by k.type, k.symbol, k.currency, k.key, length(k.value::text) desc, k.line_number desc
+        ),
+        named as (
+            select k.type, k.symbol, k.currency, jsonb_object_agg(i.key, i.value) as identifiers
+            from known k
+            cross join lateral jsonb_each(k.value) i
+            where k.key = 'identifiers'
+            group by k.type, k.symbol, k.currency
         )
         select
             c.type || '|' || c.symbol || '|' || c.currency as key,
-            jsonb_object_agg(c.key, c.value) as descriptor
+            jsonb_object_agg(c.key, c.value) || jsonb_build_object('identifiers', coalesce(n.identifiers, '{}')) as descriptor
         from chosen c
-        group by c.type, c.symbol, c.currency
+        left join named n on n.type = c.type and n.symbol = c.symbol and n.currency = c.currency
+        group by c.type, c.symbol, c.currency, n.identifiers
         order by c.type, c.symbol, c.currency
     loop
         v_ids := v_ids || jsonb_build_object(v_descriptor.key, ingest.resolve_instrument(p_user_id, v_descriptor.descriptor));

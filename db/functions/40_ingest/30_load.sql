@@ -61,18 +61,26 @@ begin
     end if;
 
     for v_reference in
+        with named as (
+            select coalesce(s.payload ->> 'account', v_default) as account, min(s.line_number) as line_number
+            from ingest.staging s
+            where s.load_id = p_load_id
+            and s.user_id = p_user_id
+            and s.kind in ('transaction', 'position', 'lot', 'cash')
+            group by 1
+        )
         select
-            coalesce(s.payload ->> 'account', v_default) as account,
-            min(s.line_number) as line_number,
-            max(s.payload -> 'metadata' ->> 'account_broker') as broker,
-            max(s.payload -> 'metadata' ->> 'account_name') as name,
-            max(s.payload -> 'metadata' ->> 'account_type') as account_type
-        from ingest.staging s
-        where s.load_id = p_load_id
-        and s.user_id = p_user_id
-        and s.kind in ('transaction', 'position', 'lot', 'cash')
-        group by 1
-        order by 1
+            n.account,
+            n.line_number,
+            min(d.payload ->> 'broker') as broker,
+            min(d.payload ->> 'account_name') as name,
+            min(d.payload ->> 'account_type') as account_type,
+            min(d.payload ->> 'base_currency') as base_currency
+        from named n
+        left join ingest.staging d
+            on d.load_id = p_load_id and d.user_id = p_user_id and d.kind = 'statement' and d.payload ->> 'account' = n.account
+        group by n.account, n.line_number
+        order by n.account
     loop
         if v_reference.account is null then
             raise exception 'line % names no account, and neither does the file', v_reference.line_number
@@ -84,7 +92,10 @@ begin
             v_id := ingest.find_account(p_user_id, v_reference.account);
         end if;
         if v_id is null then
-            v_name := coalesce(v_reference.name, initcap(v_broker) || ' ' || v_reference.account);
+            v_name := coalesce(
+                v_reference.name,
+                case when length(v_broker) <= 4 then upper(v_broker) else initcap(v_broker) end || ' ' || v_reference.account
+            );
             if exists (select from core.accounts a where a.user_id = p_user_id and a.name = v_name) then
                 v_name := v_name || ' (' || v_broker || ' ' || v_reference.account || ')';
             end if;
@@ -92,7 +103,7 @@ begin
             values (
                 p_user_id, v_broker, v_reference.account, v_name,
                 coalesce(v_reference.account_type, p_statement ->> 'account_type', 'taxable')::core.account_type,
-                coalesce(p_statement ->> 'base_currency', p_file ->> 'currency', 'USD')
+                coalesce(v_reference.base_currency, p_statement ->> 'base_currency', p_file ->> 'currency', 'USD')
             )
             returning id into v_id;
             v_ids := jsonb_set(v_ids, '{created}', coalesce(v_ids -> 'created', '[]') || to_jsonb(v_reference.account));

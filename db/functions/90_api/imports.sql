@@ -88,6 +88,16 @@ begin
         and field.value <> 'null'
         order by field.key, s.line_number
     ) said;
+    -- A file of several accounts is about none of them in particular.
+    if (
+        select count(distinct s.payload ->> 'account')
+        from ingest.staging s
+        where s.load_id = v_load_id
+        and s.user_id = v_user_id
+        and s.kind = 'statement'
+    ) > 1 then
+        v_statement := v_statement - 'account';
+    end if;
 
     select h.id
     into v_known_sync_id

@@ -23,6 +23,19 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "demo": Entry("Start here", "quantmatrix.cli.demo:demo", "Two statements, a gap found, zero differences."),
+    "import": Entry("Start here", "quantmatrix.cli.imports:import_group", "Read broker files; list, show, undo."),
+    "holdings": Entry("Portfolio", "quantmatrix.cli.holdings:holdings", "What is held, and its cost."),
+    "cash": Entry("Portfolio", "quantmatrix.cli.cash:cash", "Balances by account and currency."),
+    "reconcile": Entry("Portfolio", "quantmatrix.cli.reconcile:reconcile", "Differences and their causes."),
+    "lots": Entry("Portfolio", "quantmatrix.cli.lots:lots", "Lots: list, rebuild, check a worked case."),
+    "transactions": Entry("Data", "quantmatrix.cli.transactions:transactions", "List, add, correct, void."),
+    "account": Entry("Data", "quantmatrix.cli.accounts:account", "Accounts at brokers: add, list, set."),
+    "basis": Entry("Data", "quantmatrix.cli.basis:basis", "Supply the basis of transferred shares."),
+    "export": Entry("Data", "quantmatrix.cli.export:export", "All transactions as one file."),
+    "sql": Entry("Data", "quantmatrix.cli.sql:sql", "Ask the database yourself."),
+    "audit": Entry("People", "quantmatrix.cli.audit:audit", "Who changed what; verify the log."),
+    "user": Entry("People", "quantmatrix.cli.users:user", "People: add, list, role, disable, token."),
     "up": Entry("Servers", "quantmatrix.cli.services:up", "Start the embedded database and API."),
     "down": Entry("Servers", "quantmatrix.cli.services:down", "Stop the embedded servers."),
     "status": Entry("Servers", "quantmatrix.cli.services:status", "Show what runs, and where."),

@@ -65,7 +65,7 @@ def _fresh_user(settings: Settings) -> None:
 
 def _run(settings: Settings, *arguments: str, ends_with: ExitCode = ExitCode.DONE) -> None:
     """Run one command as typed; a ``Problem`` if it ends otherwise than it must."""
-    from quantmatrix.cli import main
+    from quantmatrix.cli import cli
 
     words = ["--user", EMAIL, *arguments]
     shown = " ".join(f"'{word}'" if " " in word else word for word in words)
@@ -76,7 +76,7 @@ def _run(settings: Settings, *arguments: str, ends_with: ExitCode = ExitCode.DON
         quiet=settings.quiet,
         verbose=settings.verbose,
     )
-    ended = main.main(words, standalone_mode=False, obj=own)
+    ended = cli.main(words, standalone_mode=False, obj=own)
     status = ended if isinstance(ended, int) else ExitCode.DONE
     if status != ends_with:
         raise Problem(

@@ -102,12 +102,7 @@ def _secrets(environment: EmbeddedEnvironment) -> str:
 
 def _forgotten() -> str:
     found = forgotten()
-    if found:
-        raise Problem(
-            f"{len(found)} folders of servers belong to data directories that are gone: {found[0]}",
-            next_step="remove them when you are sure that nothing in them is needed",
-        )
-    return "none"
+    return f"of data directories that are gone, yours to remove: {', '.join(found)}" if found else "none"
 
 
 def _time_zones(environment: Environment) -> str:

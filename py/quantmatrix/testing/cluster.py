@@ -51,7 +51,7 @@ TAP_ROLES = (
 
 
 class Cluster:
-    """One embedded PostgreSQL in a temporary folder. The database ``quantmatrix`` is the template of the clones."""
+    """An embedded PostgreSQL in a temporary folder; ``quantmatrix`` is the template of its clones."""
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="qmtest-"))
@@ -98,7 +98,9 @@ class Cluster:
         with self._lock:
             janitor.init()
             self._secure(TAP_TEMPLATE)
-            with psycopg.connect(self.environment.dsn(SUPERUSER, TAP_TEMPLATE), autocommit=True) as connection:
+            with psycopg.connect(
+                self.environment.dsn(SUPERUSER, TAP_TEMPLATE), autocommit=True
+            ) as connection:
                 load_tap(connection)
         return TAP_TEMPLATE
 
@@ -154,9 +156,13 @@ class Database:
         """A PostgREST that serves this database on free ports; ``changed`` settings by PostgREST's names."""
         environment = self.environment
         account = environment.account
-        folder = account.make_directory(environment.layout(environment.known_state()).home / f"api-{self.name}")
+        folder = account.make_directory(
+            environment.layout(environment.known_state()).home / f"api-{self.name}"
+        )
         server = PostgrestServer(folder, folder, account)
-        config = _with_free_ports(replace(environment.postgrest_config(), changed=dict(changed or {})), server)
+        config = _with_free_ports(
+            replace(environment.postgrest_config(), changed=dict(changed or {})), server
+        )
         try:
             yield Api(f"http://{ports.LOOPBACK}:{config.port}", config, environment.jwt_secret, server)
         finally:
@@ -174,7 +180,7 @@ class Api:
 
 
 def load_tap(connection: psycopg.Connection[Any]) -> None:
-    """Load pgTAP into the schema ``tap``, then ``db/tests/helpers``, which make ``tests``; for all test roles."""
+    """Load pgTAP into the schema ``tap``, then ``db/tests/helpers``, which make ``tests``."""
     with connection.transaction():
         connection.execute("create schema tap")
         connection.execute("set local search_path = tap, public")
@@ -212,5 +218,3 @@ def _with_free_ports(config: PostgrestConfig, server: PostgrestServer) -> Postgr
         else:
             return chosen
     raise AssertionError("the last try raises")
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ FAILURE = pytest.StashKey[Exception]()
 
 
 def session_cluster(config: pytest.Config) -> Cluster:
-    """The session's cluster, started at its first use. Each worker of pytest-xdist is a session with its own."""
+    """The session's cluster, started at its first use. Each worker of pytest-xdist has its own."""
     if FAILURE in config.stash:
         raise config.stash[FAILURE]
     if CLUSTER not in config.stash:
@@ -71,11 +72,11 @@ class TapItem(pytest.Item):
         if outcome.problems:
             raise TapFailure("\n".join(outcome.problems))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """What is wrong, without the stack of this runner."""
         if isinstance(excinfo.value, TapFailure | Problem):
             return str(excinfo.value)
-        return str(super().repr_failure(excinfo))
+        return str(super().repr_failure(excinfo, style))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the item is."""

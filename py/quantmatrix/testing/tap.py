@@ -1,4 +1,4 @@
-"""Running a file of pgTAP tests: statement by statement, so that an error names its statement and loses no result."""
+"""Running a file of pgTAP tests statement by statement, so that an error loses no result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ META_COMMAND = re.compile(r"^\s*\\\w", re.MULTILINE)
 
 @dataclass
 class Outcome:
-    """What a file's TAP says: the plan, the results counted, and each thing that is wrong, with its diagnostics."""
+    """What a file's TAP says: the plan, the number of results, and each thing that is wrong."""
 
     planned: int | None = None
     run: int = 0
@@ -79,7 +79,7 @@ def _without_leading_comments(statement: str) -> str:
 
 
 def run_tap_file(dsn: str, path: Path) -> Outcome:
-    """Run ``path`` on the database of ``dsn``, whose session finds pgTAP and the helpers without their schema's name."""
+    """Run ``path`` on the database of ``dsn``, where ``tap`` and ``tests`` are in the search path."""
     outcome = Outcome()
     text = path.read_text(encoding="utf-8")
     if meta := META_COMMAND.search(text):

@@ -1,0 +1,219 @@
+-- Cash: the one definition of what a transaction does to which balance, and its comparison with the balances that brokers state.
+
+create view ingest.cash_movements
+with (security_invoker = true)
+as
+select
+    t.user_id,
+    t.account_id,
+    t.id as transaction_id,
+    t.trade_date,
+    t.settlement_date,
+    t.currency,
+    t.net_amount as amount
+from core.transactions t
+union all
+select
+    t.user_id,
+    t.account_id,
+    t.id,
+    t.trade_date,
+    t.settlement_date,
+    k.fee_currency,
+    t.commission + t.fees
+from tax.transaction_terms k
+join core.transactions t on t.user_id = k.user_id and t.id = k.transaction_id
+where k.fee_currency is not null
+and k.fee_currency <> t.currency
+union all
+select
+    t.user_id,
+    t.account_id,
+    t.id,
+    t.trade_date,
+    t.settlement_date,
+    i.symbol,
+    t.quantity
+from tax.instrument_facts f
+join core.instruments i on i.id = f.instrument_id and i.instrument_type = 'currency'
+join core.transactions t on t.user_id = f.user_id and t.instrument_id = f.instrument_id
+where t.quantity is not null;
+
+comment on view ingest.cash_movements is
+    'What each transaction does to cash: net_amount in its currency, costs charged in another currency in that one, and the bought or sold currency of a conversion.';
+
+-- One row for each account and currency that a statement ends with, and for each that only we hold although the broker states balances of that account.
+create function ingest.compare_cash(p_user_id uuid, p_account_id bigint, p_as_of date)
+returns table (
+    account_id bigint, currency text, as_of date, ours numeric, broker numeric, cause ingest.finding_cause, evidence jsonb
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with stated as materialized (
+        select distinct on (b.account_id, b.currency, b.moment, b.as_of)
+            b.account_id, b.currency, b.moment, b.as_of, b.amount, b.sync_id, b.line_number, f.name as file_name
+        from ingest.broker_cash b
+        join core.sync_history h on h.user_id = b.user_id and h.id = b.sync_id
+        left join ingest.files f on f.user_id = b.user_id and f.sync_id = b.sync_id
+        where b.user_id = p_user_id
+        and (p_account_id is null or b.account_id = p_account_id)
+        and b.as_of <= p_as_of
+        order by
+            b.account_id, b.currency, b.moment, b.as_of,
+            ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, b.sync_id desc, b.line_number
+    ),
+    newest as (
+        select distinct on (s.account_id, s.currency) s.*
+        from stated s
+        where s.moment = 'end'
+        order by s.account_id, s.currency, s.as_of desc
+    ),
+    earliest as (
+        select distinct on (s.account_id, s.currency) s.*
+        from stated s
+        where s.moment = 'start'
+        order by s.account_id, s.currency, s.as_of
+    ),
+    covered as (
+        select n.account_id, max(n.as_of) as as_of
+        from newest n
+        group by n.account_id
+    ),
+    movements as materialized (
+        select m.account_id, m.currency, m.trade_date, m.settlement_date, sum(m.amount) as amount
+        from ingest.cash_movements m
+        where m.user_id = p_user_id
+        and (p_account_id is null or m.account_id = p_account_id)
+        and m.trade_date <= p_as_of
+        group by m.account_id, m.currency, m.trade_date, m.settlement_date
+    ),
+    days as (
+        select m.account_id, m.currency, coalesce(n.as_of, c.as_of) as as_of
+        from (select distinct d.account_id, d.currency from movements d) m
+        join covered c on c.account_id = m.account_id
+        left join newest n on n.account_id = m.account_id and n.currency = m.currency
+        union
+        select n.account_id, n.currency, n.as_of
+        from newest n
+    ),
+    summed as (
+        select
+            d.account_id, d.currency, d.as_of,
+            coalesce(sum(m.amount) filter (where m.trade_date <= d.as_of), 0) as ours,
+            coalesce(sum(m.amount) filter (where m.trade_date <= d.as_of and m.settlement_date > d.as_of), 0) as unsettled,
+            coalesce(sum(m.amount) filter (where m.trade_date < e.as_of), 0) as before_first_statement
+        from days d
+        left join movements m on m.account_id = d.account_id and m.currency = d.currency
+        left join earliest e on e.account_id = d.account_id and e.currency = d.currency
+        group by d.account_id, d.currency, d.as_of
+    ),
+    compared as (
+        select
+            s.account_id, s.currency, s.as_of, s.ours, coalesce(n.amount, 0) as broker, s.unsettled,
+            e.amount as opening,
+            e.as_of as opening_as_of,
+            e.amount - s.before_first_statement as missing_opening,
+            n.sync_id, n.line_number, n.file_name,
+            abs(s.ours - coalesce(n.amount, 0)) > 0.01 as differs
+        from summed s
+        left join newest n on n.account_id = s.account_id and n.currency = s.currency
+        left join earliest e on e.account_id = s.account_id and e.currency = s.currency
+        where n.amount is not null or abs(s.ours) > 0.01
+    ),
+    -- Only where the two differ is the history searched.
+    judged as (
+        select
+            c.*,
+            repeated.amounts as repeated,
+            gap.as_of as gap_on,
+            ingest.cash_cause(
+                c.ours, c.broker, c.missing_opening, c.unsettled, repeated.amounts, c.opening is null or gap.as_of is not null
+            ) as cause
+        from compared c
+        left join lateral (
+            select array_agg(r.amount) || sum(r.amount) as amounts
+            from (
+                select t.net_amount * (count(*) - 1) as amount
+                from core.transactions t
+                where c.differs
+                and t.user_id = p_user_id
+                and t.account_id = c.account_id
+                and t.currency = c.currency
+                and t.trade_date <= c.as_of
+                and t.net_amount <> 0
+                group by t.transaction_type, t.instrument_id, t.trade_date, t.quantity, t.net_amount
+                having count(*) > 1
+            ) r
+        ) repeated on true
+        left join lateral (
+            select min(later.as_of) as as_of
+            from stated later
+            cross join lateral (
+                select before.amount
+                from stated before
+                where before.account_id = later.account_id
+                and before.currency = later.currency
+                and before.moment = 'end'
+                and before.as_of < later.as_of
+                order by before.as_of desc
+                limit 1
+            ) previous
+            where c.differs
+            and later.account_id = c.account_id
+            and later.currency = c.currency
+            and later.moment = 'start'
+            and abs(later.amount - previous.amount) > 0.01
+        ) gap on true
+    )
+    select
+        j.account_id, j.currency, j.as_of, j.ours, j.broker, j.cause,
+        case when j.cause <> 'match' then jsonb_strip_nulls(jsonb_build_object(
+            'as_of', j.as_of,
+            'file', j.file_name,
+            'line', j.line_number,
+            'sync_id', j.sync_id,
+            'difference', ingest.money_text(j.ours - j.broker),
+            'opening_balance', ingest.money_text(j.opening),
+            'opening_as_of', j.opening_as_of,
+            'missing_opening', ingest.money_text(nullif(j.missing_opening, 0)),
+            'unsettled', ingest.money_text(nullif(j.unsettled, 0)),
+            'balances_do_not_connect_on', j.gap_on,
+            'transactions', case j.cause
+                when 'duplicate_import' then (
+                    select jsonb_agg(d.ids)
+                    from (
+                        select jsonb_agg(t.id order by t.id) as ids
+                        from core.transactions t
+                        where t.user_id = p_user_id
+                        and t.account_id = j.account_id
+                        and t.currency = j.currency
+                        and t.trade_date <= j.as_of
+                        and t.net_amount <> 0
+                        group by t.transaction_type, t.instrument_id, t.trade_date, t.quantity, t.net_amount
+                        having count(*) > 1
+                        order by min(t.trade_date), min(t.id)
+                        limit 50
+                    ) d
+                )
+                when 'settlement_timing' then (
+                    select jsonb_agg(distinct m.transaction_id)
+                    from ingest.cash_movements m
+                    where m.user_id = p_user_id
+                    and m.account_id = j.account_id
+                    and m.currency = j.currency
+                    and m.trade_date <= j.as_of
+                    and m.settlement_date > j.as_of
+                )
+            end,
+            'hint', ingest.next_step(j.cause, 'cash')
+        )) end
+    from judged j
+$$;
+
+comment on function ingest.compare_cash(uuid, bigint, date) is
+    'Our balance against the newest one the broker states, for each account and currency at the statement''s own day; matches included.';
+
+grant execute on function ingest.compare_cash(uuid, bigint, date) to quantmatrix_writer;

@@ -1,0 +1,261 @@
+-- Checks that need no broker: our own rows against each other. Each returns only what is wrong; a violated reference or sum is a defect of the program.
+
+-- The last day of which an account tells anything: its newest transaction, evidence or statement period. An option is not overdue before that.
+create function ingest.known_until(p_user_id uuid, p_as_of date)
+returns table (account_id bigint, day date)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        a.id,
+        least(p_as_of, greatest(
+            (select max(t.trade_date) from core.transactions t where t.user_id = a.user_id and t.account_id = a.id),
+            (select max(b.as_of) from ingest.broker_positions b where b.user_id = a.user_id and b.account_id = a.id),
+            (select max(b.as_of) from ingest.broker_cash b where b.user_id = a.user_id and b.account_id = a.id)
+        ))
+    from core.accounts a
+    where a.user_id = p_user_id
+$$;
+
+comment on function ingest.known_until(uuid, date) is 'Last day of which each account tells anything.';
+
+-- Units that transactions state, where every row of the account and instrument states them: no corporate action, no leg that the engine makes.
+create function ingest.stated_positions(p_user_id uuid, p_account_id bigint)
+returns table (account_id bigint, instrument_id bigint, quantity numeric)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with moving as (
+        select t.account_id, t.instrument_id, t.quantity, t.transaction_type
+        from core.transactions t
+        where t.user_id = p_user_id
+        and (p_account_id is null or t.account_id = p_account_id)
+        and t.instrument_id is not null
+    ),
+    computed as (
+        select distinct t.instrument_id
+        from core.transactions t
+        where t.user_id = p_user_id
+        and t.transaction_type in (
+            'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_cash', 'merger_stock', 'merger_mixed', 'cash_in_lieu', 'other'
+        )
+        union
+        select k.new_instrument_id
+        from tax.transaction_terms k
+        where k.user_id = p_user_id
+        and k.new_instrument_id is not null
+        union
+        select i.underlying_id
+        from core.transactions t
+        join core.instruments i on i.id = t.instrument_id
+        where t.user_id = p_user_id
+        and t.transaction_type in ('option_exercise', 'option_assignment')
+        and i.underlying_id is not null
+    )
+    select m.account_id, m.instrument_id, sum(m.quantity)
+    from moving m
+    where not exists (select from computed c where c.instrument_id = m.instrument_id)
+    and m.transaction_type in (
+        'buy', 'sell', 'reinvest', 'option_exercise', 'option_assignment', 'option_expiration', 'delivery',
+        'transfer_in', 'transfer_out', 'gift_in', 'gift_out', 'inheritance', 'promotion'
+    )
+    group by m.account_id, m.instrument_id
+    having bool_and(m.quantity is not null)
+$$;
+
+comment on function ingest.stated_positions(uuid, bigint) is 'Signed sum of the quantities of transactions, where no quantity has to be computed.';
+
+create function ingest.internal_checks(p_user_id uuid, p_account_id bigint, p_as_of date)
+returns table (
+    account_id bigint, instrument_id bigint, check_name text, ours numeric, broker numeric, cause ingest.finding_cause, evidence jsonb
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with open_lots as materialized (
+        select l.account_id, l.instrument_id, sum(case l.side when 'long' then 1 else -1 end * l.quantity_remaining) as quantity, count(*) as number
+        from core.tax_lots l
+        where l.user_id = p_user_id
+        and l.closed_at is null
+        and (p_account_id is null or l.account_id = p_account_id)
+        group by l.account_id, l.instrument_id
+    ),
+    positions as materialized (
+        select p.account_id, p.instrument_id, p.quantity, p.unmatched_quantity, p.open_lots
+        from core.positions p
+        where p.user_id = p_user_id
+        and (p_account_id is null or p.account_id = p_account_id)
+    ),
+    known_until as materialized (
+        select * from ingest.known_until(p_user_id, p_as_of)
+    )
+
+    -- position = open lots - unmatched
+    select
+        coalesce(p.account_id, l.account_id), coalesce(p.instrument_id, l.instrument_id), 'lots_make_the_position',
+        coalesce(p.quantity, 0), coalesce(l.quantity, 0) - coalesce(p.unmatched_quantity, 0), 'defect'::ingest.finding_cause,
+        jsonb_build_object('open_lots', coalesce(l.quantity, 0)::text, 'unmatched_quantity', coalesce(p.unmatched_quantity, 0)::text)
+    from positions p
+    full join open_lots l on l.account_id = p.account_id and l.instrument_id = p.instrument_id
+    where coalesce(p.quantity, 0) <> coalesce(l.quantity, 0) - coalesce(p.unmatched_quantity, 0)
+
+    union all
+
+    -- position = sum of the transactions
+    select
+        s.account_id, s.instrument_id, 'transactions_make_the_position',
+        coalesce(p.quantity, 0), s.quantity, 'defect', jsonb_build_object('transactions', s.quantity::text)
+    from ingest.stated_positions(p_user_id, p_account_id) s
+    join core.instruments i on i.id = s.instrument_id and i.instrument_type <> 'currency'
+    left join positions p on p.account_id = s.account_id and p.instrument_id = s.instrument_id
+    where coalesce(p.quantity, 0) <> s.quantity
+
+    union all
+
+    -- derived rows that point at nothing
+    select o.account_id, o.instrument_id, 'references_exist', o.number, 0, 'defect', jsonb_build_object('table', o.table_name, 'rows', o.ids)
+    from (
+        select c.account_id, c.instrument_id, 'closings' as table_name, count(*)::numeric as number, jsonb_agg(c.id order by c.id) as ids
+        from tax.closings c
+        where c.user_id = p_user_id
+        and (p_account_id is null or c.account_id = p_account_id)
+        and (
+            not exists (select from core.transactions t where t.user_id = p_user_id and t.id = c.closing_transaction_id)
+            or c.opening_transaction_id is not null
+            and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = c.opening_transaction_id)
+            or c.opening_transaction_id is null
+            and c.kind <> 'unmatched'
+        )
+        group by c.account_id, c.instrument_id
+        union all
+        select w.replacement_account_id, w.replacement_instrument_id, 'wash_matches', count(*), jsonb_agg(w.id order by w.id)
+        from tax.wash_matches w
+        where w.user_id = p_user_id
+        and (p_account_id is null or w.replacement_account_id = p_account_id)
+        and (
+            not exists (select from core.transactions t where t.user_id = p_user_id and t.id = w.replacement_transaction_id)
+            or not exists (
+                select from tax.closings c
+                where c.user_id = p_user_id
+                and c.closing_transaction_id = w.loss_transaction_id
+                and c.ordinal = w.loss_ordinal
+            )
+        )
+        group by w.replacement_account_id, w.replacement_instrument_id
+        union all
+        select null, null, 'notices', count(*), jsonb_agg(n.id order by n.id)
+        from tax.notices n
+        where n.user_id = p_user_id
+        and p_account_id is null
+        and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = n.transaction_id)
+        having count(*) > 0
+        union all
+        select null, null, 'lot_state', count(*), jsonb_agg(s.lot_id order by s.lot_id)
+        from tax.lot_state s
+        where s.user_id = p_user_id
+        and p_account_id is null
+        and not exists (select from core.tax_lots l where l.user_id = p_user_id and l.id = s.lot_id)
+        having count(*) > 0
+    ) o
+
+    union all
+
+    -- one row id of the broker on two transactions
+    select
+        t.account_id, t.instrument_id, 'broker_ids_are_unique', count(*), 1, 'duplicate_import',
+        jsonb_build_object('external_id', t.external_id, 'transactions', jsonb_agg(t.id order by t.id))
+    from core.transactions t
+    where t.user_id = p_user_id
+    and (p_account_id is null or t.account_id = p_account_id)
+    and t.external_id is not null
+    group by t.account_id, t.source, t.external_id, t.transaction_type, t.instrument_id, t.trade_date
+    having count(*) > 1
+
+    union all
+
+    -- an option that is still held after its last day
+    select
+        p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, 'missing_history',
+        jsonb_build_object(
+            'expiration', i.expiration, 'known_until', u.day,
+            'hint', 'import the statement that shows its expiry, exercise or assignment, or add it (quantmatrix transactions add)'
+        )
+    from positions p
+    join known_until u on u.account_id = p.account_id
+    join core.instruments i on i.id = p.instrument_id
+    where p.quantity <> 0
+    and i.instrument_type in ('option', 'future_option')
+    and i.expiration < u.day
+
+    union all
+
+    -- more sold than held, in an account that may not short
+    select
+        p.account_id, p.instrument_id, 'no_more_sold_than_held', p.quantity, p.quantity + p.unmatched_quantity, 'missing_history',
+        jsonb_strip_nulls(jsonb_build_object(
+            'unmatched_quantity', trim_scale(p.unmatched_quantity)::text,
+            'first_shortfall', ingest.first_shortfall(p_user_id, p.account_id, p.instrument_id, p_as_of),
+            'hint', ingest.next_step('missing_history', 'position')
+        ))
+    from positions p
+    where p.unmatched_quantity > 0
+
+    union all
+
+    -- a transfer to an own account that never arrived
+    select
+        t.account_id, t.instrument_id, 'transfers_arrive', t.quantity, 0, 'missing_history',
+        jsonb_build_object(
+            'transactions', jsonb_build_array(t.id), 'trade_date', t.trade_date, 'known_until', u.day,
+            'hint', 'import the statement of the account it went to; if it left your accounts, accept this with a reason'
+        )
+    from core.transactions t
+    join known_until u on u.account_id = t.account_id
+    where t.user_id = p_user_id
+    and (p_account_id is null or t.account_id = p_account_id)
+    and t.transaction_type = 'transfer_out'
+    and t.instrument_id is not null
+    and t.quantity < 0
+    and t.trade_date < u.day - 10
+    and exists (select from known_until other where other.account_id <> t.account_id)
+    and not exists (
+        select from tax.transaction_links k
+        where k.user_id = p_user_id
+        and k.from_id = t.id
+        and k.kind in ('transfer', 'correction')
+    )
+
+    union all
+
+    -- an exercise whose shares are another row, which is not there
+    select
+        t.account_id, t.instrument_id, 'exercises_move_shares', t.quantity, 0, 'missing_history',
+        jsonb_build_object(
+            'transactions', jsonb_build_array(t.id), 'trade_date', t.trade_date,
+            'hint', 'import the row of the shares, or correct this one to exercise_settlement derived or cash'
+        )
+    from tax.transaction_terms k
+    join core.transactions t on t.user_id = k.user_id and t.id = k.transaction_id
+    where k.user_id = p_user_id
+    and k.exercise_settlement = 'linked'
+    and (p_account_id is null or t.account_id = p_account_id)
+    and not exists (
+        select from tax.transaction_links l
+        where l.user_id = p_user_id
+        and l.from_id = t.id
+        and l.kind = 'exercise'
+    )
+$$;
+
+comment on function ingest.internal_checks(uuid, bigint, date) is
+    'What is wrong among our own rows: the check, both figures, the cause and the rows behind it.';
+
+grant execute on function
+    ingest.known_until(uuid, date), ingest.stated_positions(uuid, bigint), ingest.internal_checks(uuid, bigint, date)
+    to quantmatrix_writer;

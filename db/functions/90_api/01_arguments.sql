@@ -1,0 +1,218 @@
+-- Arguments of api functions, read one way everywhere: accounts by number, then by name; symbols among the instruments that the person uses; fields
+-- of an object one by one, so that a refusal names the field.
+
+create function ingest.require_account(p_user_id uuid, p_reference text)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_id bigint;
+begin
+    if p_reference is null or btrim(p_reference) = '' then
+        raise exception 'account: say which one, by number or name' using errcode = 'QM002';
+    end if;
+    v_id := ingest.find_account(p_user_id, p_reference);
+    if v_id is null then
+        raise exception 'there is no account "%"', p_reference
+            using errcode = 'QM001',
+                detail = coalesce(
+                    'accounts: ' || (
+                        select string_agg(a.account_number || ' (' || a.name || ')', ', ' order by a.account_number)
+                        from core.accounts a
+                        where a.user_id = p_user_id
+                    ),
+                    'there are no accounts yet'
+                ),
+                hint = 'quantmatrix account list shows numbers and names';
+    end if;
+    return v_id;
+end
+$$;
+
+comment on function ingest.require_account(uuid, text) is 'Account by number, then by name; QM001 if there is none, QM003 if several fit.';
+
+-- A symbol may be of several identities (a stock and a future, two currencies): the key type|symbol|currency tells them apart.
+create function ingest.require_instrument(p_user_id uuid, p_symbol text)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids bigint[];
+    v_keys text[];
+begin
+    select array_agg(i.id order by i.id), array_agg(i.instrument_type || '|' || i.symbol || '|' || i.currency order by i.id)
+    into v_ids, v_keys
+    from core.instruments i
+    where i.symbol = upper(btrim(p_symbol))
+    or i.symbol = btrim(p_symbol)
+    or i.symbol = split_part(p_symbol, '|', 2) and i.instrument_type::text = split_part(p_symbol, '|', 1) and i.currency = split_part(p_symbol, '|', 3);
+    if v_ids is null then
+        raise exception 'there is no instrument "%" among yours', coalesce(p_symbol, '')
+            using errcode = 'QM001', hint = 'quantmatrix holdings shows symbols; options have their 21 characters';
+    elsif cardinality(v_ids) > 1 then
+        raise exception 'the symbol "%" is of several instruments', p_symbol
+            using errcode = 'QM003', detail = array_to_string(v_keys, ', '), hint = 'give it as type|symbol|currency';
+    end if;
+    return v_ids[1];
+end
+$$;
+
+comment on function ingest.require_instrument(uuid, text) is
+    'Instrument by symbol, or type|symbol|currency, among those the person uses; QM001 if there is none, QM003 if several fit.';
+
+create function ingest.require_reason(p_reason text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if length(btrim(coalesce(p_reason, ''))) < 3 then
+        raise exception 'say why, in a few words' using errcode = 'QM020', hint = 'the audit log keeps the reason beside the change';
+    end if;
+    perform set_config('quantmatrix.reason', btrim(p_reason), true);
+end
+$$;
+
+comment on function ingest.require_reason(text) is 'Refuses an empty reason (QM020), and leaves it where the audit triggers find it.';
+
+create function ingest.refuse_unknown_fields(p_object jsonb, p_known text[], p_what text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_unknown text;
+begin
+    if jsonb_typeof(p_object) is distinct from 'object' then
+        raise exception '%: an object is wanted', p_what using errcode = 'QM002';
+    end if;
+    select string_agg(k.name, ', ' order by k.name)
+    into v_unknown
+    from jsonb_object_keys(p_object) k (name)
+    where k.name <> all (p_known);
+    if v_unknown is not null then
+        raise exception '%: unknown field %', p_what, v_unknown
+            using errcode = 'QM002', hint = 'known are ' || array_to_string(p_known, ', ');
+    end if;
+end
+$$;
+
+comment on function ingest.refuse_unknown_fields(jsonb, text[], text) is 'Refuses (QM002) an object with other fields than the known ones.';
+
+-- The text of each field is tried against the type of its column; what does not fit is refused by name.
+create function ingest.read_fields(p_object jsonb, p_types jsonb)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_field record;
+    v_read jsonb := '{}';
+    v_value jsonb;
+begin
+    for v_field in
+        select o.key, o.value #>> '{}' as text, p_types ->> o.key as type
+        from jsonb_each(p_object) o
+        where p_types ? o.key
+    loop
+        begin
+            v_value := case
+                when v_field.text is null then 'null'::jsonb
+                when v_field.type = 'numeric' then to_jsonb((v_field.text::numeric)::text)
+                when v_field.type = 'integer' then to_jsonb(v_field.text::integer)
+                when v_field.type = 'boolean' then to_jsonb(v_field.text::boolean)
+                when v_field.type = 'date' then to_jsonb(v_field.text::date)
+                when v_field.type = 'timestamptz' then to_jsonb(v_field.text::timestamptz)
+                when v_field.type = 'text' then to_jsonb(nullif(btrim(v_field.text), ''))
+                when v_field.type = 'object' then p_object -> v_field.key
+                else to_jsonb(ingest.read_word(v_field.type, v_field.text))
+            end;
+        exception
+            when data_exception then
+                raise exception '%: "%" is not %', v_field.key, v_field.text,
+                    case v_field.type
+                        when 'numeric' then 'a decimal number'
+                        when 'integer' then 'a whole number'
+                        when 'boolean' then 'true or false'
+                        when 'date' then 'a date such as 2026-03-31'
+                        when 'timestamptz' then 'an instant such as 2026-03-31T15:57:13-04:00'
+                        else 'one of ' || ingest.words_of(v_field.type)
+                    end
+                    using errcode = 'QM002';
+        end;
+        if v_field.type = 'numeric' and v_value #>> '{}' in ('NaN', 'Infinity', '-Infinity') then
+            raise exception '%: "%" is not a decimal number', v_field.key, v_field.text using errcode = 'QM002';
+        elsif v_field.type = 'object' and jsonb_typeof(v_value) <> 'object' then
+            raise exception '%: an object is wanted', v_field.key using errcode = 'QM002';
+        end if;
+        v_read := v_read || jsonb_build_object(v_field.key, v_value);
+    end loop;
+    return v_read;
+end
+$$;
+
+comment on function ingest.read_fields(jsonb, jsonb) is
+    'The fields of an object by the types {field: type}; numbers as strings, digit for digit. QM002 names the field that cannot be read.';
+
+create function ingest.words_of(p_type text)
+returns text
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select string_agg(e.enumlabel, ', ' order by e.enumsortorder)
+    from pg_enum e
+    where e.enumtypid = to_regtype(p_type)
+$$;
+
+comment on function ingest.words_of(text) is 'The words of an enum, for a message.';
+
+create function ingest.read_word(p_type text, p_text text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (select from pg_enum e where e.enumtypid = to_regtype(p_type) and e.enumlabel = lower(btrim(p_text))) then
+        raise exception 'not a word of %', p_type using errcode = 'invalid_text_representation';
+    end if;
+    return lower(btrim(p_text));
+end
+$$;
+
+comment on function ingest.read_word(text, text) is 'A word of an enum, in lower case.';
+
+-- Constraints are named so that their name explains the refusal: transactions_price_is_not_negative.
+create function ingest.refusal_text(p_constraint text)
+returns text
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'refused: ' || replace(p_constraint, '_', ' ')
+$$;
+
+comment on function ingest.refusal_text(text) is 'What a violated constraint says, in words.';
+
+grant execute on function
+    ingest.require_account(uuid, text), ingest.require_instrument(uuid, text), ingest.require_reason(text),
+    ingest.refuse_unknown_fields(jsonb, text[], text), ingest.read_fields(jsonb, jsonb), ingest.words_of(text), ingest.read_word(text, text),
+    ingest.refusal_text(text)
+    to quantmatrix_writer;

@@ -1,0 +1,186 @@
+-- Accounts, lot methods and what a person knows of an instrument. Each of these changes how lots are made: the engine rebuilds in the same transaction.
+
+create function api.account_add(
+    broker text,
+    account_number text,
+    name text default null,
+    account_type text default 'taxable',
+    base_currency text default 'USD'
+)
+returns setof api.accounts
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_read jsonb;
+    v_id bigint;
+    v_constraint text;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    v_read := ingest.read_fields(
+        jsonb_build_object(
+            'broker', lower(account_add.broker), 'account_number', account_add.account_number, 'name', account_add.name,
+            'account_type', account_add.account_type, 'base_currency', upper(account_add.base_currency)
+        ),
+        '{"broker": "text", "account_number": "text", "name": "text", "account_type": "core.account_type", "base_currency": "text"}'
+    );
+    if v_read ->> 'broker' is null or v_read ->> 'account_number' is null then
+        raise exception '%: is wanted', case when v_read ->> 'broker' is null then 'broker' else 'account_number' end using errcode = 'QM002';
+    end if;
+    insert into core.accounts (user_id, broker, account_number, name, account_type, base_currency)
+    values (
+        v_user_id, v_read ->> 'broker', v_read ->> 'account_number',
+        coalesce(v_read ->> 'name', initcap(v_read ->> 'broker') || ' ' || (v_read ->> 'account_number')),
+        coalesce(v_read ->> 'account_type', 'taxable')::core.account_type, coalesce(v_read ->> 'base_currency', 'USD')
+    )
+    returning id into v_id;
+    return query select a.* from api.accounts a where a.id = v_id;
+exception
+    when unique_violation or check_violation then
+        get stacked diagnostics v_constraint = constraint_name;
+        raise exception '%', ingest.refusal_text(v_constraint) using errcode = 'QM002', detail = v_constraint;
+end
+$$;
+
+comment on function api.account_add(text, text, text, text, text) is $$Add an account
+account_type: taxable, ira, roth_ira, 401k or hsa. Importing a statement adds its account by itself.$$;
+
+create function api.account_set(account text, changes jsonb)
+returns setof api.accounts
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_types constant jsonb := '{
+        "name": "text", "account_type": "core.account_type", "allow_short": "boolean", "lot_method": "core.lot_method",
+        "reports_1099": "boolean", "base_currency": "text", "status": "core.account_status"
+    }';
+    v_id bigint;
+    v_read jsonb;
+    v_constraint text;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    v_id := ingest.require_account(v_user_id, account_set.account);
+    perform ingest.refuse_unknown_fields(
+        account_set.changes, array['name', 'account_type', 'allow_short', 'lot_method', 'reports_1099', 'base_currency', 'status'], 'changes'
+    );
+    v_read := ingest.read_fields(account_set.changes, v_types);
+    if v_read = '{}' then
+        raise exception 'changes: nothing to change' using errcode = 'QM002';
+    end if;
+    update core.accounts a
+    set name = case when v_read ? 'name' then v_read ->> 'name' else a.name end,
+        account_type = case when v_read ? 'account_type' then (v_read ->> 'account_type')::core.account_type else a.account_type end,
+        allow_short = case when v_read ? 'allow_short' then (v_read ->> 'allow_short')::boolean else a.allow_short end,
+        lot_method = case when v_read ? 'lot_method' then (v_read ->> 'lot_method')::core.lot_method else a.lot_method end,
+        reports_1099 = case when v_read ? 'reports_1099' then (v_read ->> 'reports_1099')::boolean else a.reports_1099 end,
+        base_currency = case when v_read ? 'base_currency' then upper(v_read ->> 'base_currency') else a.base_currency end,
+        status = case when v_read ? 'status' then (v_read ->> 'status')::core.account_status else a.status end,
+        updated_at = now()
+    where a.user_id = v_user_id
+    and a.id = v_id;
+    return query select a.* from api.accounts a where a.id = v_id;
+exception
+    when unique_violation or check_violation then
+        get stacked diagnostics v_constraint = constraint_name;
+        raise exception '%', ingest.refusal_text(v_constraint) using errcode = 'QM002', detail = v_constraint;
+    when not_null_violation then
+        get stacked diagnostics v_constraint = column_name;
+        raise exception '%: null is not possible', v_constraint using errcode = 'QM002';
+end
+$$;
+
+comment on function api.account_set(text, jsonb) is $$Change an account
+account: number or name. changes: an object with name, account_type, allow_short, lot_method, reports_1099, base_currency, status; a field left out stays. Lots are rebuilt where it matters.$$;
+
+create function api.method_set(account text, symbol text default null, method text default null, effective_from date default null)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_account_id bigint;
+    v_instrument_id bigint;
+    v_method core.lot_method;
+    v_from date := coalesce(method_set.effective_from, date '1900-01-01');
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    v_account_id := ingest.require_account(v_user_id, method_set.account);
+    if nullif(btrim(method_set.symbol), '') is not null then
+        v_instrument_id := ingest.require_instrument(v_user_id, method_set.symbol);
+    end if;
+    v_method := ingest.read_fields(jsonb_build_object('method', coalesce(method_set.method, '')), '{"method": "core.lot_method"}') ->> 'method';
+    insert into tax.lot_method_elections as e (user_id, account_id, instrument_id, method, effective_from)
+    values (v_user_id, v_account_id, v_instrument_id, v_method, v_from)
+    on conflict on constraint lot_method_elections_one_per_day do update
+    set method = excluded.method
+    where e.method <> excluded.method;
+    return jsonb_build_object('account', method_set.account, 'symbol', method_set.symbol, 'method', v_method, 'effective_from', v_from);
+end
+$$;
+
+comment on function api.method_set(text, text, text, date) is $$Choose a lot method
+For an account, or for one instrument in it, from a trade date on (always, if none is given): fifo, lifo, hifo, lofo, average, mintax, specific. Lots are rebuilt.$$;
+
+create function api.instrument_facts_set(symbol text, facts jsonb)
+returns setof api.instruments
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_id bigint;
+    v_read jsonb;
+    v_constraint text;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    v_id := ingest.require_instrument(v_user_id, instrument_facts_set.symbol);
+    perform ingest.refuse_unknown_fields(
+        instrument_facts_set.facts, array['identical_group', 'section_1256', 'wash_exempt', 'deliverable_shares', 'deliverable_cash'], 'facts'
+    );
+    v_read := ingest.read_fields(
+        instrument_facts_set.facts,
+        '{"identical_group": "text", "section_1256": "boolean", "wash_exempt": "boolean", "deliverable_shares": "numeric", "deliverable_cash": "numeric"}'
+    );
+    insert into tax.instrument_facts as f (user_id, instrument_id, identical_group, section_1256, wash_exempt, deliverable_shares, deliverable_cash)
+    values (
+        v_user_id, v_id, v_read ->> 'identical_group', (v_read ->> 'section_1256')::boolean, (v_read ->> 'wash_exempt')::boolean,
+        (v_read ->> 'deliverable_shares')::numeric, (v_read ->> 'deliverable_cash')::numeric
+    )
+    on conflict on constraint instrument_facts_pkey do update
+    set identical_group = case when v_read ? 'identical_group' then excluded.identical_group else f.identical_group end,
+        section_1256 = case when v_read ? 'section_1256' then excluded.section_1256 else f.section_1256 end,
+        wash_exempt = case when v_read ? 'wash_exempt' then excluded.wash_exempt else f.wash_exempt end,
+        deliverable_shares = case when v_read ? 'deliverable_shares' then excluded.deliverable_shares else f.deliverable_shares end,
+        deliverable_cash = case when v_read ? 'deliverable_cash' then excluded.deliverable_cash else f.deliverable_cash end;
+    return query select i.* from api.instruments i where i.id = v_id;
+exception
+    when check_violation then
+        get stacked diagnostics v_constraint = constraint_name;
+        raise exception '%', ingest.refusal_text(v_constraint) using errcode = 'QM002', detail = v_constraint;
+end
+$$;
+
+comment on function api.instrument_facts_set(text, jsonb) is $$Say what you know of an instrument
+facts: an object with identical_group, section_1256, wash_exempt, deliverable_shares, deliverable_cash; a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
+
+grant execute on function
+    api.account_add(text, text, text, text, text), api.account_set(text, jsonb), api.method_set(text, text, text, date),
+    api.instrument_facts_set(text, jsonb)
+    to quantmatrix_user, quantmatrix_admin;
+
+alter function api.account_add(text, text, text, text, text) owner to quantmatrix_writer;
+alter function api.account_set(text, jsonb) owner to quantmatrix_writer;
+alter function api.method_set(text, text, text, date) owner to quantmatrix_writer;
+alter function api.instrument_facts_set(text, jsonb) owner to quantmatrix_writer;

@@ -1,0 +1,136 @@
+"""``account``: add, list, set."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import click
+
+from quantmatrix.cli.output import write_object, write_rows
+from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.settings import Settings
+
+TYPES = click.Choice(["taxable", "ira", "roth_ira", "401k", "hsa"])
+METHODS = click.Choice(["fifo", "lifo", "hifo", "lofo", "average", "mintax", "specific"])
+TABLE_COLUMNS = (
+    "account",
+    "account_name",
+    "broker",
+    "account_type",
+    "base_currency",
+    "allow_short",
+    "lot_method",
+    "status",
+)
+
+
+@click.group(short_help="Accounts at brokers: add, list, set.")
+def account() -> None:
+    """Accounts at brokers. An import adds the accounts of its file by itself.
+
+    \b
+      quantmatrix account list
+      quantmatrix account set U1234567 --type roth_ira
+      quantmatrix account add ibkr U1234567 --name "Joint account"
+    """
+
+
+@account.command("list", short_help="All accounts.")
+@click.pass_obj
+def account_list(settings: Settings) -> None:
+    """All accounts.
+
+    \b
+      quantmatrix account list
+      quantmatrix account list --format json
+    """
+    with signed_in(settings) as session:
+        found = session.rows("select a.* from api.accounts a order by a.broker, a.account")
+    columns = TABLE_COLUMNS if settings.format == "table" else None
+    write_rows(
+        found, settings.format, columns=columns, empty="no accounts yet: import a statement, or account add"
+    )
+
+
+@account.command("add", short_help="Add an account.")
+@click.argument("broker")
+@click.argument("number")
+@click.option("--name", help="Your name for it (default: broker and number).")
+@click.option("--type", "account_type", type=TYPES, default="taxable", show_default=True, help="Its kind.")
+@click.option("--currency", default="USD", show_default=True, help="Currency of the broker's totals.")
+@click.pass_obj
+def account_add(
+    settings: Settings, broker: str, number: str, name: str | None, account_type: str, currency: str
+) -> None:
+    """Add the account NUMBER at BROKER (ibkr, tastytrade, schwab, ...).
+
+    \b
+      quantmatrix account add ibkr U1234567
+      quantmatrix account add schwab 9876-5432 --name "Roth" --type roth_ira
+    """
+    with signed_in(settings) as session, session.transaction() as connection:
+        added = connection.execute(
+            "select a.* from api.account_add(%s, %s, %s, %s, %s) a",
+            [broker, number, name, account_type, currency],
+        ).fetchone()
+    assert added is not None
+    write_object(added, settings.format)
+
+
+@account.command("set", short_help="Change an account; lots are rebuilt where it matters.")
+@click.argument("reference", metavar="ACCOUNT")
+@click.option("--name", help="Your name for it.")
+@click.option("--type", "account_type", type=TYPES, help="Kind of account: an IRA changes wash sales.")
+@click.option("--allow-short/--no-allow-short", default=None, help="Whether a sale may open a short.")
+@click.option("--reports-1099/--no-reports-1099", default=None, help="Whether the broker issues Form 1099-B.")
+@click.option("--currency", help="Currency of the broker's totals.")
+@click.option("--status", type=click.Choice(["active", "closed"]), help="A closed account keeps its history.")
+@click.option("--lot-method", type=METHODS, help="Which lots a sale uses.")
+@click.option("--symbol", help="With --lot-method: for this instrument alone.")
+@click.option("--from", "effective_from", type=click.DateTime(["%Y-%m-%d"]), help="With --lot-method.")
+@click.option("--dry-run", is_flag=True, help="Do everything, then roll it back.")
+@click.pass_obj
+def account_set(
+    settings: Settings,
+    /,
+    reference: str,
+    lot_method: str | None,
+    symbol: str | None,
+    effective_from: datetime | None,
+    dry_run: bool,
+    **given: Any,
+) -> None:
+    """Change ACCOUNT, a number or a name. What is not named stays as it is.
+
+    \b
+      quantmatrix account set U1234567 --type ira
+      quantmatrix account set U1234567 --allow-short
+      quantmatrix account set "Joint account" --lot-method hifo --from 2025-01-01
+      quantmatrix account set U1234567 --lot-method average --symbol VTSAX
+    """
+    fields = {"account_type": "account_type", "currency": "base_currency"}
+    changes = {fields.get(name, name): value for name, value in given.items() if value is not None}
+    is_election = symbol is not None or effective_from is not None
+    if is_election and lot_method is None:
+        raise click.UsageError("--symbol and --from belong to --lot-method")
+    if lot_method is not None and not is_election:
+        changes["lot_method"] = lot_method
+    if not changes and not is_election:
+        raise click.UsageError("say what to change")
+    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
+        if is_election:
+            day = effective_from.date() if effective_from else None
+            elected = connection.execute(
+                "select api.method_set(%s, %s, %s, %s) as method", [reference, symbol, lot_method, day]
+            ).fetchone()
+        if changes:
+            changed = connection.execute(
+                "select a.* from api.account_set(%s, %s) a", [reference, json.dumps(changes)]
+            ).fetchone()
+    row = changed if changes else elected and elected["method"]
+    assert row is not None
+    write_object(row, settings.format)
+    if dry_run:
+        settings.narrate("dry run: nothing was kept")

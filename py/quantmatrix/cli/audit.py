@@ -1,0 +1,119 @@
+"""``audit log`` and ``audit verify``: every change of your rows, and the proof that the log is whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from quantmatrix.cli.output import write_object, write_rows
+from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.settings import Settings
+from quantmatrix.errors import ExitCode
+
+TABLES = (
+    "users",
+    "accounts",
+    "instruments",
+    "positions",
+    "transactions",
+    "tax_lots",
+    "market_data",
+    "alerts",
+    "sync_history",
+)
+
+# What fits a terminal; the other formats carry every column of the view.
+TABLE_COLUMNS = (
+    "id",
+    "created_at",
+    "table_name",
+    "record_key",
+    "action",
+    "old_values",
+    "new_values",
+    "reason",
+)
+
+FAULTS = {
+    "entry_missing": "an entry was removed after it was sealed",
+    "entry_changed": "an entry was changed after it was sealed",
+    "entry_inserted": "an entry was slipped in behind the seal",
+    "link_missing": "a link was cut out of the chain",
+    "link_changed": "a link was changed",
+    "order": "entries are not in the order in which they were sealed",
+    "head_unknown": "the head that you noted does not stand in the chain: it was computed anew",
+}
+
+
+@click.group(short_help="Who changed what; verify the log.")
+def audit() -> None:
+    """Who changed what, and the proof that nobody rewrote it.
+
+    \b
+      quantmatrix audit log --table transactions --limit 20
+      quantmatrix audit verify
+    """
+
+
+@audit.command("log", short_help="Changes of your rows, newest first.")
+@click.option("--table", type=click.Choice(TABLES), help="Only changes of this table.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many of the newest."
+)
+@click.pass_obj
+def audit_log(settings: Settings, table: str | None, limit: int) -> None:
+    """Changes of your rows, newest first: an insert by its key, an update by what differs, a delete whole.
+
+    \b
+      quantmatrix audit log
+      quantmatrix audit log --table transactions --limit 200 --format csv
+    """
+    with signed_in(settings) as session:
+        rows = session.rows(
+            "select * from api.audit_log a where %(table)s::text is null or a.table_name = %(table)s"
+            " order by a.id desc limit %(limit)s",
+            {"table": table, "limit": limit},
+        )
+    columns = TABLE_COLUMNS if settings.format == "table" else None
+    write_rows(rows, settings.format, columns=columns, empty="no change was logged")
+
+
+@audit.command("verify", short_help="Seal what is finished, and check the whole chain.")
+@click.option("--head", metavar="DIGEST", help="A head printed earlier, which must still stand in the chain.")
+@click.pass_obj
+def audit_verify(settings: Settings, head: str | None) -> ExitCode:
+    """Seal what is finished, and check the whole chain of the audit log.
+
+    Prints the head: keep it somewhere else, and --head shows later that nobody computed the chain anew. Ends
+    with status 3 if the chain is broken.
+
+    \b
+      quantmatrix audit verify
+      quantmatrix audit verify --head 795be12dbf5aea7fdc128cb9dfbe391f5947714a610753298be8a8962a23dc04
+    """
+    with signed_in(settings) as session, session.transaction() as connection:
+        answer = connection.execute("select api.audit_verify(%s) as verified", [head]).fetchone()
+    assert answer is not None
+    found: dict[str, Any] = answer["verified"]
+    broken = found["broken"]
+    write_object(
+        {**found, "broken": broken and _told(broken)} if settings.format == "table" else found,
+        settings.format,
+    )
+    if broken is None:
+        return ExitCode.DONE
+    click.echo(f"the audit log is broken: {_told(broken)}", err=True)
+    click.echo("  unchanged: verifying changes no entry", err=True)
+    click.echo("  next: keep this database as it is, and compare it with a backup", err=True)
+    return ExitCode.DIFFERENCES
+
+
+def _told(broken: dict[str, Any]) -> str:
+    """A fault in words, with its place."""
+    place = [
+        f"{name} {broken[key]}"
+        for name, key in (("position", "position"), ("entry", "log_id"))
+        if broken[key]
+    ]
+    return ", ".join([FAULTS[broken["what"]], *place])

@@ -1,0 +1,43 @@
+"""``cash``: the balance of each account and currency."""
+
+from __future__ import annotations
+
+import click
+
+from quantmatrix.cli.output import write_rows
+from quantmatrix.cli.rows import account_id, stream
+from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.settings import Settings
+
+TABLE_COLUMNS = (
+    "account",
+    "account_name",
+    "currency",
+    "amount",
+    "last_movement_on",
+    "broker_amount",
+    "broker_as_of",
+)
+
+QUERY = """
+    select c.*
+    from api.cash c
+    where %(account)s::bigint is null or c.account_id = %(account)s
+    order by c.account, c.currency
+"""
+
+
+@click.command(short_help="Balances by account and currency, and what the broker says.")
+@click.option("--account", help="Only this account: number or name.")
+@click.pass_obj
+def cash(settings: Settings, account: str | None) -> None:
+    """The sum of all cash movements, with the broker's newest balance beside it.
+
+    \b
+      quantmatrix cash
+      quantmatrix cash --account U1234567 --format json
+    """
+    with signed_in(settings) as session:
+        found = stream(session, QUERY, {"account": account_id(session, account)})
+        columns = TABLE_COLUMNS if settings.format == "table" else None
+        write_rows(found, settings.format, columns=columns, empty="no cash has moved yet")

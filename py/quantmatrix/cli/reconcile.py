@@ -1,0 +1,134 @@
+"""``reconcile``: what the broker says against what we hold, and one named cause for each difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from quantmatrix.cli.output import to_json, write_rows
+from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.settings import Settings
+from quantmatrix.errors import ExitCode
+
+FIELDS = ("account", "symbol", "kind", "ours", "broker", "cause", "evidence")
+
+
+@click.command(short_help="Compare with the broker: differences, each with its cause.")
+@click.option("--account", help="Only this account: number or name.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Newest statements at or before this day.")
+@click.option("--accept", "finding", type=int, metavar="NUMBER", help="Accept this difference from now on.")
+@click.option("--reason", help="Why it is right as it is; needed with --accept.")
+@click.pass_obj
+def reconcile(
+    settings: Settings, account: str | None, as_of: datetime | None, finding: int | None, reason: str | None
+) -> ExitCode:
+    """Compare positions, lots and cash with the newest statements, and our rows with each other.
+
+    Ends with status 3 if a difference is neither explained nor accepted.
+
+    \b
+      quantmatrix reconcile
+      quantmatrix reconcile --account U1234567 --as-of 2025-12-31
+      quantmatrix reconcile --format json
+      quantmatrix reconcile --accept 12 --reason "shares lent out, the broker counts them apart"
+    """
+    if (finding is None) != (reason is None):
+        raise click.UsageError("--accept and --reason belong together")
+    with signed_in(settings) as session, session.transaction() as connection:
+        if finding is not None:
+            connection.execute("select api.difference_accept(%s, %s)", [finding, reason])
+        answer = connection.execute(
+            "select api.reconcile(%s, %s) as report", [account, as_of.date() if as_of else None]
+        ).fetchone()
+    assert answer is not None
+    report: dict[str, Any] = answer["report"]
+    _write(report, settings.format)
+    return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
+
+
+def _write(report: dict[str, Any], output_format: str) -> None:
+    if output_format == "json":
+        click.echo(to_json({name: report[name] for name in ("as_of", "checked", "differences", "explained")}))
+    elif output_format == "table":
+        _write_tables(report)
+    else:
+        rows = ({"status": status, **row} for status, row in _all(report))
+        write_rows(rows, output_format, columns=("status", *FIELDS))
+
+
+def _all(report: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for row in report["differences"]:
+        yield "open", {name: row[name] for name in FIELDS}
+    for row in report["explained"]:
+        yield "explained", {name: row[name] for name in FIELDS}
+
+
+def _write_tables(report: dict[str, Any]) -> None:
+    differences, explained = report["differences"], report["explained"]
+    if differences:
+        write_rows([_told(row) for row in differences], "table")
+        click.echo()
+        for row in differences:
+            click.echo(f"{row['evidence']['finding_id']}: {_story(row)}")
+        click.echo()
+    if explained:
+        click.echo("explained, nothing to do:")
+        write_rows([_told(row) for row in explained], "table")
+        click.echo()
+    checked = report["checked"]
+    counted = ", ".join(f"{checked[kind]} {kind}" for kind in ("positions", "lots", "cash"))
+    noun = "difference" if len(differences) == 1 else "differences"
+    click.echo(f"{len(differences)} {noun} (compared: {counted}; as of {report['as_of']})")
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    evidence = row["evidence"]
+    return {
+        "id": evidence["finding_id"],
+        "account": row["account"],
+        "symbol": row["symbol"],
+        "kind": row["kind"],
+        "ours": _number(row["ours"]),
+        "broker": _number(row["broker"]),
+        "cause": row["cause"].replace("_", " "),
+        "where": _place(evidence),
+    }
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _place(evidence: dict[str, Any]) -> str:
+    """Where the broker's figure stands, else which of our checks failed."""
+    if "file" not in evidence:
+        return str(evidence.get("check", "")).replace("_", " ")
+    line = f":{evidence['line']}" if "line" in evidence else ""
+    return f"{evidence['file']}{line} ({evidence['as_of']})"
+
+
+def _story(row: dict[str, Any]) -> str:
+    evidence = row["evidence"]
+    facts = [f"{row['symbol']}: {row['cause'].replace('_', ' ')}"]
+    for name, words in (
+        ("first_shortfall", "more was sold than held on {}"),
+        ("history_starts", "our rows begin on {}"),
+        ("ratio", "ratio {}"),
+        ("missing_opening", "{} stood there before the first statement"),
+        ("balances_do_not_connect_on", "the balances do not connect on {}"),
+        ("transactions", "transactions {}"),
+    ):
+        if name in evidence:
+            facts.append(words.format(_listed(evidence[name])))
+    return "; ".join(facts) + f".\n   → {evidence['hint']}"
+
+
+def _listed(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    flat = [str(part) for item in value for part in (item if isinstance(item, list) else [item])]
+    return ", ".join(flat[:10]) + (f" and {len(flat) - 10} more" if len(flat) > 10 else "")

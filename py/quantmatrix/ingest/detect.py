@@ -1,0 +1,118 @@
+"""Which parser reads a file: found by looking at its first 64 KiB, or named by the user."""
+
+from __future__ import annotations
+
+import io
+from itertools import islice
+
+from quantmatrix.ingest.canonical import CanonicalParser
+from quantmatrix.ingest.ibkr_activity import IbkrActivity
+from quantmatrix.ingest.model import FileRefused
+from quantmatrix.ingest.parser import Parser
+from quantmatrix.ingest.reader import SourceFile, head_record, records
+from quantmatrix.ingest.simple import SimpleParser
+from quantmatrix.ingest.tastytrade import TastytradeParser
+
+PARSERS: dict[str, type[Parser]] = {
+    parser.source: parser for parser in (IbkrActivity, TastytradeParser, SimpleParser, CanonicalParser)
+}
+"""Every format that can be read, by the name of ``--source``."""
+
+FORMATS = {
+    "ibkr_activity_csv": "Activity Statement of Interactive Brokers, as CSV and in English",
+    "tastytrade_csv": "transaction history of tastytrade, as CSV",
+    "simple_csv": "Date, Symbol, Quantity, Price, Commission, Type",
+    "quantmatrix_csv": "what quantmatrix export writes",
+}
+
+_NOT_YET = "bring its trades as simple_csv or everything as quantmatrix_csv (docs/formats.md)"
+_TRADES_WANTED = "export the transaction history (History, Transactions) as CSV"
+
+_FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
+    (frozenset({"8949_code", "open_date", "close_date"}), "a tax report of realised lots", _TRADES_WANTED),
+    (frozenset({"symbol", "underlying last price"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"symbol", "quantity", "p/l open"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"symbol", "quantity", "d's opn"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"symbol", "quantity", "dte"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"action", "fees & comm"}), "an export of Charles Schwab", _NOT_YET),
+    (frozenset({"run date", "action"}), "an export of Fidelity", _NOT_YET),
+    (frozenset({"activity date", "trans code"}), "an export of Robinhood", _NOT_YET),
+    (frozenset({"transaction type", "investment name"}), "an export of Vanguard", _NOT_YET),
+    (frozenset({"transactiondate", "securitytype"}), "an export of E*TRADE", _NOT_YET),
+    (frozenset({"activity/trade date", "activity type"}), "an export of E*TRADE", _NOT_YET),
+    (frozenset({"transaction type", "quantity transacted"}), "an export of Coinbase", _NOT_YET),
+    (frozenset({"txid", "refid"}), "an export of Kraken", _NOT_YET),
+    (frozenset({"operation", "coin", "change"}), "an export of Binance", _NOT_YET),
+)
+"""Columns that tell a file which nobody here reads, what it is, and what to do instead."""
+
+_STARTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("<!doctype html", "<html"), "a web page", "download the file itself, not the page"),
+    (("<flexqueryresponse",), "a Flex Query of Interactive Brokers", "export the Activity Statement as CSV"),
+    (("ofxheader", "<?ofx", "<ofx"), "an OFX statement", _NOT_YET),
+    (("<?xml", "<"), "XML", "export the statement as CSV"),
+    (("{", "["), "JSON", "export the statement as CSV"),
+)
+_RECORDS_LOOKED_AT = 25
+
+
+def choose_parser(file: SourceFile, source: str | None = None) -> tuple[Parser, str]:
+    """A new parser for ``file``, and the layout that it found.
+
+    ``source`` forces one. Raises ``FileRefused`` where nothing or too much fits, with what is known.
+    """
+    if source is not None:
+        if source not in PARSERS:
+            raise FileRefused(f"there is no format {source}", hint=_known())
+        parser = PARSERS[source]()
+        return parser, parser.detect(file.head, file.name) or "forced"
+    if not file.head.strip():
+        raise FileRefused("the file is empty", hint="download it again")
+    found = [(name, layout) for name in PARSERS if (layout := PARSERS[name].detect(file.head, file.name))]
+    if len(found) > 1:
+        # Brokers use the words of simple_csv too; who knows more of the header is right.
+        found = [match for match in found if match[0] != SimpleParser.source]
+    names = [name for name, _ in found]
+    if names in ([], [SimpleParser.source]):
+        _refuse_foreign(file.head, is_simple=bool(names))
+    if len(found) == 1:
+        name, layout = found[0]
+        return PARSERS[name](), layout
+    if found:
+        raise FileRefused(f"the file looks like {' and '.join(names)}", hint="say which with --source NAME")
+    raise FileRefused("no known format has this header", line=head_record(file.head)[0], hint=_known())
+
+
+def _refuse_foreign(head: str, *, is_simple: bool) -> None:
+    """``FileRefused`` for what is recognisably something else; ``is_simple``: it has our own columns."""
+    line, header = head_record(head)
+    for names in _rows(head):
+        for columns, what, hint in _FOREIGN:
+            if columns <= names:
+                raise FileRefused(f"this is {what}, which is not read", line=line, hint=hint)
+    if is_simple:
+        return
+    start = head.lstrip().lower()
+    for beginnings, what, hint in _STARTS:
+        if start.startswith(beginnings):
+            raise FileRefused(f"this is {what}", line=1, hint=hint)
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and header[0].count(separator) >= 3:
+            hint = "save it with commas between the columns and points in the numbers"
+            raise FileRefused(f"the columns are separated by {name}", line=line, hint=hint)
+
+
+def _rows(head: str) -> list[frozenset[str]]:
+    """The cells of the first records, in lower case; a broker may print titles above its header."""
+    found: list[frozenset[str]] = []
+    try:
+        for _, _, fields in islice(records(io.StringIO(head, newline="")), _RECORDS_LOOKED_AT):
+            found.append(frozenset(cell.strip().lower() for cell in fields))
+    except FileRefused:
+        pass
+    return found
+
+
+def _known() -> str:
+    formats = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
+    return f"known are {formats}. --source NAME forces one"

@@ -1,0 +1,129 @@
+"""Checks of trade rows against themselves.
+
+The amount against quantity and price, an order against the lots it closed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from quantmatrix.ingest.cells import RowError
+from quantmatrix.ingest.ibkr_activity.codes import CodeSet
+from quantmatrix.ingest.ibkr_activity.context import Context, Facts
+from quantmatrix.ingest.ibkr_activity.row import Row
+from quantmatrix.ingest.model import InstrumentType, PositionEffect
+
+_CENT = Decimal("0.01")
+_HUNDRED = Decimal(100)
+_HALF = Decimal("0.5")
+_ONE = Decimal(1)
+_DEFAULT_MULTIPLIERS = {
+    InstrumentType.STOCK.value: _ONE,
+    InstrumentType.FUND.value: _ONE,
+    InstrumentType.WARRANT.value: _ONE,
+    InstrumentType.DIGITAL.value: _ONE,
+    InstrumentType.CURRENCY.value: _ONE,
+    InstrumentType.BOND.value: _CENT,
+    InstrumentType.OPTION.value: _HUNDRED,
+}
+_IN_PERCENT = InstrumentType.BOND.value
+_DOUBTS_AT_MOST = 1000
+
+
+class PriceCheck:
+    """Warns where quantity times price times multiplier is not the amount, and rounding does not explain it.
+
+    The multiplier of an option may be stated only at the end of the file: the first doubt about each waits.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._doubts: dict[str, tuple[int, str, Decimal, Decimal, Decimal]] = {}
+
+    def check(
+        self,
+        row: Row,
+        key: str,
+        facts: Facts,
+        kind: str,
+        quantity: Decimal,
+        price: Decimal,
+        proceeds: Decimal,
+    ) -> None:
+        """Check one trade."""
+        multiplier = facts.multiplier or _DEFAULT_MULTIPLIERS.get(kind)
+        if multiplier is None or _agrees(quantity, price, multiplier, proceeds):
+            return
+        if kind == _IN_PERCENT and _agrees(quantity, price, _CENT, proceeds):
+            return
+        if facts.multiplier is None and kind == InstrumentType.OPTION.value:
+            if len(self._doubts) < _DOUBTS_AT_MOST:
+                self._doubts.setdefault(key, (row.line, row.text("Proceeds"), quantity, price, proceeds))
+            return
+        self._warn(row.line, row.text("Proceeds"), quantity, price, multiplier)
+
+    def finish(self) -> None:
+        """Decide the doubts by the multipliers that the instrument list stated."""
+        for key, (line, text, quantity, price, proceeds) in self._doubts.items():
+            multiplier = self._context.facts_of(key).multiplier or _HUNDRED
+            if not _agrees(quantity, price, multiplier, proceeds):
+                self._warn(line, text, quantity, price, multiplier)
+
+    def _warn(self, line: int, text: str, quantity: Decimal, price: Decimal, multiplier: Decimal) -> None:
+        self._context.warn(
+            line,
+            "Proceeds",
+            text,
+            f"not quantity {quantity} times price {price} times {multiplier}; the printed amount is taken",
+        )
+
+
+def _agrees(quantity: Decimal, price: Decimal, multiplier: Decimal, proceeds: Decimal) -> bool:
+    difference = abs(quantity * price * multiplier + proceeds)
+    if difference <= _CENT:
+        return True
+    exponent = price.as_tuple().exponent
+    last_digit = _ONE.scaleb(exponent) if isinstance(exponent, int) else _ONE
+    return difference <= abs(quantity) * multiplier * last_digit * _HALF + _CENT
+
+
+class ClosedLots:
+    """Warns where the lots printed below a closing order do not add up to it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._line = 0
+        self._quantity = Decimal(0)
+        self._closes = False
+        self._closed: Decimal | None = None
+
+    def order(self, line: int, quantity: Decimal, codes: CodeSet) -> None:
+        """The order that the next lots belong to."""
+        self.finish()
+        self._line = line
+        self._quantity = quantity
+        self._closes = codes.effect is PositionEffect.CLOSE
+
+    def lot(self, row: Row) -> None:
+        """A lot below it; a defect is a warning, because nothing is computed from it."""
+        try:
+            row.check_width()
+            quantity = row.amount("Quantity")
+        except RowError as refused:
+            self._context.warn(
+                row.line, refused.column, refused.text, f"{refused.reason}; the lot is not checked"
+            )
+            self._closes = False
+            return
+        self._closed = quantity + (self._closed or Decimal(0))
+
+    def finish(self) -> None:
+        """Compare the last order with its lots."""
+        if self._closed is not None and self._closes and self._closed != -self._quantity:
+            self._context.warn(
+                self._line,
+                "Quantity",
+                f"{self._quantity}",
+                f"the closed lots printed below add up to {self._closed}",
+            )
+        self._closed = None

@@ -1,0 +1,295 @@
+"""What a statement has said so far: its account and period, the instruments named, and where records go."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from quantmatrix.ingest.cells import RowError
+from quantmatrix.ingest.ibkr_activity.row import Row
+from quantmatrix.ingest.model import Instrument, InstrumentType, Options, Record, Warning
+from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
+
+_TYPES = {
+    "Stocks": InstrumentType.STOCK,
+    "Equity and Index Options": InstrumentType.OPTION,
+    "Futures": InstrumentType.FUTURE,
+    "Options On Futures": InstrumentType.FUTURE_OPTION,
+    "Forex": InstrumentType.CURRENCY,
+    "Warrants": InstrumentType.WARRANT,
+    "Bonds": InstrumentType.BOND,
+    "Treasury Bills": InstrumentType.BOND,
+    "Mutual Funds": InstrumentType.FUND,
+    "Crypto": InstrumentType.DIGITAL,
+    "CFDs": InstrumentType.OTHER,
+    "Structured Products": InstrumentType.OTHER,
+}
+_OPTIONS = (InstrumentType.OPTION, InstrumentType.FUTURE_OPTION)
+_WARNED_AT_MOST = 1000
+_SHOWN = 200
+_SYMBOL_LONGEST = 64
+ACCOUNT_LONGEST = 64
+
+
+class Facts:
+    """What the file says about one instrument beyond its symbol."""
+
+    __slots__ = ("exchange", "identifiers", "multiplier", "name", "terms", "underlying")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.exchange: str | None = None
+        self.underlying: str | None = None
+        self.multiplier: Decimal | None = None
+        self.terms: OptionTerms | None = None
+        self.identifiers: dict[str, str] = {}
+
+    def learn(
+        self,
+        *,
+        name: str | None = None,
+        exchange: str | None = None,
+        underlying: str | None = None,
+        multiplier: Decimal | None = None,
+        terms: OptionTerms | None = None,
+        identifiers: dict[str, str] | None = None,
+    ) -> bool:
+        """Fill gaps, replace identifiers; whether anything is new."""
+        before = (
+            self.name,
+            self.exchange,
+            self.underlying,
+            self.multiplier,
+            self.terms,
+            dict(self.identifiers),
+        )
+        self.name = self.name or name
+        self.exchange = self.exchange or exchange
+        self.underlying = self.underlying or underlying
+        self.multiplier = multiplier if self.multiplier is None else self.multiplier
+        self.terms = self.terms or terms
+        self.identifiers.update(identifiers or {})
+        return before != (
+            self.name,
+            self.exchange,
+            self.underlying,
+            self.multiplier,
+            self.terms,
+            self.identifiers,
+        )
+
+
+class Context:
+    """State of one file.
+
+    ``out`` takes the records of the row being read; the parser empties it after each line.
+
+    Grows with the number of different instruments only.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.out: list[Record] = []
+        self.account: str | None = None
+        self.accounts: frozenset[str] = frozenset()
+        self.base_currency: str | None = None
+        self.period_start: date | None = None
+        self.period_end: date | None = None
+        self._keys: dict[tuple[str, str, str], str] = {}
+        self._by_key: dict[str, Facts] = {}
+        self._facts: dict[tuple[InstrumentType, str], Facts] = {}
+        self._currencies: dict[tuple[InstrumentType, str], dict[str, None]] = {}
+        self._warned: set[tuple[str, str]] = set()
+
+    @property
+    def is_consolidated(self) -> bool:
+        """Whether the statement covers several accounts, so that a row without an account is nobody's."""
+        return len(self.accounts) > 1
+
+    def account_of(self, row: Row) -> str | None:
+        """The account of a row: its column, else the statement's.
+
+        Refuses a row of several accounts that names none.
+        """
+        printed = row.text("Account")
+        if printed:
+            if len(printed) > ACCOUNT_LONGEST:
+                reason = f"longer than {ACCOUNT_LONGEST} characters"
+                raise RowError("bad_account", reason, column="Account", text=printed)
+            if self.accounts and printed not in self.accounts:
+                reason = "an account that the head of the statement does not name"
+                self.warn_once("account", row.line, "Account", printed, reason)
+            return printed
+        if self.is_consolidated:
+            raise RowError(
+                "missing_account",
+                "the statement covers several accounts, the row names none",
+                column="Account",
+            )
+        return self.account
+
+    def warn(self, line: int, column: str | None, text: str, reason: str) -> None:
+        """Say something about a row that is imported as it is."""
+        self.out.append(Warning(line=line, column=column, text=text[:_SHOWN], reason=reason))
+
+    def warn_once(self, kind: str, line: int, column: str | None, text: str, reason: str) -> None:
+        """Say it where ``text`` is first seen, not on each row."""
+        text = text[:_SHOWN]
+        if (kind, text) not in self._warned and len(self._warned) < _WARNED_AT_MOST:
+            self._warned.add((kind, text))
+            self.warn(line, column, text, f"{reason} (first seen here)")
+
+    def instrument(self, line: int, category: str, symbol: str, currency: str) -> str:
+        """Key of the instrument of a row; emits the instrument where it is new."""
+        key = self._keys.get((category, symbol, currency))
+        if key is None:
+            kind, canonical, terms = self._identity(line, category, symbol)
+            key = self.named(kind, canonical, currency, terms=terms)
+            self._keys[category, symbol, currency] = key
+        return key
+
+    def named(
+        self,
+        kind: InstrumentType,
+        symbol: str,
+        currency: str,
+        *,
+        terms: OptionTerms | None = None,
+        name: str | None = None,
+        identifiers: dict[str, str] | None = None,
+    ) -> str:
+        """Key of an instrument by type and canonical symbol; emits it where anything about it is new."""
+        facts = self._facts.setdefault((kind, symbol), Facts())
+        is_news = facts.learn(terms=terms, name=name, identifiers=identifiers)
+        currencies = self._currencies.setdefault((kind, symbol), {})
+        if is_news or currency not in currencies:
+            currencies[currency] = None
+            self._emit(kind, symbol, currency, facts)
+        key = f"{kind.value}|{symbol}|{currency}"
+        self._by_key[key] = facts
+        return key
+
+    def identify(self, key: str, name: str | None, identifiers: dict[str, str]) -> None:
+        """Add a name or an id to an instrument that the file uses; emits it again where that is new."""
+        facts = self._by_key[key]
+        if facts.learn(name=name, identifiers=identifiers):
+            kind, symbol, currency = key.split("|")
+            self._emit(InstrumentType(kind), symbol, currency, facts)
+
+    def state_multiplier(self, key: str, multiplier: Decimal) -> None:
+        """Take in a multiplier that a position row prints; emits the instrument again where that is new."""
+        facts = self._by_key[key]
+        kind, symbol, currency = key.split("|")
+        if facts.learn(multiplier=_multiplier(InstrumentType(kind), multiplier)):
+            self._emit(InstrumentType(kind), symbol, currency, facts)
+
+    def traded_as(self, symbol: str, fallback: str) -> tuple[InstrumentType, str]:
+        """Type and currency in which the file trades a symbol; dividends may be paid in another."""
+        for kind in (InstrumentType.STOCK, InstrumentType.FUND, InstrumentType.BOND, InstrumentType.WARRANT):
+            if (kind, symbol) in self._currencies:
+                return kind, self._trading_currency(kind, symbol, fallback)
+        return InstrumentType.STOCK, fallback
+
+    def _trading_currency(self, kind: InstrumentType, symbol: str, fallback: str) -> str:
+        currencies = self._currencies[kind, symbol]
+        return next(iter(currencies)) if len(currencies) == 1 else fallback
+
+    def facts_of(self, key: str) -> Facts:
+        """What is known of the instrument with this key."""
+        return self._by_key[key]
+
+    def describe(
+        self,
+        line: int,
+        category: str,
+        symbol: str,
+        *,
+        name: str | None,
+        exchange: str | None,
+        underlying: str | None,
+        multiplier: Decimal | None,
+        identifiers: dict[str, str],
+    ) -> None:
+        """Take in a row of the instrument list; emits the instrument again for each of its currencies."""
+        kind, canonical, terms = self._identity(line, category, symbol)
+        facts = self._facts.setdefault((kind, canonical), Facts())
+        if facts.learn(
+            name=name,
+            exchange=exchange,
+            underlying=_underlying(kind, underlying),
+            multiplier=_multiplier(kind, multiplier),
+            terms=terms,
+            identifiers=identifiers,
+        ):
+            for currency in self._currencies.get((kind, canonical), {}):
+                self._emit(kind, canonical, currency, facts)
+
+    def kind_of(self, line: int, category: str) -> InstrumentType:
+        """Instrument type of an asset category; what stands after `` - `` names the custodian."""
+        kind = _TYPES.get(category.partition(" - ")[0].strip())
+        if kind is None:
+            self.warn_once(
+                "category", line, "Asset Category", category, "an asset category that nobody knows"
+            )
+            return InstrumentType.OTHER
+        return kind
+
+    def _identity(
+        self, line: int, category: str, symbol: str
+    ) -> tuple[InstrumentType, str, OptionTerms | None]:
+        kind = self.kind_of(line, category)
+        bare = symbol_of(kind, symbol)
+        if kind not in _OPTIONS:
+            return kind, bare, None
+        terms = parse_option(bare)
+        try:
+            if terms is not None:
+                return kind, osi(terms) if kind is InstrumentType.OPTION else bare, terms
+            reason = "an option symbol that cannot be read; kept as another kind of instrument"
+        except ValueError as error:
+            reason = f"{error}; kept as another kind of instrument"
+        self.warn_once("option", line, "Symbol", symbol, reason)
+        return InstrumentType.OTHER, bare, None
+
+    def _emit(self, kind: InstrumentType, symbol: str, currency: str, facts: Facts) -> None:
+        terms = facts.terms
+        self.out.append(
+            Instrument(
+                type=kind,
+                symbol=symbol,
+                currency=currency,
+                name=facts.name,
+                exchange=facts.exchange,
+                underlying=facts.underlying or (terms.underlying if terms else None),
+                option_type=terms.option_type if terms else None,
+                strike=terms.strike if terms else None,
+                expiration=terms.expiration if terms else None,
+                multiplier=facts.multiplier,
+                identifiers=dict(facts.identifiers),
+            )
+        )
+
+
+def _underlying(kind: InstrumentType, text: str | None) -> str | None:
+    return symbol_of(InstrumentType.STOCK, text) if text and kind in _OPTIONS else None
+
+
+def _multiplier(kind: InstrumentType, printed: Decimal | None) -> Decimal | None:
+    """A printed multiplier that says something: bonds are quoted in percent, whatever is printed."""
+    return None if printed is None or printed <= 0 or kind is InstrumentType.BOND else printed
+
+
+def symbol_of(kind: InstrumentType, text: str) -> str:
+    """The canonical symbol of anything but an option.
+
+    ``GCM.OLD`` is what the broker calls GCM's shares before a change of id.
+    """
+    text = " ".join(text.split()).replace("|", "/")
+    if len(text) > _SYMBOL_LONGEST:
+        reason = f"longer than {_SYMBOL_LONGEST} characters"
+        raise RowError("bad_symbol", reason, column="Symbol", text=text)
+    if kind in (InstrumentType.STOCK, InstrumentType.FUND):
+        text = ticker(text)
+        if text.endswith(".OLD") and len(text) > len(".OLD"):
+            text = text[: -len(".OLD")]
+    return text

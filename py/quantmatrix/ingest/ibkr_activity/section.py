@@ -1,0 +1,62 @@
+"""What every section of the statement does: know its columns, read its data rows, finish."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from quantmatrix.ingest.ibkr_activity.context import Context
+from quantmatrix.ingest.ibkr_activity.row import Header, Row
+
+Verdict = Literal["row", "evidence", "skipped", "unknown"]
+
+TOTALS = ("Total", "Starting", "Ending")
+"""How the first cell of a data row begins that only adds up others."""
+
+
+class Section:
+    """A section that somebody reads.
+
+    Records go to ``context.out``; ``data`` returns the verdict on the row.
+    """
+
+    columns: ClassVar[frozenset[str]] = frozenset()
+    """Column names that are known here; others are reported once. Empty: any."""
+
+    check_only: ClassVar[bool] = False
+    """Whether a defect in a row is a warning, because nothing is computed from it."""
+
+    reads_totals: ClassVar[bool] = False
+    """Whether rows that begin with a word of ``TOTALS`` are data here."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def header(self, line: int, section: str, header: Header) -> None:
+        """A header came into force."""
+        if self.columns:
+            for column in header.index:
+                if not self.knows(column):
+                    self.context.warn_once(
+                        f"column of {section}",
+                        line,
+                        column,
+                        column,
+                        "a column that nobody knows; its values are kept as text",
+                    )
+
+    def knows(self, column: str) -> bool:
+        """Whether somebody knows what stands in a column."""
+        return column in self.columns
+
+    def data(self, row: Row) -> Verdict:
+        """Read a data row. Raises ``RowError``."""
+        raise NotImplementedError
+
+    def other_kind(self, row_kind: str) -> Verdict | None:
+        """The verdict on a row of an unusual kind; None if nobody knows it."""
+
+    def close(self) -> None:
+        """The file left the section; it may come back."""
+
+    def finish(self) -> None:
+        """The file ended."""

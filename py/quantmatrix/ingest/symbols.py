@@ -1,0 +1,118 @@
+"""Symbols in one spelling.
+
+Tickers with a dot for class shares, options in the 21 characters of the OSI form.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal
+
+from quantmatrix.ingest.dates import month_number
+
+_READABLE = re.compile(
+    r"(?P<root>[A-Z0-9][A-Z0-9. ]{0,11}?) +(?P<day>[0-9]{2})(?P<month>[A-Z]{3})(?P<year>[0-9]{2}) +"
+    r"(?P<strike>[0-9]{1,8}(?:\.[0-9]{1,6})?) +(?P<right>[CP])",
+    re.IGNORECASE,
+)
+_OSI = re.compile(
+    r"(?P<root>[A-Z0-9]{1,6}) *(?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
+    r"(?P<right>[CP])(?P<strike>[0-9]{8})",
+    re.IGNORECASE,
+)
+_CLASS_AFTER_SLASH = re.compile(r"([A-Za-z0-9]+)/([A-Za-z]{1,2})")
+_LONGEST = 64
+_ROOT_WIDTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class OptionTerms:
+    """What an option symbol says.
+
+    ``root`` has no dot or blank (``BRKB``); ``underlying`` is the ticker that the root stands for.
+
+    A root that ends in a digit (``GREE1``) is an adjusted contract: its deliverable is not 100 shares of
+    ``underlying``.
+    """
+
+    root: str
+    underlying: str
+    expiration: date
+    option_type: Literal["call", "put"]
+    strike: Decimal
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether the root carries the digit of a contract changed by a corporate action."""
+        return self.root[-1].isdigit() and not self.root.isdigit()
+
+
+def parse_option(text: str) -> OptionTerms | None:
+    """Terms of ``TQQQ 20JUN25 80 C``, of a padded or an unpadded OSI symbol; None for what is neither.
+
+    Two-digit years: 00 to 79 are 2000 to 2079, the rest 1980 to 1999.
+    """
+    return _option(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=16384)
+def _option(text: str) -> OptionTerms | None:
+    text = text.strip()
+    found = _OSI.fullmatch(text)
+    try:
+        if found:
+            month, strike = int(found["month"]), Decimal(found["strike"]) / 1000
+        else:
+            found = _READABLE.fullmatch(text)
+            if not found:
+                return None
+            month, strike = month_number(found["month"]), Decimal(found["strike"])
+        year = int(found["year"])
+        expiration = date(year + (2000 if year < 80 else 1900), month, int(found["day"]))
+    except ValueError:
+        return None
+    printed = found["root"].upper()
+    root = printed.replace(" ", "").replace(".", "")
+    underlying = ticker(printed)
+    if root[-1].isdigit() and not root.isdigit():
+        underlying = underlying.rstrip("0123456789").rstrip(".")
+    return OptionTerms(
+        root=root,
+        underlying=underlying,
+        expiration=expiration,
+        option_type="call" if found["right"].upper() == "C" else "put",
+        strike=strike,
+    )
+
+
+@lru_cache(maxsize=16384)
+def osi(terms: OptionTerms) -> str:
+    """The 21 characters: root to 6, YYMMDD, C or P, thousandths of the strike in 8 digits.
+
+    Raises ``ValueError`` where the form has no room: a longer root, a strike with more than three decimals or
+    too large.
+    """
+    thousandths = terms.strike * 1000
+    if len(terms.root) > _ROOT_WIDTH:
+        raise ValueError(f"the root {terms.root} has more than {_ROOT_WIDTH} letters")
+    if thousandths != thousandths.to_integral_value() or not 0 <= thousandths < 10**8:
+        raise ValueError(f"the strike {terms.strike} does not fit into the OSI form")
+    right = "C" if terms.option_type == "call" else "P"
+    return f"{terms.root:<{_ROOT_WIDTH}}{terms.expiration:%y%m%d}{right}{int(thousandths):08d}"
+
+
+def ticker(text: str) -> str:
+    """A ticker in one spelling: ``BRK B`` and ``BRK/B`` are ``BRK.B``.
+
+    Letters keep their case; ``/ESU5`` and ``BTC/USD`` stay as they are.
+    """
+    text = " ".join(text.split())
+    if " " in text:
+        return text.replace(" ", ".")
+    if found := _CLASS_AFTER_SLASH.fullmatch(text):
+        return f"{found[1]}.{found[2]}"
+    return text
