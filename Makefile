@@ -9,6 +9,7 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+COVERAGE ?= 90
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
@@ -16,6 +17,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --generate-h
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --build-deps-for editable
 
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
 .PHONY: demo test lint bench setup lock migration-snapshot clean help
 
 help:
@@ -27,7 +29,10 @@ demo: $(VENV)/.ready node_modules/.ready
 setup: $(VENV)/.ready-dev node_modules/.ready
 
 test: setup lint
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=$(COVERAGE)
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check py tests

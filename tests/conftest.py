@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from quantmatrix.testing.cluster import Api, Cluster, Database
+from quantmatrix.services.embedded import EmbeddedEnvironment
+from quantmatrix.services.layout import read_state
+from quantmatrix.testing.cluster import FAST, Api, Cluster, Database
 from quantmatrix.testing.pytest_plugin import session_cluster
 
 
@@ -35,3 +40,16 @@ def postgrest(database: Database) -> Iterator[Api]:
     """A PostgREST that serves the test's database."""
     with database.postgrest() as api:
         yield api
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Where a test makes an environment by the command line; its servers are stopped at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="qmtest-"))
+    yield folder / "data"
+    environment = EmbeddedEnvironment((folder / "data").resolve(), FAST)
+    state = read_state(environment.data_dir)
+    if state is not None:
+        environment.stop()
+        shutil.rmtree(environment.layout(state).home, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

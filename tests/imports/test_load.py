@@ -13,6 +13,7 @@ from quantmatrix.ingest.model import (
     Link,
     LinkKind,
     PositionEvidence,
+    Record,
     Refusal,
     Terms,
     Transaction,
@@ -223,7 +224,7 @@ def test_own_transfers_are_paired_across_files(importer: Importer) -> None:
 
 
 def test_a_reused_ticker_is_another_instrument(importer: Importer) -> None:
-    def named(isin: str, conid: str) -> list:
+    def named(isin: str, conid: str) -> list[Record]:
         own = STOCK.model_copy(update={"identifiers": {"isin": isin, "conid": conid}})
         return [own]
 

@@ -7,11 +7,13 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quantmatrix.ingest.model import Transaction
+from quantmatrix.ingest.model import Record, Transaction
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.importer import Importer, file_of, fill
 
 numbers = itertools.count()
+
+Drawn = tuple[list[list[tuple[int, int]]], list[tuple[int, int]], list[int]]
 
 # A day holds fills of which some are equal in every column, and all of them are real.
 days = st.lists(
@@ -22,7 +24,7 @@ days = st.lists(
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[list[list[tuple[int, int]]], list[tuple[int, int]], list[int]]:
+def histories(draw: st.DrawFn) -> Drawn:
     """A history by day, windows of whole days that cover it, and an order of import."""
     history = draw(days)
     count = len(history)
@@ -31,7 +33,7 @@ def histories(draw: st.DrawFn) -> tuple[list[list[tuple[int, int]]], list[tuple[
     return history, windows, draw(st.permutations(range(len(windows))))
 
 
-def window_file(history: list[list[tuple[int, int]]], start: int, end: int, generated: int) -> list:
+def window_file(history: list[list[tuple[int, int]]], start: int, end: int, generated: int) -> list[Record]:
     """The file that a broker would make of these days."""
     fills: list[Transaction] = []
     for day in range(start, end):
@@ -44,7 +46,7 @@ def window_file(history: list[list[tuple[int, int]]], start: int, end: int, gene
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories())
-def test_any_order_gives_the_same_rows(module_database: Database, drawn: tuple) -> None:
+def test_any_order_gives_the_same_rows(module_database: Database, drawn: Drawn) -> None:
     history, windows, order = drawn
     files = [window_file(history, start, end, number + 1) for number, (start, end) in enumerate(windows)]
     straight = Importer(module_database, f"p{next(numbers)}@example.org")
@@ -59,7 +61,7 @@ def test_any_order_gives_the_same_rows(module_database: Database, drawn: tuple) 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories())
-def test_importing_and_undoing_is_as_if_never_imported(module_database: Database, drawn: tuple) -> None:
+def test_importing_and_undoing_is_as_if_never_imported(module_database: Database, drawn: Drawn) -> None:
     history, windows, _ = drawn
     files = [window_file(history, start, end, number + 1) for number, (start, end) in enumerate(windows)]
     alone = Importer(module_database, f"p{next(numbers)}@example.org")

@@ -23,8 +23,8 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "demo": Entry("Start here", "quantmatrix.cli.demo:demo", "Two statements, a gap found, zero differences."),
-    "import": Entry("Start here", "quantmatrix.cli.imports:import_group", "Read broker files; list, show, undo."),
+    "demo": Entry("Start here", "quantmatrix.cli.demo:demo", "Two statements, a gap, zero differences."),
+    "import": Entry("Start here", "quantmatrix.cli.imports:import_group", "Read files; list, show, undo."),
     "holdings": Entry("Portfolio", "quantmatrix.cli.holdings:holdings", "What is held, and its cost."),
     "cash": Entry("Portfolio", "quantmatrix.cli.cash:cash", "Balances by account and currency."),
     "reconcile": Entry("Portfolio", "quantmatrix.cli.reconcile:reconcile", "Differences and their causes."),
@@ -60,6 +60,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.commands:
             module, attribute = entry.target.split(":")
             command: click.Command = getattr(import_module(module), attribute)
+            command.short_help = entry.line
             add_common_options(command)
             self.commands[cmd_name] = command
         return self.commands[cmd_name]

@@ -13,7 +13,7 @@ from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[Decimal]):
     """An exact amount of money."""
 
     name = "amount"

@@ -27,7 +27,7 @@ from quantmatrix.services.report import forgotten, servers
 Check = tuple[str, Callable[[], str]]
 
 
-@click.command(short_help="Check everything the servers need.")
+@click.command()
 @click.pass_obj
 def doctor(settings: Settings) -> ExitCode:
     """Check everything the servers need, and say what to do where something is missing. Starts nothing.

@@ -154,7 +154,10 @@ def import_one(
                 )
 
             report = load.load(
-                session.transaction, parser.parse(file.text, options), describe, dry_run=dry_run
+                session.transaction,
+                parser.parse(file.text, options.model_copy(update={"file_name": path.name})),
+                describe,
+                dry_run=dry_run,
             )
     except FileRefused as refused:
         return _unreadable(path, source, refused)

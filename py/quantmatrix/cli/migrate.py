@@ -9,7 +9,7 @@ from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode
 
 
-@click.group(short_help="Bring the database to this version.")
+@click.group()
 def migrate() -> None:
     """Bring the database to this version of the program, or see how far it is.
 

@@ -26,7 +26,7 @@ def _embedded(settings: Settings) -> EmbeddedEnvironment:
     )
 
 
-@click.command(short_help="Start the embedded database and API.")
+@click.command()
 @click.option("--database-port", type=PORT, help="Port for PostgreSQL from now on; 0: any free one.")
 @click.option("--api-port", type=PORT, help="Port for the API from now on; 0: any free one.")
 @click.option("--admin-port", type=PORT, help="Port for the API's health from now on; 0: any free one.")
@@ -50,7 +50,7 @@ def up(settings: Settings, database_port: int | None, api_port: int | None, admi
     write_object(addresses(environment), settings.format)
 
 
-@click.command(short_help="Stop the embedded servers.")
+@click.command()
 @click.pass_obj
 def down(settings: Settings) -> None:
     """Stop the embedded servers and wait until they ended cleanly. The data stay.
@@ -62,7 +62,7 @@ def down(settings: Settings) -> None:
     settings.narrate(f"stopped {' and '.join(stopped)}" if stopped else "nothing was running")
 
 
-@click.command(short_help="Show what runs, and where.")
+@click.command()
 @click.pass_obj
 def status(settings: Settings) -> ExitCode:
     """Show what runs, and where. Starts nothing; ends with status 6 where the database does not run.

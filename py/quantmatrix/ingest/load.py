@@ -1,8 +1,8 @@
 """Parsed records into the database: copied to staging, resolved, loaded by one function of the database.
 
 Three database transactions, so that tenants never wait for each other: staging, the identities of
-instruments, and the load itself, which is all or nothing. A trial run does the three in one transaction that is
-rolled back.
+instruments, and the load itself, which is all or nothing. A trial run does the three in one transaction
+that is rolled back.
 """
 
 from __future__ import annotations
@@ -140,7 +140,6 @@ def load(
 
 def _load(connection: psycopg.Connection[Any], load_id: uuid.UUID, file: File) -> dict[str, Any]:
     with connection.cursor(row_factory=scalar_row) as cursor:
-        report: dict[str, Any] = cursor.execute(
-            "select api.import_load(%s, %s::jsonb)", [load_id, file.as_json()]
-        ).fetchone()
+        cursor.execute("select api.import_load(%s, %s::jsonb)", [load_id, file.as_json()])
+        report: dict[str, Any] = cursor.fetchone() or {}
     return report

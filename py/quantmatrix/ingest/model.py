@@ -1,8 +1,9 @@
 """What a parser says about a file: a stream of small records, in file order.
 
-A parser yields one ``Line`` for every record of the file (a CSV record may span physical lines) and, next to it, what the
-line means: transactions, evidence, instruments, links, warnings or a refusal. Nothing is collected: memory does not grow
-with the file. Money, prices and quantities are ``Decimal`` as the source prints them, never rounded, never a float.
+A parser yields one ``Line`` for every record of the file (a CSV record may span physical lines) and, next
+to it, what the line means: transactions, evidence, instruments, links, warnings or a refusal. Nothing is
+collected: memory does not grow with the file. Money, prices and quantities are ``Decimal`` as the source
+prints them, never rounded, never a float.
 """
 
 from __future__ import annotations
@@ -95,9 +96,9 @@ class _Record(BaseModel):
 class Instrument(_Record):
     """An identity as the file gives it; ``key`` is how the file's own rows refer to it.
 
-    ``symbol`` is canonical: a ticker with a dot for class shares (``BRK.B``), the 21-character OSI form for options.
-    ``multiplier`` None means that the file does not state one: 100 for an equity option, 1 for anything else.
-    ``identifiers`` holds what the file gives of ``conid isin cusip figi``.
+    ``symbol`` is canonical: a ticker with a dot for class shares (``BRK.B``), the 21-character OSI form for
+    options. ``multiplier`` None means that the file does not state one: 100 for an equity option, 1 for
+    anything else. ``identifiers`` holds what the file gives of ``conid isin cusip figi``.
     """
 
     type: InstrumentType
@@ -137,9 +138,10 @@ class Statement(_Record):
 class Line(_Record):
     """One record of the file as it stands there.
 
-    ``verdict``: ``row`` carries or attests a transaction (or a refused one), ``evidence`` is the broker's own position, lot,
-    balance or instrument, ``skipped`` is understood and holds nothing to import (headers, totals), ``unknown`` is a section or
-    kind of row that nobody knows: kept and reported. ``number`` counts physical lines from 1 and is that of the first.
+    ``verdict``: ``row`` carries or attests a transaction (or a refused one), ``evidence`` is the broker's
+    own position, lot, balance or instrument, ``skipped`` is understood and holds nothing to import
+    (headers, totals), ``unknown`` is a section or kind of row that nobody knows: kept and reported.
+    ``number`` counts physical lines from 1 and is that of the first.
     """
 
     number: int
@@ -149,12 +151,14 @@ class Line(_Record):
 
 
 class Terms(_Record):
-    """What only some transactions need, column for column ``tax.transaction_terms``; instruments by their ``key``.
+    """What only some transactions need, column for column ``tax.transaction_terms``; instruments by their
+    ``key``.
 
-    ``stated_quantity`` is the broker's own figure where the engine computes the quantity: the signed change of the position of the row's
-    instrument for a corporate action, the printed magnitude (unsigned) for an option event without a direction.
-    ``stated_new_quantity`` is the signed change of ``new_instrument``. ``ratio_numerator`` new units for ``ratio_denominator`` old ones
-    (split, merger, symbol change); child units per parent units for a spin-off; rate over 1 for a stock dividend.
+    ``stated_quantity`` is the broker's own figure where the engine computes the quantity: the signed change
+    of the position of the row's instrument for a corporate action, the printed magnitude (unsigned) for an
+    option event without a direction. ``stated_new_quantity`` is the signed change of ``new_instrument``.
+    ``ratio_numerator`` new units for ``ratio_denominator`` old ones (split, merger, symbol change); child
+    units per parent units for a spin-off; rate over 1 for a stock dividend.
     """
 
     fx_rate: Decimal | None = None
@@ -186,12 +190,15 @@ class Terms(_Record):
 class Transaction(_Record):
     """One economic event in the account's view.
 
-    ``line`` is its line, ``also_lines`` further lines that are part of the same event (old out, new in). ``quantity`` is signed, + into the account; None
-    where the engine computes it. ``price`` per unit, unsigned. ``gross_amount`` signed cash without costs; ``commission`` and ``fees`` signed cash, costs negative;
-    ``net_amount`` the signed cash effect in ``currency``. ``executed_at`` is aware, or None where the source states only a date. ``trade_date`` is the date on the exchange.
-    ``external_id`` is the broker's own row id; without one the database identifies the row by a digest of its values, ``fingerprint`` included:
-    text that tells otherwise equal rows apart and that the source does not reword (None where it is volatile), and its ordinal among equal lines.
-    ``sequence`` only where the source states the rank itself; else the database ranks the rows of an account and day by the file's time order.
+    ``line`` is its line, ``also_lines`` further lines that are part of the same event (old out, new in).
+    ``quantity`` is signed, + into the account; None where the engine computes it. ``price`` per unit,
+    unsigned. ``gross_amount`` signed cash without costs; ``commission`` and ``fees`` signed cash, costs
+    negative; ``net_amount`` the signed cash effect in ``currency``. ``executed_at`` is aware, or None where
+    the source states only a date. ``trade_date`` is the date on the exchange. ``external_id`` is the
+    broker's own row id; without one the database identifies the row by a digest of its values,
+    ``fingerprint`` included: text that tells otherwise equal rows apart and that the source does not reword
+    (None where it is volatile), and its ordinal among equal lines. ``sequence`` only where the source
+    states the rank itself; else the database ranks the rows of an account and day by the file's time order.
     """
 
     line: int
@@ -223,7 +230,9 @@ class Transaction(_Record):
 
 
 class Link(_Record):
-    """Two transactions of this file that are one event: from the option leg to the stock leg, from the later row to the earlier."""
+    """Two transactions of this file that are one event: from the option leg to the stock leg, from the
+    later row to the earlier.
+    """
 
     kind: LinkKind
     from_line: int
@@ -233,7 +242,9 @@ class Link(_Record):
 
 
 class Pick(_Record):
-    """A lot named for a disposal: the acquiring transaction of this file, and how many of its units; in the order of use."""
+    """A lot named for a disposal: the acquiring transaction of this file, and how many of its units; in the
+    order of use.
+    """
 
     line: int
     part: int = 0
@@ -245,7 +256,9 @@ class Pick(_Record):
 
 
 class PositionEvidence(_Record):
-    """What the broker says it holds at the end of ``as_of``; short positions negative, cost in ``currency``."""
+    """What the broker says it holds at the end of ``as_of``; short positions negative, cost in
+    ``currency``.
+    """
 
     line: int
     account: str | None = None
@@ -282,7 +295,9 @@ class CashEvidence(_Record):
 
 
 class Warning(_Record):
-    """Something the user should know; the row is imported as it is. ``column`` is the name of the file's column."""
+    """Something the user should know; the row is imported as it is. ``column`` is the name of the file's
+    column.
+    """
 
     line: int
     column: str | None = None
@@ -291,7 +306,9 @@ class Warning(_Record):
 
 
 class Refusal(_Record):
-    """A row that cannot be read; ``code`` is a short word that counts it (``bad_number``, ``bad_date``, ``contradiction``, ...)."""
+    """A row that cannot be read; ``code`` is a short word that counts it (``bad_number``, ``bad_date``,
+    ``contradiction``, ...).
+    """
 
     line: int
     column: str | None = None
@@ -319,8 +336,9 @@ Record = Annotated[
 class Options(_Record):
     """What the command line tells a parser.
 
-    ``account``, ``currency``: where the file names none. ``zone``: an IANA zone for instants printed without one. ``day_first``: read 03/04 as 3 April.
-    ``file_name``: the file's own name without its folder; a parser that takes anything from it says so.
+    ``account``, ``currency``: where the file names none. ``zone``: an IANA zone for instants printed
+    without one. ``day_first``: read 03/04 as 3 April. ``file_name``: the file's own name without its
+    folder; a parser that takes anything from it says so.
     """
 
     account: str | None = None

@@ -49,8 +49,10 @@ class Account:
 def service_account() -> Account:
     """The account for the servers. Makes the system user when run by root for the first time."""
     if os.geteuid() != 0:
-        name = next((entry.pw_name for entry in [_by_uid(os.geteuid())] if entry), str(os.geteuid()))
-        return Account(name, os.geteuid(), os.getegid(), switched=False)
+        person = _by_uid(os.geteuid())
+        if person is None:
+            raise _nameless(os.geteuid())
+        return Account(person.pw_name, os.geteuid(), os.getegid(), switched=False)
     entry = _by_name(SERVICE_USER) or _create()
     SYSTEM_DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, switched=True)
@@ -86,6 +88,16 @@ def _create() -> pwd.struct_passwd:
         if made.returncode != 0 or entry is None:
             raise _cannot_create(made.stderr.strip() or "useradd failed")
         return entry
+
+
+def _nameless(uid: int) -> Problem:
+    return Problem(
+        f"the user id {uid} has no name on this system",
+        why="PostgreSQL runs only for users that are in /etc/passwd",
+        unchanged="nothing was started",
+        next_step="run quantmatrix as a user with a name, or use a running server with QUANTMATRIX_DATABASE_URL",
+        exit_code=ExitCode.PERMISSION,
+    )
 
 
 def _cannot_create(why: str) -> Problem:

@@ -35,7 +35,9 @@ def prepare(administrator: str, passwords: Mapping[str, str], database: str = DA
         known = connection.execute("select from pg_database where datname = %s", (database,)).rowcount
         if not known:
             connection.execute(
-                sql.SQL("create database {} template template0 encoding 'UTF8'").format(sql.Identifier(database))
+                sql.SQL("create database {} template template0 encoding 'UTF8'").format(
+                    sql.Identifier(database)
+                )
             )
         secure_database(connection, database)
     with psycopg.connect(make_conninfo(administrator, dbname=database), autocommit=True) as connection:
@@ -56,7 +58,7 @@ def prepare_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) 
 
 
 def secure_database(connection: psycopg.Connection, database: str) -> None:
-    """Give ``database`` to the owner, close it to all but our roles. Clones need it too: they take no grants."""
+    """Give ``database`` to the owner, close it to all but our roles. Clones need it too."""
     name = sql.Identifier(database)
     with connection.transaction():
         connection.execute(sql.SQL("alter database {} owner to {}").format(name, sql.Identifier(OWNER)))

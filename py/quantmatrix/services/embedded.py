@@ -15,6 +15,7 @@ from quantmatrix.database import migrate
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap, ports
 from quantmatrix.services.account import Account, service_account
+from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR, SUPERUSER, key_set, password
 from quantmatrix.services.environment import Environment
 from quantmatrix.services.files import exclusive_lock
@@ -194,6 +195,7 @@ class EmbeddedEnvironment(Environment):
 
     def _start_database(self, state: State | None) -> State:
         if state is None:
+            find_postgres()
             state = first_state(self.account)
             write_state(self._data_dir, state)
         make_home(self.layout(state), self.account)

@@ -22,6 +22,7 @@ from quantmatrix.services.processes import any_works_in, clean_environment, is_a
 
 START_SECONDS = 120
 STOP_SECONDS = 120
+ENDING_SECONDS = 20
 START_LOG = "postgres-start.log"
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 
@@ -106,15 +107,15 @@ class PostgresServer:
         if self._postmaster() and (running := self._settled()):
             return running
         programs = executable_postgres(self.programs(), self.account)
-        self._remove_namesake()
         if not ports.is_free(port):
             raise ports.taken(port, "PostgreSQL", "--database-port")
         text = settings_file(port, self.layout.socket_directory, self.layout.logs, self.settings)
         self._write_owned(self.data / INCLUDE, text)
         command = [programs.program("pg_ctl"), "start", "--pgdata", str(self.data), "--wait", "--silent"]
         command += ["--timeout", str(START_SECONDS), "--log", str(self.layout.logs / START_LOG)]
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + ENDING_SECONDS
         while True:
+            self._remove_namesake()
             begun = time.time()
             (self.layout.logs / START_LOG).unlink(missing_ok=True)
             done = self._run(command)

@@ -11,7 +11,7 @@ from quantmatrix.services import ports
 PORT_TAKEN = ("Address already in use", "could not bind")
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 NOT_WRITABLE = ("Permission denied", "Read-only file system", "Operation not permitted")
-STILL_ENDING = ("pre-existing shared memory block", "is still in use")
+STILL_ENDING = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 
 
 def still_ending(said: str) -> bool:

@@ -111,9 +111,11 @@ def reinvestment(row: Row, instrument: Instrument) -> Values:
 
 
 def transfer(row: Row, instrument: Instrument) -> tuple[Values, list[Warning]]:
-    """Positions from or to another broker: no cost and no date come along, a market value is not cash."""
-    incoming = row.effect is PositionEffect.OPEN or (row.effect is PositionEffect.AUTO and row.side > 0)
-    kind = TransactionType.TRANSFER_IN if incoming else TransactionType.TRANSFER_OUT
+    """Positions from or to another broker: no cost and no date come along, a market value is not cash.
+
+    The sign decides: a short position that arrives takes units out of the account.
+    """
+    kind = TransactionType.TRANSFER_IN if row.side > 0 else TransactionType.TRANSFER_OUT
     values = common(row, instrument)
     values |= {"type": kind, "quantity": _quantity(row)}
     values |= {"gross_amount": Decimal(0), "net_amount": EXACT.add(row.commission, row.fees)}

@@ -1,0 +1,5 @@
+"""``python -m quantmatrix``: the command line."""
+
+from quantmatrix.cli import main
+
+main()
