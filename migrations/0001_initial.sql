@@ -207,8 +207,8 @@ create table core.instruments (
     constraint instruments_underlying_exists foreign key (underlying_id) references core.instruments (id),
     constraint instruments_symbol_is_not_blank check (symbol = btrim(symbol) and length(symbol) between 1 and 64),
     constraint instruments_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
-    constraint instruments_multiplier_is_positive check (multiplier > 0),
-    constraint instruments_strike_is_not_negative check (strike >= 0),
+    constraint instruments_multiplier_is_positive check (multiplier > 0 and multiplier < 'Infinity'),
+    constraint instruments_strike_is_not_negative check (strike >= 0 and strike < 'Infinity'),
     constraint instruments_option_terms_are_complete check (
         case
             when instrument_type in ('option', 'future_option')
@@ -713,13 +713,24 @@ create table tax.transaction_terms (
     constraint transaction_terms_belong_to_a_transaction foreign key (user_id, transaction_id)
         references core.transactions (user_id, id) on delete cascade,
     constraint transaction_terms_new_instrument_exists foreign key (new_instrument_id) references core.instruments (id),
-    constraint transaction_terms_rates_are_positive check (fx_rate > 0 and fee_fx_rate > 0),
+    constraint transaction_terms_rates_are_positive check (
+        fx_rate > 0
+        and fx_rate < 'Infinity'
+        and fee_fx_rate > 0
+        and fee_fx_rate < 'Infinity'
+    ),
     constraint transaction_terms_fee_currency_is_a_code check (fee_currency ~ '^[A-Z]{3,5}$'),
     constraint transaction_terms_ratio_is_complete check ((ratio_numerator is null) = (ratio_denominator is null)),
-    constraint transaction_terms_ratio_is_positive check (ratio_numerator > 0 and ratio_denominator > 0),
+    constraint transaction_terms_ratio_is_positive check (
+        ratio_numerator > 0
+        and ratio_numerator < 'Infinity'
+        and ratio_denominator > 0
+        and ratio_denominator < 'Infinity'
+    ),
     constraint transaction_terms_basis_fraction_is_a_share check (basis_fraction between 0 and 1),
     constraint transaction_terms_amounts_are_not_negative check (
         least(cash_per_share, value_per_new_share, amount_per_share, supplied_basis, donor_basis, market_value) >= 0
+        and greatest(cash_per_share, value_per_new_share, amount_per_share, supplied_basis, donor_basis, market_value) < 'Infinity'
     )
 );
 
@@ -787,7 +798,7 @@ create table tax.lot_picks (
     constraint lot_picks_name_an_opening foreign key (user_id, opening_transaction_id)
         references core.transactions (user_id, id) on delete cascade,
     constraint lot_picks_order_counts_from_one check (pick_order >= 1),
-    constraint lot_picks_quantity_is_positive check (quantity > 0)
+    constraint lot_picks_quantity_is_positive check (quantity > 0 and quantity < 'Infinity')
 );
 
 create index lot_picks_of_opening on tax.lot_picks (user_id, opening_transaction_id);
@@ -813,7 +824,7 @@ create table tax.instrument_facts (
     constraint instrument_facts_pkey primary key (user_id, instrument_id),
     constraint instrument_facts_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
     constraint instrument_facts_instrument_exists foreign key (instrument_id) references core.instruments (id),
-    constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0),
+    constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0 and deliverable_shares < 'Infinity'),
     constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100)
 );
 
@@ -1302,6 +1313,7 @@ create table ingest.reconciliations (
 );
 
 create index reconciliations_by_time on ingest.reconciliations (user_id, created_at);
+create index reconciliations_of_account on ingest.reconciliations (user_id, account_id) where account_id is not null;
 
 comment on table ingest.reconciliations is 'Each reconciliation that was run, with a digest of what it compared.';
 comment on column ingest.reconciliations.user_id is 'The tenant.';
@@ -1421,6 +1433,6 @@ create table audit.links (
 comment on table audit.links is 'The hash chain: each link covers the one before, the entry''s fixed fields and the digest of its values.';
 comment on column audit.links.position is 'Place in the chain, from 1 without gaps.';
 comment on column audit.links.log_id is 'The entry of core.audit_logs.';
-comment on column audit.links.values_digest is 'SHA-256 of the old and new values.';
+comment on column audit.links.values_digest is 'SHA-256 of the old values, the new values and the context: what an erased person''s entries may lose.';
 comment on column audit.links.link_digest is 'SHA-256 of the link before, the entry''s fixed fields and values_digest.';
 comment on column audit.links.sealed_at is 'When it was sealed.';

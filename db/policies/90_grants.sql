@@ -12,7 +12,7 @@ revoke all on all tables in schema core, tax, ingest, auth, audit from anon, qua
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings
+    ingest.reconciliations, ingest.findings, ingest.cash_movements, ingest.standing_findings
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
 grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,

@@ -24,8 +24,8 @@ create table core.instruments (
     constraint instruments_underlying_exists foreign key (underlying_id) references core.instruments (id),
     constraint instruments_symbol_is_not_blank check (symbol = btrim(symbol) and length(symbol) between 1 and 64),
     constraint instruments_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
-    constraint instruments_multiplier_is_positive check (multiplier > 0),
-    constraint instruments_strike_is_not_negative check (strike >= 0),
+    constraint instruments_multiplier_is_positive check (multiplier > 0 and multiplier < 'Infinity'),
+    constraint instruments_strike_is_not_negative check (strike >= 0 and strike < 'Infinity'),
     constraint instruments_option_terms_are_complete check (
         case
             when instrument_type in ('option', 'future_option')

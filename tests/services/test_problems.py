@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services import binaries
+from quantmatrix.services.account import service_account
 from quantmatrix.services.binaries import find_postgres, find_postgrest
 from quantmatrix.services.credentials import key_set
 from quantmatrix.services.embedded import EmbeddedEnvironment
@@ -229,3 +232,39 @@ def test_a_key_that_is_no_key_is_told(tmp_path: Path, content: str) -> None:
         signing_key(tmp_path / "jwks.json")
     with pytest.raises(Problem, match="key that signs tokens"):
         signing_key(tmp_path / "nowhere.json")
+
+
+def test_programs_are_copied_once_by_their_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "SYSTEM_DIRECTORY", tmp_path)
+    source = tmp_path / "closed"
+    program = script(source / "bin" / "postgres", "exit 0")
+    (source / "include").mkdir()
+    (source / "include" / "header.h").write_text("left behind")
+    (source / "lib").mkdir()
+    (source / "lib" / "real.so").write_text("library")
+    (source / "lib" / "link.so").symlink_to("real.so")
+    program.chmod(0o700)
+    source.chmod(0o700)
+    copy = binaries.copied_once(source)
+    assert (copy / "bin" / "postgres").read_bytes() == program.read_bytes()
+    assert stat.S_IMODE((copy / "bin" / "postgres").stat().st_mode) == 0o755
+    assert stat.S_IMODE((copy / "lib" / "real.so").stat().st_mode) == 0o644
+    assert (copy / "lib" / "link.so").read_text() == "library"
+    assert not (copy / "include").exists()
+    assert binaries.copied_once(source) == copy
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert binaries.copied_once(source) != copy
+    single = binaries.copied_once(program)
+    assert [path.name for path in single.iterdir()] == ["postgres"]
+    assert {path.name[0] for path in (tmp_path / "bin").iterdir()} != {"."}
+
+
+def test_an_account_for_the_servers_is_named_and_never_root() -> None:
+    account = service_account()
+    assert account.uid != 0
+    assert account.name
+    if os.geteuid() == 0:
+        assert account.switched
+        assert account.popen_arguments() == {"user": account.uid, "group": account.gid, "extra_groups": []}
+    else:
+        assert account.popen_arguments() == {}

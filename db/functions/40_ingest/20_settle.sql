@@ -191,6 +191,7 @@ begin
                 end
             end
         ) a
+        where c.is_voided is not true
     ),
     upserted as (
         insert into core.transactions as t (

@@ -150,7 +150,16 @@ as $$
             encode(sha256(convert_to(
                 concat_ws(
                     '|', t.type, t.instrument, coalesce(extract(epoch from t.executed_at)::text, t.trade_date::text),
-                    coalesce(trim_scale(coalesce(t.quantity, (t.terms ->> 'stated_quantity')::numeric))::text, ''),
+                    coalesce(
+                        trim_scale(
+                            case
+                                -- The same export prints a direction for these one year and none the next.
+                                when t.type like 'option%' then abs(coalesce(t.quantity, (t.terms ->> 'stated_quantity')::numeric))
+                                else coalesce(t.quantity, (t.terms ->> 'stated_quantity')::numeric)
+                            end
+                        )::text,
+                        ''
+                    ),
                     coalesce(trim_scale(t.price)::text, ''), trim_scale(coalesce(t.net_amount, 0))::text, t.currency, t.fingerprint
                 ),
                 'UTF8'

@@ -12,11 +12,24 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
+    with derived as materialized (
+        select r.kind, r.lot, r."position"
+        from tax.run(p_user_id, p_group_id, jsonb_build_object('as_of', p_as_of)) r
+        where r.kind in ('position', 'lot')
+    )
     select
-        r.part, r.account_id, r.instrument_id, r.side, r.acquired_on, r.quantity, r.native_cost, r.cost,
-        r.wash_sale_adjustment, r.opening_transaction_id
-    from tax.run(p_user_id, p_group_id, jsonb_build_object('as_of', p_as_of)) r
-    where r.part in ('position', 'lot');
+        d.kind, (d."position").account_id, (d."position").instrument_id, null::core.lot_side, null::date, (d."position").quantity,
+        null::numeric, null::numeric, null::numeric, null::bigint
+    from derived d
+    where d.kind = 'position'
+    union all
+    select
+        d.kind, (d.lot).account_id, (d.lot).instrument_id, (d.lot).side, ((d.lot).acquired_at at time zone 'America/New_York')::date,
+        (d.lot).quantity_remaining, (d.lot).native_cost_remaining, (d.lot).cost_remaining, (d.lot).wash_sale_adjustment,
+        (d.lot).opening_transaction_id
+    from derived d
+    where d.kind = 'lot'
+    and (d.lot).quantity_remaining > 0;
 end
 $$;
 

@@ -244,10 +244,12 @@ as $$
             'first_shortfall', case
                 when j.cause = 'missing_history' then ingest.first_shortfall(p_user_id, j.account_id, j.instrument_id, j.as_of)
             end,
-            'our_lots', case when not j.differs then j.our_list end,
-            'broker_lots', case when not j.differs then j.broker_list end,
             'hint', ingest.next_step(j.cause, case when j.differs then 'position' else 'lot' end::ingest.finding_kind)
-        )) end
+        )) || case
+            when j.differs then '{}'
+            when j.broker_list is null then jsonb_build_object('our_lots', j.our_list)
+            else jsonb_build_object('our_lots', j.our_list, 'broker_lots', j.broker_list)
+        end end
     from judged j
 $$;
 

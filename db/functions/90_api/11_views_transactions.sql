@@ -20,7 +20,7 @@ select
     t.trade_date,
     t.settlement_date,
     t.sequence,
-    t.quantity::api.exact as quantity,
+    trim_scale(t.quantity)::api.exact as quantity,
     t.price::api.exact as price,
     t.gross_amount::api.exact as gross_amount,
     t.commission::api.exact as commission,

@@ -11,24 +11,24 @@ select
     p.instrument_id,
     i.symbol,
     i.instrument_type,
-    p.quantity::api.exact as quantity,
+    trim_scale(p.quantity)::api.exact as quantity,
     p.average_cost::api.exact as average_cost,
     p.cost_basis::api.exact as cost_basis,
     p.native_cost::api.exact as native_cost,
     p.currency,
     p.realized_pnl::api.exact as realized_pnl,
-    p.unmatched_quantity::api.exact as unmatched_quantity,
+    trim_scale(p.unmatched_quantity)::api.exact as unmatched_quantity,
     p.open_lots,
-    p.unknown_basis_quantity::api.exact as unknown_basis_quantity,
+    trim_scale(p.unknown_basis_quantity)::api.exact as unknown_basis_quantity,
     p.wash_sale_adjustment::api.exact as wash_sale_adjustment,
     p.opened_at,
     p.last_transaction_at,
-    case when s.position_sync_id is not null then coalesce(b.quantity, 0) end::api.exact as broker_quantity,
+    trim_scale(case when s.position_sync_id is not null then coalesce(b.quantity, 0) end)::api.exact as broker_quantity,
     b.cost::api.exact as broker_cost,
     s.as_of as broker_as_of,
     m.close::api.exact as last_price,
     m.as_of as priced_at,
-    p.quantity * m.close * i.multiplier::api.exact as market_value
+    (p.quantity * m.close * i.multiplier)::api.exact as market_value
 from core.positions p
 left join core.accounts a on a.user_id = p.user_id and a.id = p.account_id
 left join core.instruments i on i.id = p.instrument_id

@@ -238,6 +238,7 @@ declare
     v_user_id uuid := auth.require_user();
     v_object constant jsonb := transaction_add.transaction;
     v_account core.accounts;
+    v_account_id bigint;
     v_fields jsonb;
     v_terms jsonb;
     v_currency text;
@@ -262,11 +263,12 @@ begin
     if v_fields ->> 'transaction_type' is null then
         raise exception 'transaction_type: is wanted' using errcode = 'QM002', hint = 'one of ' || ingest.words_of('core.transaction_type');
     end if;
+    v_account_id := ingest.require_account(v_user_id, v_object ->> 'account');
     select a.*
     into strict v_account
     from core.accounts a
     where a.user_id = v_user_id
-    and a.id = ingest.require_account(v_user_id, v_object ->> 'account');
+    and a.id = v_account_id;
 
     v_currency := upper(coalesce(v_fields ->> 'currency', v_account.base_currency));
     v_instrument_id := ingest.named_instrument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -52,19 +51,18 @@ def reconcile(
 
 def _write(report: dict[str, Any], output_format: str) -> None:
     if output_format == "json":
-        click.echo(to_json({name: report[name] for name in ("as_of", "checked", "differences", "explained")}))
+        lists = {name: [_ordered(row) for row in report[name]] for name in ("differences", "explained")}
+        click.echo(to_json({"as_of": report["as_of"], "checked": report["checked"], **lists}))
     elif output_format == "table":
         _write_tables(report)
     else:
-        rows = ({"status": status, **row} for status, row in _all(report))
+        statuses = (("open", "differences"), ("explained", "explained"))
+        rows = [{"status": status, **_ordered(row)} for status, name in statuses for row in report[name]]
         write_rows(rows, output_format, columns=("status", *FIELDS))
 
 
-def _all(report: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for row in report["differences"]:
-        yield "open", {name: row[name] for name in FIELDS}
-    for row in report["explained"]:
-        yield "explained", {name: row[name] for name in FIELDS}
+def _ordered(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in FIELDS}
 
 
 def _write_tables(report: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from quantmatrix.errors import Problem
 OWNER = "quantmatrix_owner"
 
 
+@cache
 def digest() -> str:
-    """SHA-256 over the names and contents of the files."""
+    """SHA-256 over the names and contents of the files, as they were when this program first asked."""
     whole = hashlib.sha256()
     for path in resources.repeatable_files():
         content = path.read_bytes()

@@ -27,7 +27,7 @@ LOCK_WAIT = "15s"
 
 
 class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend for psycopg 3, without what it asks each time: this machine's name, what PostgreSQL can."""
+    """yoyo's backend for psycopg 3, without asking each time what PostgreSQL can."""
 
     def _check_transactional_ddl(self) -> bool:
         return True

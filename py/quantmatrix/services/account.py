@@ -95,7 +95,7 @@ def _nameless(uid: int) -> Problem:
         f"the user id {uid} has no name on this system",
         why="PostgreSQL runs only for users that are in /etc/passwd",
         unchanged="nothing was started",
-        next_step="run quantmatrix as a user with a name, or use a running server with QUANTMATRIX_DATABASE_URL",
+        next_step="run it as a user with a name, or use a running server with QUANTMATRIX_DATABASE_URL",
         exit_code=ExitCode.PERMISSION,
     )
 

@@ -149,7 +149,7 @@ def executable_postgres(found: Postgres, account: Account) -> Postgres:
     """``found``, or a copy of it that ``account`` can execute."""
     if not account.switched or not (found.portable or _is_closed(found.bin)):
         return found
-    copy = _copied_once(found.bin.parent)
+    copy = copied_once(found.bin.parent)
     return Postgres(copy / "bin", found.version, found.major, found.source, found.portable)
 
 
@@ -157,7 +157,7 @@ def executable_postgrest(found: Postgrest, account: Account) -> Postgrest:
     """``found``, or a copy of it that ``account`` can execute."""
     if not account.switched:
         return found
-    return Postgrest(_copied_once(found.path) / found.path.name, found.version, found.source)
+    return Postgrest(copied_once(found.path) / found.path.name, found.version, found.source)
 
 
 def _is_closed(path: Path) -> bool:
@@ -165,7 +165,7 @@ def _is_closed(path: Path) -> bool:
     return any(not folder.stat().st_mode & 0o001 for folder in (path, *path.resolve().parents))
 
 
-def _copied_once(source: Path) -> Path:
+def copied_once(source: Path) -> Path:
     """Folder with a copy of ``source`` (a folder's content, or one file), named by its content.
 
     A checkout may be where only root can go; the copy is readable by all and changeable by root alone. It is
@@ -227,4 +227,5 @@ def _open_to_all(folder: Path) -> None:
             path = Path(parent) / name
             if not path.is_symlink():
                 path.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o111 else 0o644)
-                os.chown(path, 0, 0)
+                if os.geteuid() == 0:
+                    os.chown(path, 0, 0)

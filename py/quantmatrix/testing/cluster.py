@@ -67,9 +67,8 @@ class Cluster:
         """Stop the server and remove all its files."""
         state = read_state(self.environment.data_dir)
         if state is not None:
-            home = self.environment.layout(state).home
             self.environment.stop()
-            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(self.environment.layout(state).home, ignore_errors=True)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @contextmanager

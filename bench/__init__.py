@@ -1,0 +1,1 @@
+"""Runners that print the speed ratios the design promises."""

@@ -1,0 +1,34 @@
+-- The log and its chain are written once. Statement triggers refuse everything else to everybody, the owner by accident included; they fire
+-- always, so that neither a replica's role nor an empty statement passes. A superuser can disable a trigger: what then happens is the
+-- chain's business (audit.verify). Erasing a person's values will be one definer function of its own; it will be admitted here, and here only.
+
+create function audit.refuse_change()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception '% of %.% is refused', lower(tg_op), tg_table_schema, tg_table_name
+        using errcode = 'QM040',
+            detail = case
+                when tg_table_schema = 'audit' or tg_table_name = 'audit_logs' then 'The audit log and its chain are insert-only.'
+                else 'Truncating an audited table would leave no trace of its rows.'
+            end,
+            hint = case
+                when tg_table_schema = 'audit' or tg_table_name = 'audit_logs' then 'What was wrong is put right by a new change, which is logged too.'
+                else 'Delete the rows instead: the log keeps each of them.'
+            end;
+end
+$$;
+
+comment on function audit.refuse_change() is 'Trigger: refuses the statement with QM040.';
+
+create trigger refuse_change before update or delete or truncate on core.audit_logs
+    for each statement execute function audit.refuse_change();
+alter table core.audit_logs enable always trigger refuse_change;
+
+create trigger refuse_change before update or delete or truncate on audit.links
+    for each statement execute function audit.refuse_change();
+alter table audit.links enable always trigger refuse_change;

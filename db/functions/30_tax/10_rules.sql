@@ -1,0 +1,149 @@
+-- Rules of tax-rules 0.2 and A that are one formula each. Pure functions: everything that apportions, counts days or ranks lots asks here.
+
+create function tax.take(p_total numeric, p_quantity numeric, p_of numeric, p_scale integer default 2)
+returns numeric
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_quantity = p_of then p_total
+        else round(p_total * p_quantity / p_of, p_scale)
+    end
+$$;
+
+comment on function tax.take(numeric, numeric, numeric, integer) is
+    'N.4: the share of p_quantity out of p_of in p_total; the last taker gets all that is left.';
+
+create function tax.apportion(p_total numeric, p_weights numeric[], p_scale integer default 2)
+returns numeric[]
+language plpgsql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_left numeric := p_total;
+    v_weight numeric := 0;
+    v_share numeric;
+    v_shares numeric[] := '{}';
+    v_place integer;
+begin
+    foreach v_share in array p_weights loop
+        v_weight := v_weight + v_share;
+    end loop;
+    for v_place in 1 .. cardinality(p_weights) loop
+        if p_weights[v_place] = v_weight then
+            v_share := v_left;
+        else
+            v_share := round(v_left * p_weights[v_place] / v_weight, p_scale);
+        end if;
+        v_shares[v_place] := v_share;
+        v_left := v_left - v_share;
+        v_weight := v_weight - p_weights[v_place];
+    end loop;
+    return v_shares;
+end
+$$;
+
+comment on function tax.apportion(numeric, numeric[], integer) is
+    'N.4 over a list: p_total over p_weights in their order, each rounded to p_scale, the residue to the last.';
+
+create function tax.first_long_date(p_held_from date)
+returns date
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select greatest((p_held_from + 1 + interval '1 year')::date, (p_held_from + interval '1 year')::date + 1)
+$$;
+
+comment on function tax.first_long_date(date) is
+    'A.9: first day on which a disposal of property held from this date is long-term. Neither half alone is right around 29 February.';
+
+create function tax.settles_on(p_trade_date date, p_stated date)
+returns date
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        p_stated,
+        (
+            select max(d.day)
+            from (
+                select p_trade_date + o.days as day
+                from generate_series(1, 9) o (days)
+                where extract(isodow from p_trade_date + o.days) < 6
+                and (extract(month from p_trade_date + o.days), extract(day from p_trade_date + o.days)) not in ((1, 1), (12, 25))
+                order by o.days
+                limit case
+                    when p_trade_date >= date '2024-05-28' then 1
+                    when p_trade_date >= date '2017-09-05' then 2
+                    else 3
+                end
+            ) d
+        )
+    )
+$$;
+
+comment on function tax.settles_on(date, date) is
+    'Settlement date: the stated one, else the market''s cycle of the time (three days, two from September 2017, one from 28 May 2024).';
+
+create function tax.start_of_day(p_day date)
+returns timestamptz
+language sql
+stable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select p_day::timestamp at time zone 'America/New_York'
+$$;
+
+comment on function tax.start_of_day(date) is 'T.2: a row without a time of day counts as 00:00 on the exchange.';
+
+-- The order in which a method uses the lots of one pool (A.5, A.8). Arrays are parallel and in lot order; the answer holds places in them.
+create function tax.selection_order(
+    p_method integer, p_price numeric, p_closed_on date, p_multiplier numeric,
+    p_quantities numeric[], p_costs numeric[], p_held_from date[], p_inherited boolean[]
+)
+returns integer[]
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    with lot as (
+        select
+            l.place,
+            round(l.cost / (l.quantity * p_multiplier), 4) as unit_cost,
+            coalesce(l.inherited, false) or p_closed_on >= tax.first_long_date(l.held_from) as is_long
+        from unnest(p_quantities, p_costs, p_held_from, p_inherited) with ordinality l (quantity, cost, held_from, inherited, place)
+    )
+    select array_agg(
+        l.place::integer
+        order by
+            l.unit_cost is null,
+            case
+                when p_method <> 5 then 0
+                when p_price < l.unit_cost then case when l.is_long then 1 else 0 end
+                when p_price = l.unit_cost then case when l.is_long then 3 else 2 end
+                else case when l.is_long then 4 else 5 end
+            end,
+            case when p_method = 3 then l.unit_cost else - l.unit_cost end,
+            l.place
+    )
+    from lot l
+$$;
+
+comment on function tax.selection_order(integer, numeric, date, numeric, numeric[], numeric[], date[], boolean[]) is
+    'Places of the lots in the order of use: 2 highest cost first, 3 lowest cost first, 5 tax-optimised at p_price.';

@@ -1,0 +1,257 @@
+-- Which instruments must be rebuilt together, and who may rebuild now. A group is everything that lots can move between or that wash sales
+-- compare: options and their underlying, old and new of corporate actions, instruments that the person declares identical, linked rows.
+
+create function tax.lock_taxpayer(p_user_id uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update tax.rebuild_state s
+    set rebuilds = s.rebuilds + 1
+    where s.user_id = p_user_id;
+    if not found then
+        insert into tax.rebuild_state as s (user_id, rebuilds)
+        select u.id, 1
+        from core.users u
+        where u.id = p_user_id
+        on conflict (user_id) do update
+        set rebuilds = s.rebuilds + 1;
+    end if;
+end
+$$;
+
+comment on function tax.lock_taxpayer(uuid) is
+    'The first act of whoever changes what lots depend on: waits for the taxpayer''s other writer. Nothing happens for a person who is gone.';
+
+grant execute on function tax.lock_taxpayer(uuid) to quantmatrix_writer;
+alter function tax.lock_taxpayer(uuid) owner to quantmatrix_engine;
+
+-- Instruments that are linked with one of the given ones, directly. Every instrument that the person uses has a row in
+-- tax.instrument_groups, so the shared catalogue is only asked about those.
+create function tax.linked_instruments(p_user_id uuid, p_instrument_ids bigint[])
+returns table (instrument_id bigint, linked_id bigint)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with asked as (
+        select distinct a.id
+        from unnest(p_instrument_ids) a (id)
+    ),
+    edges as (
+        select i.id as one, i.underlying_id as other
+        from asked a
+        join core.instruments i on i.id = a.id
+        where i.underlying_id is not null
+        union all
+        select i.id, a.id
+        from asked a
+        join core.instruments i on i.underlying_id = a.id
+        join tax.instrument_groups g on g.user_id = p_user_id and g.instrument_id = i.id
+        union all
+        select t.instrument_id, x.new_instrument_id
+        from asked a
+        join core.transactions t on t.user_id = p_user_id and t.instrument_id = a.id
+        join tax.transaction_terms x on x.user_id = p_user_id and x.transaction_id = t.id
+        where x.new_instrument_id is not null
+        union all
+        select t.instrument_id, x.new_instrument_id
+        from asked a
+        join tax.transaction_terms x on x.new_instrument_id = a.id and x.user_id = p_user_id
+        join core.transactions t on t.user_id = p_user_id and t.id = x.transaction_id
+        where t.instrument_id is not null
+        union all
+        select f.instrument_id, other.instrument_id
+        from asked a
+        join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
+        join tax.instrument_facts other on other.user_id = p_user_id and other.identical_group = f.identical_group
+        union all
+        select t.instrument_id, other.instrument_id
+        from tax.transaction_links l
+        join core.transactions t on t.user_id = p_user_id and t.id = l.from_id
+        join core.transactions other on other.user_id = p_user_id and other.id = l.to_id
+        where l.user_id = p_user_id
+        and t.instrument_id <> other.instrument_id
+        and (t.instrument_id = any (p_instrument_ids) or other.instrument_id = any (p_instrument_ids))
+    )
+    select distinct e.one, e.other
+    from edges e
+    where e.one <> e.other
+$$;
+
+comment on function tax.linked_instruments(uuid, bigint[]) is 'Pairs of instruments that must be rebuilt together, as far as one of the given ones is in them.';
+
+create function tax.regroup(p_user_id uuid, p_instrument_ids bigint[])
+returns bigint[]
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_known bigint[];
+    v_asked bigint[];
+    v_found bigint[];
+    v_one bigint[];
+    v_other bigint[];
+    v_edges_one bigint[] := '{}';
+    v_edges_other bigint[] := '{}';
+    v_groups jsonb;
+    v_instrument_ids bigint[];
+    v_group_ids bigint[];
+    v_smaller integer;
+    v_rebuild bigint[];
+begin
+    -- New instruments are known from here on; old groups are taken whole, for a link that went may split them.
+    insert into tax.instrument_groups (user_id, instrument_id, group_id)
+    select distinct p_user_id, i.id, i.id
+    from unnest(p_instrument_ids) i (id)
+    where i.id is not null
+    on conflict do nothing;
+
+    select array_agg(g.instrument_id)
+    into v_known
+    from tax.instrument_groups g
+    where g.user_id = p_user_id
+    and g.group_id in (
+        select own.group_id
+        from tax.instrument_groups own
+        where own.user_id = p_user_id
+        and own.instrument_id = any (p_instrument_ids)
+    );
+    v_asked := v_known;
+    while cardinality(v_asked) > 0 loop
+        select array_agg(l.instrument_id), array_agg(l.linked_id)
+        into v_one, v_other
+        from tax.linked_instruments(p_user_id, v_asked) l;
+        v_edges_one := v_edges_one || v_one;
+        v_edges_other := v_edges_other || v_other;
+        select array_agg(distinct e.id)
+        into v_found
+        from unnest(v_one || v_other) e (id)
+        where not e.id = any (v_known);
+        -- An instrument met through a link brings its whole old group with it.
+        select array_agg(distinct m.id)
+        into v_asked
+        from (
+            select f.id
+            from unnest(v_found) f (id)
+            union
+            select g.instrument_id
+            from tax.instrument_groups g
+            where g.user_id = p_user_id
+            and g.group_id in (
+                select own.group_id
+                from tax.instrument_groups own
+                where own.user_id = p_user_id
+                and own.instrument_id = any (v_found)
+            )
+            and not g.instrument_id = any (v_known)
+        ) m;
+        v_known := v_known || v_asked;
+        insert into tax.instrument_groups (user_id, instrument_id, group_id)
+        select p_user_id, i.id, i.id
+        from unnest(v_found) i (id)
+        on conflict do nothing;
+    end loop;
+
+    -- Each instrument takes the smallest number among those it is linked with, until nothing changes.
+    select array_agg(k.id order by k.id), array_agg(k.id order by k.id)
+    into v_instrument_ids, v_group_ids
+    from unnest(v_known) k (id);
+    loop
+        select array_agg(least(n.group_id, n.linked) order by n.id), count(*) filter (where n.linked < n.group_id)
+        into v_group_ids, v_smaller
+        from (
+            select l.id, l.group_id, min(other.group_id) as linked
+            from unnest(v_instrument_ids, v_group_ids) l (id, group_id)
+            left join (
+                select e.one, e.other from unnest(v_edges_one, v_edges_other) e (one, other)
+                union
+                select e.other, e.one from unnest(v_edges_one, v_edges_other) e (one, other)
+            ) e on e.one = l.id
+            left join unnest(v_instrument_ids, v_group_ids) other (id, group_id) on other.id = e.other
+            group by l.id, l.group_id
+        ) n;
+        exit when v_smaller is null or v_smaller = 0;
+    end loop;
+
+    with moved as (
+        update tax.instrument_groups g
+        set group_id = n.group_id
+        from unnest(v_instrument_ids, v_group_ids) n (instrument_id, group_id)
+        where g.user_id = p_user_id
+        and g.instrument_id = n.instrument_id
+        and g.group_id <> n.group_id
+        returning g.instrument_id, g.group_id
+    )
+    select coalesce(jsonb_object_agg(m.instrument_id, m.group_id), '{}'), array_agg(distinct m.group_id)
+    into v_groups, v_rebuild
+    from moved m;
+
+    -- What was derived under another number of the group follows; the merge then compares like with like.
+    if v_groups <> '{}' then
+        update tax.closings c
+        set group_id = (v_groups ->> c.instrument_id::text)::bigint
+        where c.user_id = p_user_id
+        and v_groups ? c.instrument_id::text
+        and c.group_id <> (v_groups ->> c.instrument_id::text)::bigint;
+        update tax.wash_matches w
+        set group_id = (v_groups ->> w.replacement_instrument_id::text)::bigint
+        where w.user_id = p_user_id
+        and v_groups ? w.replacement_instrument_id::text
+        and w.group_id <> (v_groups ->> w.replacement_instrument_id::text)::bigint;
+        update tax.notices n
+        set group_id = (v_groups ->> t.instrument_id::text)::bigint
+        from core.transactions t
+        where n.user_id = p_user_id
+        and t.user_id = p_user_id
+        and t.id = n.transaction_id
+        and v_groups ? t.instrument_id::text
+        and n.group_id <> (v_groups ->> t.instrument_id::text)::bigint;
+    end if;
+
+    select array_agg(distinct g.group_id order by g.group_id)
+    into v_rebuild
+    from tax.instrument_groups g
+    where g.user_id = p_user_id
+    and (g.instrument_id = any (p_instrument_ids) or g.group_id = any (v_rebuild));
+    return coalesce(v_rebuild, '{}');
+end
+$$;
+
+comment on function tax.regroup(uuid, bigint[]) is
+    'Finds anew which instruments hang together with the given ones, and returns the groups that must be rebuilt.';
+
+-- Instruments that no transaction, term or derived row of the person names any more leave their group.
+create function tax.forget_unused(p_user_id uuid, p_group_ids bigint[])
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    delete from tax.instrument_groups g
+    where g.user_id = p_user_id
+    and g.group_id = any (p_group_ids)
+    and not exists (select from core.transactions t where t.user_id = p_user_id and t.instrument_id = g.instrument_id)
+    and not exists (
+        select from tax.transaction_terms x
+        where x.user_id = p_user_id
+        and x.new_instrument_id = g.instrument_id
+    )
+    and not exists (select from core.positions p where p.user_id = p_user_id and p.instrument_id = g.instrument_id)
+    and not exists (
+        select from tax.instrument_groups o
+        join core.instruments i on i.id = o.instrument_id
+        where o.user_id = p_user_id
+        and o.group_id = g.group_id
+        and i.underlying_id = g.instrument_id
+    )
+$$;
+
+comment on function tax.forget_unused(uuid, bigint[]) is 'Removes instruments that the person no longer uses from the given groups.';

@@ -1,0 +1,423 @@
+-- What the event loop reads of one group: one ordered scan (T.2) into columns, amounts already in the tax currency (N.3.1, N.3.2, B.4).
+-- Columns and not rows, because the loop addresses an event by its number; the number of an event is also that of the lot it may open.
+
+create function tax.method_code(p_method core.lot_method)
+returns integer
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case p_method when 'lifo' then 1 when 'hifo' then 2 when 'lofo' then 3 when 'average' then 4 when 'mintax' then 5 else 0 end
+$$;
+
+comment on function tax.method_code(core.lot_method) is 'How the event loop calls a method; 0 is FIFO, which also serves specific identification without lots named.';
+
+-- A.1 and A.7: election for the instrument, for the account, the account's own method, the person's. An average that was not chosen for this
+-- very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere.
+create function tax.lot_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_on date, p_named core.lot_method default null)
+returns integer
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_chosen core.lot_method := p_named;
+    v_general core.lot_method;
+begin
+    if v_chosen is null then
+        select e.method
+        into v_chosen
+        from tax.lot_method_elections e
+        where e.user_id = p_user_id
+        and e.account_id = p_account_id
+        and e.instrument_id = p_instrument_id
+        and e.effective_from <= p_on
+        order by e.effective_from desc
+        limit 1;
+    end if;
+    if v_chosen is null then
+        select coalesce(
+            (
+                select e.method
+                from tax.lot_method_elections e
+                where e.user_id = p_user_id
+                and e.account_id = p_account_id
+                and e.instrument_id is null
+                and e.effective_from <= p_on
+                order by e.effective_from desc
+                limit 1
+            ),
+            a.lot_method,
+            u.default_lot_method
+        )
+        into v_general
+        from core.users u
+        left join core.accounts a on a.user_id = u.id and a.id = p_account_id
+        where u.id = p_user_id;
+    end if;
+    if coalesce(v_chosen, v_general) = 'average'
+        and not exists (select from core.instruments i where i.id = p_instrument_id and i.instrument_type = 'fund')
+        and not exists (
+            select from core.transactions t
+            where t.user_id = p_user_id
+            and t.account_id = p_account_id
+            and t.instrument_id = p_instrument_id
+            and t.transaction_type = 'reinvest'
+        )
+    then
+        if v_chosen is not null then
+            raise exception 'average basis is not allowed for %', (select i.symbol from core.instruments i where i.id = p_instrument_id)
+                using errcode = 'QM031',
+                detail = format('account %s, instrument %s', p_account_id, p_instrument_id),
+                hint = 'average basis is for fund shares and stock of a reinvestment plan; choose fifo, lifo, hifo, lofo or mintax';
+        end if;
+        return 0;
+    end if;
+    return tax.method_code(coalesce(v_chosen, v_general));
+end
+$$;
+
+comment on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method) is 'Code of the method by which lots of an account and instrument are chosen on a day.';
+
+create type tax.history as (
+    event_id bigint[],
+    event_code integer[],
+    event_pool integer[],
+    event_date date[],
+    event_at timestamptz[],
+    event_settled date[],
+    event_method integer[],
+    event_order text[],
+    event_quantity numeric[],
+    event_opened numeric[],
+    event_amount numeric[],
+    event_native numeric[],
+    event_unrated boolean[],
+    event_reinvested boolean[],
+    account_id bigint[],
+    account_taxable boolean[],
+    account_may_short boolean[],
+    account_reports boolean[],
+    account_plain_flow numeric[],
+    instrument_id bigint[],
+    instrument_type core.instrument_type[],
+    instrument_multiplier numeric[],
+    instrument_scale integer[],
+    instrument_native_scale integer[],
+    instrument_currency text[],
+    instrument_1256 boolean[],
+    instrument_call boolean[],
+    instrument_strike numeric[],
+    instrument_underlying integer[],
+    instrument_deliverable numeric[],
+    instrument_deliverable_cash numeric[],
+    instrument_wash_class integer[],
+    instrument_call_class integer[],
+    pool_account bigint[],
+    pool_instrument bigint[],
+    tax_currency text,
+    wash_scope core.wash_scope,
+    is_plain boolean,
+    is_sorted boolean,
+    has_native boolean,
+    has_orders boolean,
+    has_averages boolean
+);
+
+comment on type tax.history is
+    'One group of instruments as columns: events in the order of T.2, accounts, instruments, and pools. A pool is one side of an account and instrument: 2n - 1 long, 2n short. Event codes: 1 buy, 2 sell, 3 sell marked closing, 4 purchase that covers nothing, 5 short sale; others need a further look at the transaction.';
+
+create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb)
+returns tax.history
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_h tax.history;
+    v_default core.lot_method;
+    v_override core.lot_method := p_options ->> 'method';
+    v_override_code integer := tax.method_code(v_override);
+    v_as_of date := p_options ->> 'as_of';
+    v_has_choices boolean;
+    v_has_picks boolean;
+begin
+    select u.tax_currency, coalesce((p_options ->> 'wash_scope')::core.wash_scope, u.wash_scope), u.default_lot_method
+    into v_h.tax_currency, v_h.wash_scope, v_default
+    from core.users u
+    where u.id = p_user_id;
+
+    select
+        array_agg(a.id order by a.broker collate "C", a.account_number collate "C"),
+        array_agg(a.account_type = 'taxable' order by a.broker collate "C", a.account_number collate "C"),
+        array_agg(coalesce(a.allow_short, false) order by a.broker collate "C", a.account_number collate "C"),
+        array_agg(a.reports_1099 order by a.broker collate "C", a.account_number collate "C"),
+        bool_or(a.lot_method = 'average')
+    into v_h.account_id, v_h.account_taxable, v_h.account_may_short, v_h.account_reports, v_has_choices
+    from core.accounts a
+    where a.user_id = p_user_id;
+
+    v_has_choices := coalesce(v_has_choices, false)
+        or v_default = 'average'
+        or exists (select from tax.lot_method_elections e where e.user_id = p_user_id);
+    v_h.has_averages := v_has_choices;
+    v_has_picks := exists (select from tax.lot_picks p where p.user_id = p_user_id);
+
+    -- F.8: two instruments with the same wash class are substantially identical; a long call also counts as its underlying. Class 0 is exempt.
+    with member as (
+        select
+            i.*,
+            row_number() over (order by i.id) as place,
+            coalesce(f.section_1256, false) as is_1256,
+            coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency')) or coalesce(f.section_1256, false) as is_exempt,
+            coalesce(f.deliverable_shares, i.multiplier) as deliverable,
+            coalesce(f.deliverable_cash, 0) as deliverable_cash,
+            f.identical_group
+        from tax.instrument_groups g
+        join core.instruments i on i.id = g.instrument_id
+        left join tax.instrument_facts f on f.user_id = g.user_id and f.instrument_id = g.instrument_id
+        where g.user_id = p_user_id
+        and g.group_id = p_group_id
+    ),
+    classed as (
+        select
+            m.*,
+            case
+                when m.is_exempt then 0
+                else min(m.place) over (partition by coalesce(m.identical_group, ' ' || m.id))
+            end as wash_class
+        from member m
+    )
+    select
+        array_agg(c.id order by c.place),
+        array_agg(c.instrument_type order by c.place),
+        array_agg(c.multiplier order by c.place),
+        array_agg(case when c.instrument_type = 'digital' then 18 else 8 end order by c.place),
+        array_agg(case when c.currency = v_h.tax_currency then 2 else 8 end order by c.place),
+        array_agg(c.currency order by c.place),
+        array_agg(c.is_1256 order by c.place),
+        array_agg(c.option_type = 'call' order by c.place),
+        array_agg(c.strike order by c.place),
+        array_agg(u.place order by c.place),
+        array_agg(case when c.option_type is null then 1 else c.deliverable end order by c.place),
+        array_agg(c.deliverable_cash order by c.place),
+        array_agg(c.wash_class order by c.place),
+        array_agg(case when c.option_type = 'call' and c.wash_class > 0 then coalesce(u.wash_class, 0) else 0 end order by c.place)
+    into
+        v_h.instrument_id, v_h.instrument_type, v_h.instrument_multiplier, v_h.instrument_scale, v_h.instrument_native_scale,
+        v_h.instrument_currency, v_h.instrument_1256, v_h.instrument_call, v_h.instrument_strike, v_h.instrument_underlying,
+        v_h.instrument_deliverable, v_h.instrument_deliverable_cash, v_h.instrument_wash_class, v_h.instrument_call_class
+    from classed c
+    left join classed u on u.id = c.underlying_id;
+
+    if v_h.account_id is null or v_h.instrument_id is null then
+        return v_h;
+    end if;
+
+    select
+        array_agg(a.id order by a.place, i.place, s.side),
+        array_agg(i.id order by a.place, i.place, s.side)
+    into v_h.pool_account, v_h.pool_instrument
+    from unnest(v_h.account_id) with ordinality a (id, place)
+    cross join unnest(v_h.instrument_id) with ordinality i (id, place)
+    cross join generate_series(1, 2) s (side);
+
+    with partner as (
+        -- Rows that another row speaks for: corrected ones and their cancellation, arriving legs, stock legs, cash for a fraction.
+        select l.to_id as id
+        from tax.transaction_links l
+        where l.user_id = p_user_id
+        and l.kind in ('correction', 'transfer', 'exercise')
+        union
+        select l.from_id
+        from tax.transaction_links l
+        where l.user_id = p_user_id
+        and l.kind = 'cash_in_lieu'
+        union
+        select l.from_id
+        from tax.transaction_links l
+        join core.transactions wrong on wrong.user_id = l.user_id and wrong.id = l.to_id
+        join core.transactions t on t.user_id = l.user_id and t.id = l.from_id
+        where l.user_id = p_user_id
+        and l.kind = 'correction'
+        and coalesce(sign(t.quantity) = - sign(wrong.quantity), sign(t.net_amount) = - sign(wrong.net_amount), true)
+    ),
+    named as (
+        select distinct p.transaction_id as id
+        from tax.lot_picks p
+        where p.user_id = p_user_id
+        and p.leg = 'transaction'
+    ),
+    event as (
+        select
+            t.id,
+            case t.transaction_type
+                when 'buy' then case t.position_effect when 'open' then 4 else 1 end
+                when 'sell' then case t.position_effect when 'open' then 5 when 'close' then 3 else 2 end
+                when 'reinvest' then 4
+                when 'promotion' then 20
+                when 'transfer_in' then 21
+                when 'transfer_out' then 22
+                when 'gift_in' then 23
+                when 'gift_out' then 24
+                when 'inheritance' then 25
+                when 'option_expiration' then 30
+                when 'option_exercise' then 31
+                when 'option_assignment' then 32
+                when 'delivery' then 33
+                when 'mark_to_market' then 34
+                when 'split' then 40
+                when 'stock_dividend' then 41
+                when 'spinoff' then 42
+                when 'symbol_change' then 43
+                when 'merger_stock' then 44
+                when 'merger_cash' then 45
+                when 'merger_mixed' then 46
+                when 'return_of_capital' then 47
+                when 'cash_in_lieu' then 48
+            end as code,
+            a.place as account_place,
+            i.place as instrument_place,
+            t.trade_date,
+            coalesce(t.executed_at, tax.start_of_day(t.trade_date)) as at,
+            t.executed_at is not null as has_time,
+            t.transaction_type = 'reinvest' as is_reinvested,
+            t.settlement_date,
+            t.order_id,
+            case
+                when v_has_picks and t.id in (select n.id from named n) then 9
+                when v_override is not null then v_override_code
+                when x.lot_method is not null or v_has_choices
+                    then tax.lot_method(p_user_id, t.account_id, t.instrument_id, t.trade_date, x.lot_method)
+                else a.method
+            end as method,
+            abs(t.quantity) as quantity,
+            coalesce(
+                abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))
+            ) as gross,
+            - (t.commission + t.fees) as costs,
+            case when t.currency = v_h.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end as rate,
+            case
+                when x.fee_currency is null or x.fee_currency = t.currency
+                    then coalesce(x.fee_fx_rate, case when t.currency = v_h.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end)
+                when x.fee_currency = v_h.tax_currency then coalesce(x.fee_fx_rate, 1)
+                else x.fee_fx_rate
+            end as fee_rate,
+            coalesce(x.fee_currency, t.currency) <> t.currency as has_foreign_fee,
+            t.currency,
+            t.sequence,
+            t.source,
+            t.dedupe_key
+        from core.transactions t
+        join unnest(v_h.instrument_id, v_h.instrument_multiplier) with ordinality i (id, multiplier, place) on i.id = t.instrument_id
+        join (
+            select u.id, u.place, tax.method_code(coalesce(own.lot_method, v_default)) as method
+            from unnest(v_h.account_id) with ordinality u (id, place)
+            join core.accounts own on own.user_id = p_user_id and own.id = u.id
+        ) a on a.id = t.account_id
+        left join tax.transaction_terms x on x.user_id = p_user_id and x.transaction_id = t.id
+        where t.user_id = p_user_id
+        and t.instrument_id = any (v_h.instrument_id)
+        and (v_as_of is null or t.trade_date <= v_as_of)
+        and not t.id in (select p.id from partner p)
+        -- The fence keeps the planner from computing these columns again wherever they are used.
+        offset 0
+    ),
+    translated as (
+        select
+            e.id,
+            e.code,
+            ((e.account_place - 1) * cardinality(v_h.instrument_id) + e.instrument_place)::integer * 2 - 1 as pool,
+            e.trade_date,
+            e.at,
+            e.settlement_date,
+            e.method,
+            e.order_id,
+            e.quantity,
+            case
+                when e.costs = 0 then round(e.gross * e.rate, 2)
+                when e.code in (2, 3, 5) then round(e.gross * e.rate, 2) - round(e.costs * e.fee_rate, 2)
+                else round(e.gross * e.rate, 2) + round(e.costs * e.fee_rate, 2)
+            end as amount,
+            case
+                when e.currency = v_h.tax_currency and e.rate = 1 and not e.has_foreign_fee then null
+                else
+                    case when e.currency = v_h.tax_currency then round(e.gross, 2) else e.gross end
+                    + case when e.code in (2, 3, 5) then -1 else 1 end
+                    * case
+                        when e.costs = 0 then 0
+                        when e.has_foreign_fee then round(e.costs * e.fee_rate / e.rate, 8)
+                        else e.costs
+                    end
+            end as native,
+            e.currency <> v_h.tax_currency or e.rate <> 1 or e.has_foreign_fee as is_foreign,
+            e.gross is not null and (e.rate is null or e.costs <> 0 and e.fee_rate is null) as unrated,
+            e.is_reinvested,
+            case
+                when e.code between 40 and 47 then 0
+                when e.code in (30, 31, 32) and not e.has_time then 2
+                when e.code = 34 then 3
+                else 1
+            end as phase,
+            e.sequence,
+            e.account_place,
+            e.source,
+            e.dedupe_key
+        from event e
+        where e.code is not null
+        offset 0
+    ),
+    ordered as (
+        select t.*
+        from translated t
+        order by t.trade_date, t.phase, t.at, t.sequence, t.account_place, t.source collate "C", t.dedupe_key collate "C"
+    )
+    select
+        array_agg(o.id),
+        array_agg(o.code),
+        array_agg(o.pool),
+        array_agg(o.trade_date),
+        array_agg(o.at),
+        array_agg(o.settlement_date),
+        array_agg(o.method),
+        array_agg(o.order_id),
+        array_agg(o.quantity),
+        array_agg(case when o.code in (1, 4, 5) then o.quantity end),
+        array_agg(o.amount),
+        array_agg(coalesce(o.native, o.amount)),
+        array_agg(o.unrated),
+        case when bool_or(o.is_reinvested) then array_agg(o.is_reinvested) end,
+        bool_and(o.code <= 5 and o.method = 0),
+        bool_and(o.code <= 5),
+        bool_or(o.is_foreign),
+        bool_or(o.order_id is not null)
+    into
+        v_h.event_id, v_h.event_code, v_h.event_pool, v_h.event_date, v_h.event_at, v_h.event_settled, v_h.event_method,
+        v_h.event_order, v_h.event_quantity, v_h.event_opened, v_h.event_amount, v_h.event_native, v_h.event_unrated, v_h.event_reinvested,
+        v_h.is_plain, v_h.is_sorted, v_h.has_native, v_h.has_orders
+    from ordered o;
+
+    -- Net cash of plain trades by account (F.11), for the engine's own check of what it derives.
+    select array_agg(coalesce(f.amount, 0) order by a.place)
+    into v_h.account_plain_flow
+    from unnest(v_h.account_id) with ordinality a (id, place)
+    left join (
+        select (e.pool - 1) / 2 / cardinality(v_h.instrument_id) + 1 as place, sum(case when e.code in (2, 3, 5) then e.amount else - e.amount end) as amount
+        from (
+            select unnest(v_h.event_pool) as pool, unnest(v_h.event_code) as code, unnest(v_h.event_amount) as amount
+        ) e
+        where e.code <= 5
+        group by 1
+    ) f on f.place = a.place;
+
+    v_h.is_plain := v_h.is_plain and v_h.wash_scope = 'none' and not v_h.has_native;
+    return v_h;
+end
+$$;
+
+comment on function tax.read_history(uuid, bigint, jsonb) is 'Reads one group of a person''s instruments, in the order in which the rules apply. Options: method, wash_scope, as_of.';

@@ -1,0 +1,162 @@
+-- What the event loop reads about an event that is more than a plain trade: its transaction with terms, and the row that belongs to it.
+
+create type tax.event_detail as (
+    quantity numeric,
+    price numeric,
+    native_gross numeric,
+    native_amount numeric,
+    amount numeric,
+    native_costs numeric,
+    costs numeric,
+    rate numeric,
+    ratio_numerator numeric,
+    ratio_denominator numeric,
+    fraction_handling tax.fraction_handling,
+    cash_in_lieu numeric,
+    new_instrument_id bigint,
+    basis_fraction numeric,
+    cash_per_share numeric,
+    value_per_new_share numeric,
+    amount_per_share numeric,
+    taxable boolean,
+    supplied_basis numeric,
+    supplied_acquired_on date,
+    donor_basis numeric,
+    donor_acquired_on date,
+    market_value numeric,
+    covered boolean,
+    lot_method core.lot_method,
+    stated_quantity numeric,
+    stated_new_quantity numeric,
+    exercise_settlement tax.exercise_settlement
+);
+
+comment on type tax.event_detail is
+    'A transaction with its terms. native_gross is what the source states, native_amount that or what follows from net or price; amount and costs are in the tax currency, costs positive.';
+
+create function tax.read_event(p_user_id uuid, p_transaction_id bigint, p_tax_currency text)
+returns tax.event_detail
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        t.quantity, t.price, abs(t.gross_amount), a.native_amount, round(a.native_amount * r.rate, 2),
+        a.native_costs, case when a.native_costs = 0 then 0 else round(a.native_costs * r.fee_rate, 2) end, r.rate,
+        x.ratio_numerator, x.ratio_denominator, x.fraction_handling, x.cash_in_lieu, x.new_instrument_id, x.basis_fraction, x.cash_per_share,
+        x.value_per_new_share, x.amount_per_share, coalesce(x.taxable, false), x.supplied_basis, x.supplied_acquired_on, x.donor_basis,
+        x.donor_acquired_on, x.market_value, x.covered, x.lot_method, x.stated_quantity, x.stated_new_quantity, x.exercise_settlement
+    from core.transactions t
+    left join tax.transaction_terms x on x.user_id = t.user_id and x.transaction_id = t.id
+    left join core.instruments i on i.id = t.instrument_id
+    cross join lateral (
+        select
+            - (t.commission + t.fees) as native_costs,
+            coalesce(
+                abs(t.gross_amount), abs(nullif(t.net_amount - t.commission - t.fees, 0)), abs(t.quantity) * t.price * i.multiplier
+            ) as native_amount
+    ) a
+    cross join lateral (
+        select
+            o.rate,
+            case
+                when x.fee_currency is null or x.fee_currency = t.currency then coalesce(x.fee_fx_rate, o.rate)
+                when x.fee_currency = p_tax_currency then coalesce(x.fee_fx_rate, 1)
+                else x.fee_fx_rate
+            end as fee_rate
+        from (
+            select case when t.currency = p_tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end as rate
+        ) o
+    ) r
+    where t.user_id = p_user_id
+    and t.id = p_transaction_id
+$$;
+
+comment on function tax.read_event(uuid, bigint, text) is 'A transaction with its terms, amounts in both currencies.';
+
+create type tax.event_partner as (
+    kind tax.link_kind,
+    transaction_id bigint,
+    account_id bigint,
+    instrument_id bigint,
+    units numeric,
+    native_amount numeric,
+    amount numeric,
+    native_costs numeric,
+    costs numeric,
+    covered boolean,
+    later_basis numeric,
+    later_acquired_on date
+);
+
+comment on type tax.event_partner is 'The row that an event speaks for, and basis and date that were supplied later.';
+
+-- E.5: the newest statement wins, basis and date each on its own.
+create function tax.supplied_basis(p_user_id uuid, p_transaction_ids bigint[])
+returns table (to_id bigint, basis numeric, acquired_on date)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        l.to_id,
+        (array_agg(round(x.supplied_basis, 2) order by t.trade_date desc, t.sequence desc, t.source collate "C" desc, t.dedupe_key collate "C" desc)
+            filter (where x.supplied_basis is not null))[1],
+        (array_agg(x.supplied_acquired_on order by t.trade_date desc, t.sequence desc, t.source collate "C" desc, t.dedupe_key collate "C" desc)
+            filter (where x.supplied_acquired_on is not null))[1]
+    from tax.transaction_links l
+    join core.transactions t on t.user_id = l.user_id and t.id = l.from_id and t.transaction_type = 'set_basis'
+    join tax.transaction_terms x on x.user_id = l.user_id and x.transaction_id = l.from_id
+    where l.user_id = p_user_id
+    and l.kind = 'basis'
+    and l.to_id = any (p_transaction_ids)
+    group by l.to_id
+$$;
+
+comment on function tax.supplied_basis(uuid, bigint[]) is 'Basis and acquisition date supplied later for the given transactions (set_basis rows linked with them).';
+
+create function tax.read_partner(p_user_id uuid, p_transaction_id bigint, p_tax_currency text)
+returns tax.event_partner
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_partner tax.event_partner;
+    v_detail tax.event_detail;
+begin
+    select l.kind, case l.kind when 'cash_in_lieu' then l.from_id else l.to_id end
+    into v_partner.kind, v_partner.transaction_id
+    from tax.transaction_links l
+    where l.user_id = p_user_id
+    and (
+        l.from_id = p_transaction_id and l.kind in ('exercise', 'transfer')
+        or l.to_id = p_transaction_id and l.kind = 'cash_in_lieu'
+    )
+    order by l.kind, l.from_id, l.to_id
+    limit 1;
+    if found then
+        select t.account_id, t.instrument_id
+        into v_partner.account_id, v_partner.instrument_id
+        from core.transactions t
+        where t.user_id = p_user_id
+        and t.id = v_partner.transaction_id;
+        v_detail := tax.read_event(p_user_id, v_partner.transaction_id, p_tax_currency);
+        v_partner.units := abs(coalesce(v_detail.quantity, v_detail.stated_quantity));
+        v_partner.native_amount := v_detail.native_amount;
+        v_partner.amount := v_detail.amount;
+        v_partner.native_costs := v_detail.native_costs;
+        v_partner.costs := v_detail.costs;
+        v_partner.covered := v_detail.covered;
+    end if;
+    select b.basis, b.acquired_on
+    into v_partner.later_basis, v_partner.later_acquired_on
+    from tax.supplied_basis(p_user_id, array[p_transaction_id]) b;
+    return v_partner;
+end
+$$;
+
+comment on function tax.read_partner(uuid, bigint, text) is 'The stock row of an exercise, the arriving leg of a transfer, the cash for a fraction; and basis supplied later.';

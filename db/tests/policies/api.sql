@@ -1,0 +1,223 @@
+-- Everything that api offers, from the catalogue: who may call it, and that nobody reaches another person's rows through it.
+begin;
+
+create temporary table expected (name text, roles text[], call text, to_another text);
+-- call: with what belongs to ann. to_another: how it ends for bob, who names ann's things: an error, or 'own' for an answer about bob alone.
+insert into expected
+values
+    ('check_request', '{anon,quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.check_request()', 'own'),
+    ('schema_version', '{anon,quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.schema_version()', 'own'),
+    ('audit_verify', '{quantmatrix_admin,quantmatrix_user}', 'api.audit_verify()', 'own'),
+    ('account_add', '{quantmatrix_admin,quantmatrix_user}', $$api.account_add('ibkr', 'new-3', 'new', 'taxable', 'USD')$$, 'own'),
+    ('account_set', '{quantmatrix_admin,quantmatrix_user}', $$api.account_set('zqann-1', '{"name": "mine"}')$$, 'QM001'),
+    ('method_set', '{quantmatrix_admin,quantmatrix_user}', $$api.method_set('zqann-1', 'ZQANN', 'fifo', '2024-01-01')$$, 'QM001'),
+    ('instrument_facts_set', '{quantmatrix_admin,quantmatrix_user}', $$api.instrument_facts_set('ZQANN', '{"section_1256": true}')$$, 'QM001'),
+    (
+        'import_stage', '{quantmatrix_admin,quantmatrix_user}',
+        $$api.import_stage('[load]', '[{"kind": "line", "line": 2, "raw": "x"}]')$$, 'own'
+    ),
+    ('import_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.import_resolve('[load]')$$, 'own'),
+    (
+        'import_load', '{quantmatrix_admin,quantmatrix_user}',
+        $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "sha256": "[digest]"}')$$, 'own'
+    ),
+    ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
+    ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
+    ('user_add', '{quantmatrix_admin}', $$api.user_add('eve@example.test')$$, '42501'),
+    ('user_list', '{quantmatrix_admin}', 'api.user_list()', '42501'),
+    ('user_set_role', '{quantmatrix_admin}', $$api.user_set_role('ann@example.test', 'readonly')$$, '42501'),
+    ('user_disable', '{quantmatrix_admin}', $$api.user_disable('ann@example.test')$$, '42501'),
+    ('user_delete', '{quantmatrix_admin}', $$api.user_delete('ann@example.test')$$, '42501'),
+    ('reconcile', '{quantmatrix_admin,quantmatrix_user}', $$api.reconcile('zqann-1', '2024-12-31')$$, 'QM001'),
+    ('difference_accept', '{quantmatrix_admin,quantmatrix_user}', $$api.difference_accept([finding], 'known since long')$$, 'QM001'),
+    (
+        'transaction_add', '{quantmatrix_admin,quantmatrix_user}',
+        $$api.transaction_add(
+            '{"account": "zqann-1", "transaction_type": "deposit", "trade_date": "2024-06-01", "net_amount": "1", "currency": "USD"}',
+            'forgotten before'
+        )$$,
+        'QM001'
+    ),
+    (
+        'transaction_correct', '{quantmatrix_admin,quantmatrix_user}',
+        $$api.transaction_correct([transaction], '{"settlement_date": "2024-02-05"}', 'mistyped')$$, 'QM001'
+    ),
+    ('transaction_void', '{quantmatrix_admin,quantmatrix_user}', $$api.transaction_void([again], 'never happened')$$, 'QM001'),
+    (
+        'basis_set', '{quantmatrix_admin,quantmatrix_user}',
+        $$api.basis_set([arrival], 100, '2024-02-01', 'old confirmation')$$, 'QM001'
+    ),
+    ('lots_rebuild', '{quantmatrix_admin,quantmatrix_user}', 'api.lots_rebuild(verify => true)', 'own');
+
+create temporary table functions as
+select p.oid, p.proname::text as name
+from pg_proc p
+where p.pronamespace = 'api'::regnamespace;
+create temporary table views as
+select c.oid, c.relname::text as name
+from pg_class c
+where c.relnamespace = 'api'::regnamespace
+    and c.relkind = 'v';
+
+-- What a call answers, or its SQLSTATE and message. What it did stays only if p_keep.
+create function pg_temp.answer(p_label text, p_call text, p_keep boolean)
+returns text
+language plpgsql
+as $$
+declare
+    v_answer text;
+begin
+    if p_label is null then
+        perform tests.become_role('quantmatrix_user', '');
+    else
+        perform tests.become(p_label);
+    end if;
+    begin
+        execute format('select coalesce(string_agg(answer::text, e''\n''), '''') from %s answer', p_call) into v_answer;
+        if not p_keep then
+            raise exception using errcode = 'TS000', message = v_answer;
+        end if;
+    exception
+        when sqlstate 'TS000' then
+            v_answer := sqlerrm;
+        when others then
+            v_answer := 'error ' || sqlstate || ': ' || sqlerrm;
+    end;
+    perform tests.reset();
+    return v_answer;
+end
+$$;
+
+create function pg_temp.rows_seen(p_role text, p_claims text, p_view text, p_marker text)
+returns text
+language plpgsql
+as $$
+declare
+    v_rows text;
+begin
+    perform tests.become_role(p_role, p_claims);
+    begin
+        execute format('select count(*) || '' '' || count(*) filter (where v::text ilike %L) from api.%I v', '%' || p_marker || '%', p_view)
+            into v_rows;
+    exception
+        when others then
+            v_rows := sqlstate;
+    end;
+    perform tests.reset();
+    return v_rows;
+end
+$$;
+
+select plan((
+    select 5 + 5 * (select count(*) from expected) + 5 * (select count(*) from views)
+)::integer);
+select tests.fixture_two_tenants();
+select tests.create_user('carl', 'admin');
+insert into ingest.staging (load_id, user_id, kind, line_number, raw)
+values ('22222222-2222-4222-8222-222222222222', tests.user_id('ann'), 'line', 1, 'zqann secret');
+update expected e
+set call = replace(replace(replace(replace(replace(replace(replace(e.call,
+    '[load]', '22222222-2222-4222-8222-222222222222'),
+    '[digest]', repeat('e', 64)),
+    '[sync]', (select s.id::text from core.sync_history s where s.user_id = tests.user_id('ann') and s.kind = 'import')),
+    '[finding]', (select f.id::text from ingest.findings f where f.user_id = tests.user_id('ann'))),
+    '[transaction]', (select t.id::text from core.transactions t where t.external_id = 'zqann-b1')),
+    '[again]', (select t.id::text from core.transactions t where t.external_id = 'zqann-b2')),
+    '[arrival]', (select t.id::text from core.transactions t where t.external_id = 'zqann-i1'));
+
+select results_eq(
+    'select f.name collate "default" from functions f order by 1',
+    'select e.name collate "default" from expected e order by 1',
+    'api has exactly the functions that are tested here, each once'
+);
+select cmp_ok((select count(*) from views), '>=', 14::bigint, 'api has its views');
+
+select is(
+    (
+        select array_agg(r.rolname::text order by r.rolname::text)
+        from pg_roles r
+        where r.rolname in ('anon', 'quantmatrix_user', 'quantmatrix_readonly', 'quantmatrix_admin', 'authenticator')
+            and has_function_privilege(r.oid, f.oid, 'execute')
+    ),
+    e.roles,
+    format('api.%s is executed by %s', e.name, array_to_string(e.roles, ', '))
+)
+from expected e
+left join functions f on f.name = e.name;
+
+-- Another person: what is answered, and what is left of ann's rows.
+create temporary table before as
+select tests.rows_of(tests.user_id('ann')) - 'core.audit_logs' as rows;
+create temporary table answers as
+select e.name, e.to_another, e.roles, e.call, pg_temp.answer('bob', e.call, true) as answer
+from expected e;
+
+select is(
+    coalesce(substring(a.answer from '^error (.{5}):'), 'own'),
+    a.to_another,
+    format('api.%s, another person: %s', a.name, a.to_another)
+)
+from answers a;
+select ok(
+    a.answer !~* 'zqann (secret|trading|savings|incorporated)|ann@example' and position(tests.user_id('ann')::text in a.answer) = 0,
+    format('api.%s tells another person nothing of ann', a.name)
+)
+from answers a;
+select is(
+    tests.rows_of(tests.user_id('ann')) - 'core.audit_logs', (select b.rows from before b), 'none of them changed a row of ann, in any table'
+);
+
+select ok(
+    tests.rows_of(tests.user_id('bob'))::text not like '%zqann%', 'nor brought one of them to another person: bob staged and loaded under ann''s number'
+);
+
+-- Whoever is signed in and may do it succeeds with the same words: the refusals above were no mistake.
+select unalike(
+    pg_temp.answer(
+        case when a.roles = '{quantmatrix_admin}' then 'carl' else 'ann' end,
+        a.call,
+        false
+    ),
+    'error%',
+    format('api.%s, whose it is: it works', a.name)
+)
+from answers a;
+select is(
+    tests.rows_of(tests.user_id('ann')) - 'core.audit_logs', (select b.rows from before b), 'these were undone'
+);
+
+-- A session without a person.
+select matches(
+    pg_temp.answer(null, a.call, false),
+    case when 'anon' = any (a.roles) then '^(?!error)' else '^(error 42501|$)' end,
+    format('api.%s answers nobody nothing', a.name)
+)
+from answers a;
+
+-- Views.
+select matches(
+    pg_temp.rows_seen('quantmatrix_user', tests.claims('quantmatrix_user', tests.user_id('ann')), v.name, 'zqann'),
+    '^[1-9]', format('api.%s shows a person rows', v.name)
+)
+from views v;
+select matches(
+    pg_temp.rows_seen('quantmatrix_user', tests.claims('quantmatrix_user', tests.user_id('bob')), v.name, 'zqann'),
+    '^[1-9][0-9]* 0$', format('api.%s shows another person other rows', v.name)
+)
+from views v;
+select matches(
+    pg_temp.rows_seen('quantmatrix_readonly', tests.claims('quantmatrix_readonly', tests.user_id('bob')), v.name, tests.user_id('ann')::text),
+    '^[1-9][0-9]* 0$', format('api.%s shows a reader only the own', v.name)
+)
+from views v;
+select is(
+    pg_temp.rows_seen('quantmatrix_user', '', v.name, 'x'), '0 0', format('api.%s shows nobody nothing', v.name)
+)
+from views v;
+select is(
+    pg_temp.rows_seen('anon', '{"role": "anon"}', v.name, 'x'), '42501', format('api.%s is closed without a token', v.name)
+)
+from views v;
+
+select * from finish();
+rollback;

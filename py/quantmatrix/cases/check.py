@@ -1,0 +1,184 @@
+"""A case from file to verdict: imported as a fresh person in a transaction that is rolled back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from quantmatrix.cases import results
+from quantmatrix.cases.compare import first_difference
+from quantmatrix.cases.reconciliation import reconciliation
+from quantmatrix.cases.records import Case, CaseRecords, may_short
+from quantmatrix.database.connect import PersonSession
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.ingest.load import File, stage
+
+Connection = psycopg.Connection[dict[str, Any]]
+FACTS = ("section_1256", "wash_exempt", "deliverable_shares", "deliverable_cash")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one case; ``difference`` is None where it passed."""
+
+    case: str
+    difference: str | None
+
+
+def read_case(path: Path) -> Case:
+    """The case of a file; a ``Problem`` where it is none."""
+    try:
+        case = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        place = f"{path}:{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else str(path)
+        raise Problem(
+            "the case cannot be read",
+            where=place,
+            why=getattr(error, "msg", str(error)),
+            unchanged="nothing was written",
+            next_step="a case is one JSON object with id, transactions and expected",
+            exit_code=ExitCode.REFUSED,
+        ) from None
+    if not isinstance(case, dict) or not isinstance(case.get("expected"), dict) or "id" not in case:
+        raise Problem(
+            "the file is no case",
+            where=str(path),
+            why="it must be an object with id and expected",
+            unchanged="nothing was written",
+            next_step="give files in the case format",
+            exit_code=ExitCode.REFUSED,
+        )
+    return case
+
+
+def check(admin: PersonSession, case: Case) -> Verdict:
+    """Import the case, compare every block of ``expected``, and roll everything back.
+
+    ``admin`` is a session as the platform's administrator, who adds the person.
+    """
+    try:
+        with admin.transaction(dry_run=True) as connection:
+            namespace = f"case{secrets.token_hex(4)}:"
+            _enter(connection, case, namespace)
+            return Verdict(case["id"], _compare(connection, case, namespace))
+    except psycopg.Error as error:
+        said = error.diag.message_primary or str(error)
+        return Verdict(case["id"], f"the database refuses it: {said}")
+
+
+def _enter(connection: Connection, case: Case, namespace: str) -> None:
+    email = f"{namespace.strip(':')}@cases.invalid"
+    row = connection.execute("select id from api.user_add(%s)", [email]).fetchone()
+    assert row is not None
+    _become(connection, row["id"])
+    config = case.get("config", {})
+    wanted = {"default_lot_method": config.get("method"), "wash_scope": config.get("wash_scope")}
+    _set(connection, {name: value for name, value in wanted.items() if value is not None})
+    for account in case.get("accounts", []):
+        _add_account(connection, account)
+    _import(connection, case, namespace)
+    _facts(connection, case, namespace)
+
+
+def _become(connection: Connection, user_id: Any) -> None:
+    role = "quantmatrix_user"
+    claims = json.dumps({"sub": str(user_id), "role": role})
+    connection.execute(
+        "select set_config('request.jwt.claims', %s, true), set_config('role', %s, true)", [claims, role]
+    )
+
+
+def _set(connection: Connection, changes: dict[str, Any]) -> None:
+    if changes:
+        connection.execute("select api.tax_settings_set(%s)", [json.dumps(changes)])
+
+
+def _add_account(connection: Connection, account: dict[str, Any]) -> None:
+    kind = account.get("type", "taxable")
+    connection.execute("select api.account_add('case', %s, %s, %s)", [account["id"], account["id"], kind])
+    changes = {"allow_short": may_short(account), "reports_1099": account.get("reports_1099", True)}
+    if account.get("method"):
+        changes["lot_method"] = account["method"]
+    connection.execute("select api.account_set(%s, %s)", [account["id"], json.dumps(changes)])
+
+
+def _import(connection: Connection, case: Case, namespace: str) -> None:
+    if not case.get("transactions"):
+        return
+    load_id = uuid.uuid4()
+    stage(connection, load_id, CaseRecords(case, namespace))
+    text = json.dumps(case)
+    file = File(
+        name=case["id"],
+        size=len(text),
+        sha256=hashlib.sha256((namespace + text).encode()).hexdigest(),
+        source="case",
+        layout="case",
+        newest_first=False,
+        broker="case",
+        account=None,
+        currency="USD",
+        accept_refusals=False,
+    )
+    connection.execute("select api.import_load(%s, %s)", [load_id, file.as_json()])
+
+
+def _facts(connection: Connection, case: Case, namespace: str) -> None:
+    """Facts of instruments and methods by symbol; instruments are known from the import on."""
+    for instrument in case.get("instruments", []):
+        facts = {name: instrument[name] for name in FACTS if name in instrument}
+        if "si_group" in instrument:
+            facts["identical_group"] = instrument["si_group"]
+        if facts and _is_used(connection, namespace + instrument["symbol"]):
+            connection.execute(
+                "select api.instrument_facts_set(%s, %s)", [namespace + instrument["symbol"], json.dumps(facts)]
+            )
+    for account in case.get("accounts", []):
+        for symbol, method in account.get("methods", {}).items():
+            if _is_used(connection, namespace + symbol):
+                connection.execute(
+                    "select api.method_set(%s, %s, %s)", [account["id"], namespace + symbol, method]
+                )
+
+
+def _is_used(connection: Connection, symbol: str) -> bool:
+    return connection.execute("select 1 from core.instruments where symbol = %s", [symbol]).fetchone() is not None
+
+
+def _compare(connection: Connection, case: Case, namespace: str) -> str | None:
+    for block, expected in case["expected"].items():
+        derived = _derived(connection, case, namespace, block)
+        if derived is None:
+            return f"{block}: this block is not known"
+        difference = first_difference(block, expected, derived)
+        if difference:
+            return difference
+    return None
+
+
+def _derived(connection: Connection, case: Case, namespace: str, block: str) -> Any:
+    if block == "open_lots":
+        return results.open_lots(connection, namespace)
+    if block == "closings":
+        return results.closings(connection, namespace)
+    if block == "wash_matches":
+        return results.wash_matches(connection, namespace)
+    if block == "totals":
+        return results.totals(connection)
+    if block == "holding_checks":
+        return results.holding_checks(connection, case.get("holding_checks", []))
+    if block == "reconciliation":
+        return reconciliation(connection, case, namespace)
+    if block == "broker_1099b":
+        _set(connection, {"wash_scope": "broker"})
+        shown = {"closings": results.closings(connection, namespace), "totals": results.totals(connection)}
+        _set(connection, {"wash_scope": case.get("config", {}).get("wash_scope", "taxpayer")})
+        return shown
+    return None

@@ -1,0 +1,117 @@
+"""``lots``: list them, rebuild and prove them, check worked cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from quantmatrix.cli.output import to_json, write_object, write_rows
+from quantmatrix.cli.rows import account_id, stream
+from quantmatrix.cli.session import administrator, signed_in
+from quantmatrix.cli.settings import Settings
+from quantmatrix.errors import ExitCode
+
+# What fits a terminal; the other formats carry every column of the view.
+TABLE_COLUMNS = (
+    "account",
+    "symbol",
+    "side",
+    "acquired_on",
+    "holding_start",
+    "term",
+    "quantity_remaining",
+    "cost_remaining",
+    "wash_sale_adjustment",
+    "basis_status",
+)
+
+QUERY = """
+    select l.*
+    from api.lots l
+    where (%(account)s::bigint is null or l.account_id = %(account)s)
+    and (%(symbol)s::text is null or l.symbol = %(symbol)s)
+    and (%(open)s::boolean is null or l.is_open = %(open)s)
+    order by l.account, l.symbol, l.side, l.acquired_at nulls first, l.opening_transaction_id, l.piece
+"""
+
+
+@click.group(short_help="Lots: list, rebuild, check a worked case.")
+def lots() -> None:
+    """Lots as they follow from the transactions.
+
+    \b
+      quantmatrix lots list --symbol ABC
+      quantmatrix lots rebuild --verify
+    """
+
+
+@lots.command("list", short_help="Open lots; closed ones with --closed or --all.")
+@click.option("--account", help="Only this account: number or name.")
+@click.option("--symbol", help="Only this symbol.")
+@click.option("--open", "shown", flag_value="open", default="open", help="Open lots (default).")
+@click.option("--closed", "shown", flag_value="closed", help="Closed lots.")
+@click.option("--all", "shown", flag_value="all", help="Open and closed lots.")
+@click.pass_obj
+def list_lots(settings: Settings, account: str | None, symbol: str | None, shown: str) -> None:
+    """Every lot, one row for each piece, in the order in which FIFO uses them.
+
+    \b
+      quantmatrix lots list
+      quantmatrix lots list --account "Joint account" --symbol ABC --all --format csv
+    """
+    with signed_in(settings) as session:
+        wanted = {"open": True, "closed": False}.get(shown)
+        parameters = {"account": account_id(session, account), "symbol": symbol, "open": wanted}
+        found = stream(session, QUERY, parameters)
+        columns = TABLE_COLUMNS if settings.format == "table" else None
+        write_rows(found, settings.format, columns=columns, empty="no such lots: import a statement first")
+
+
+@lots.command(short_help="Derive all lots anew; --verify only compares.")
+@click.option("--verify", is_flag=True, help="Write nothing; list each row that differs. Ends with 3 if any does.")
+@click.pass_obj
+def rebuild(settings: Settings, verify: bool) -> ExitCode:
+    """Derive all lots, closings and positions anew and write the rows that differ.
+
+    \b
+      quantmatrix lots rebuild
+      quantmatrix lots rebuild --verify
+    """
+    with signed_in(settings) as session, session.transaction(dry_run=verify) as connection:
+        row = connection.execute("select api.lots_rebuild(%s) as report", [verify]).fetchone()
+    assert row is not None
+    report = row["report"]
+    if settings.format == "json":
+        click.echo(to_json(report))
+    else:
+        differences = report.pop("differences")
+        write_object(report | {"differences": len(differences)}, settings.format)
+        for difference in differences:
+            click.echo(to_json(difference, indent=None), err=True)
+        report["differences"] = differences
+    return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
+
+
+@lots.command("check-case", short_help="Import worked cases and compare what comes out.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def check_case(settings: Settings, files: tuple[Path, ...]) -> ExitCode:
+    """Import each case as a fresh person, compare every figure that it expects, and roll everything back.
+
+    \b
+      quantmatrix lots check-case cases/*.json
+    """
+    from quantmatrix.cases.check import check, read_case
+
+    cases = [read_case(path) for path in files]
+    failed = 0
+    with administrator(settings) as admin, settings.progress("cases", len(cases)) as advance:
+        for case in cases:
+            verdict = check(admin, case)
+            if verdict.difference is not None:
+                failed += 1
+                click.echo(f"{verdict.case}: {verdict.difference}")
+            advance(1)
+    click.echo(f"{len(cases) - failed} passed, {failed} failed")
+    return ExitCode.DIFFERENCES if failed else ExitCode.DONE

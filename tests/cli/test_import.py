@@ -1,0 +1,133 @@
+"""``import`` as a person and as a program see it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from quantmatrix.cli import cli
+from quantmatrix.testing.cluster import Database
+
+STATEMENT = "examples/ibkr-2024.csv"
+
+
+def run(database: Database, *arguments: str) -> Result:
+    return CliRunner(env=database.variables()).invoke(cli, list(arguments))
+
+
+def test_the_report_has_the_shape_of_the_contract(database: Database) -> None:
+    done = run(database, "import", STATEMENT, "--format", "json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert {
+        "file",
+        "source",
+        "sync_id",
+        "status",
+        "rows",
+        "types",
+        "warnings",
+        "refusals",
+        "positions",
+        "cash",
+    } <= set(report)
+    assert report["file"] == "ibkr-2024.csv"
+    assert report["source"] == "ibkr_activity_csv"
+    assert report["status"] == "imported"
+    assert report["rows"] == {"read": 15, "new": 15, "known": 0, "changed": 0, "refused": 0}
+    assert report["types"]["dividend"] == 4
+    assert {"account": "U1000001", "symbol": "NVDA", "quantity": "70"} in report["positions"]
+    assert report["cash"] == [{"account": "U1000001", "currency": "USD", "amount": "9864.09"}]
+
+
+def test_a_second_import_is_known_and_ends_with_zero(database: Database) -> None:
+    run(database, "import", STATEMENT)
+    again = run(database, "import", STATEMENT, "--format", "json")
+    assert again.exit_code == 0
+    assert json.loads(again.stdout)["rows"]["new"] == 0
+    assert json.loads(again.stdout)["rows"]["known"] == 15
+
+
+def test_several_files_are_a_list(database: Database) -> None:
+    done = run(database, "import", STATEMENT, "examples/ibkr-2023.csv", "--format", "json")
+    assert [report["rows"]["new"] for report in json.loads(done.stdout)] == [15, 2]
+
+
+def test_a_dry_run_leaves_nothing(database: Database) -> None:
+    tried = run(database, "import", "--dry-run", STATEMENT, "--format", "json")
+    assert json.loads(tried.stdout)["rows"]["new"] == 15
+    assert json.loads(run(database, "import", "list", "--format", "json").stdout) == []
+    assert json.loads(run(database, "holdings", "--format", "json").stdout) == []
+
+
+def test_a_broken_line_refuses_the_file_and_is_named(database: Database, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text(Path(STATEMENT).read_text().replace(",200,59.5,", ",two hundred,59.5,"))
+    refused = run(database, "import", str(broken), "--format", "json")
+    assert refused.exit_code == 5, refused.output
+    report = json.loads(refused.stdout)
+    assert report["status"] == "refused"
+    assert [(r["line"], r["column"], r["text"]) for r in report["refusals"]] == [
+        (22, "Quantity", "two hundred")
+    ]
+    assert json.loads(run(database, "transactions", "list", "--format", "json").stdout) == []
+
+    accepted = run(database, "import", "--accept-refusals", str(broken), "--format", "json")
+    assert accepted.exit_code == 0, accepted.output
+    assert json.loads(accepted.stdout)["rows"] == {
+        "read": 15,
+        "new": 14,
+        "known": 0,
+        "changed": 0,
+        "refused": 1,
+    }
+
+
+def test_something_that_is_no_statement_is_refused_with_a_hint(database: Database, tmp_path: Path) -> None:
+    poem = tmp_path / "poem.csv"
+    poem.write_text("Roses,are\nred,indeed\n")
+    refused = run(database, "import", str(poem))
+    assert refused.exit_code == 5
+    assert "poem.csv" in refused.output
+
+
+def test_list_show_and_undo(database: Database) -> None:
+    number = json.loads(run(database, "import", STATEMENT, "--format", "json").stdout)["sync_id"]
+    listed = json.loads(run(database, "import", "list", "--format", "json").stdout)
+    assert [row["id"] for row in listed] == [number]
+
+    shown = json.loads(run(database, "import", "show", str(number), "--format", "json").stdout)
+    assert shown["lines"]["new"] == 15
+    assert shown["file"]["period_end"] == "2024-12-31"
+
+    tried = run(database, "import", "undo", str(number), "--dry-run", "--format", "json")
+    assert json.loads(tried.stdout)["transactions"]["removed"] == 15
+    assert json.loads(run(database, "holdings", "--format", "json").stdout) != []
+
+    undone = run(database, "import", "undo", str(number), "--format", "json")
+    assert undone.exit_code == 0, undone.output
+    assert json.loads(run(database, "holdings", "--format", "json").stdout) == []
+    assert run(database, "import", "undo", str(number)).exit_code == 1
+
+
+def test_an_import_never_undoes_a_correction(database: Database) -> None:
+    number = json.loads(run(database, "import", STATEMENT, "--format", "json").stdout)["sync_id"]
+    rows = json.loads(run(database, "transactions", "list", "--format", "json").stdout)
+    fee = next(row for row in rows if row["transaction_type"] == "fee")
+    changed = run(
+        database, "transactions", "correct", str(fee["id"]), "--net", "-2.50", "--gross", "-2.50",
+        "--reason", "the broker's letter of 9 July",
+    )  # fmt: skip
+    assert changed.exit_code == 0, changed.output
+    interest = next(row for row in rows if row["transaction_type"] == "interest")
+    gone = run(database, "transactions", "void", str(interest["id"]), "--reason", "never arrived")
+    assert gone.exit_code == 0, gone.output
+
+    run(database, "import", "undo", str(number))
+    again = run(database, "import", STATEMENT)
+    assert again.exit_code == 0, again.output
+    rows = json.loads(run(database, "transactions", "list", "--format", "json").stdout)
+    assert [row["net_amount"] for row in rows if row["transaction_type"] == "fee"] == ["-2.50"]
+    assert [row for row in rows if row["transaction_type"] == "interest"] == []
