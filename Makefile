@@ -8,7 +8,8 @@
 #   make migration-snapshot   write the unreleased migration again from db/schema
 
 PYTHON ?= python3
-PYTEST_ARGS ?=
+# A worker has a cluster of its own; a file stays with one worker.
+PYTEST_ARGS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 COVERAGE ?= 90
 VENV := .venv
 BIN := $(VENV)/bin

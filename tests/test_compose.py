@@ -153,10 +153,11 @@ def migrate(production: Cluster, secrets: Path, port: int) -> None:
         production.environment.layout(production.environment.known_state()).secrets / f"{SUPERUSER}.password"
     )
     variables["QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE"] = str(own)
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHONPATH"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [*service["entrypoint"], *(inside(part, secrets, port) for part in service["command"])],
-        env={"PATH": path, "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **variables},
+        env={"PATH": path, **kept, **variables},
         capture_output=True,
         text=True,
         check=False,

@@ -8,41 +8,36 @@ Lots, positions, cash and transactions that agree with each other, and a named c
 
 do $$
 declare
-    v_object record;
+    v_schemas constant oid[] := array['core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace];
+    v_commands text[];
+    v_command text;
 begin
-    for v_object in
-        select p.polname, p.polrelid::regclass as table_name
+    -- Written down before the first is run: what a cascade took away is no error, and its name could not be told any more.
+    select array_agg(c.command)
+    into v_commands
+    from (
+        select format('drop policy if exists %I on %s', p.polname, p.polrelid::regclass) as command
         from pg_catalog.pg_policy p
-        join pg_catalog.pg_class c on c.oid = p.polrelid
-        where c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace)
-    loop
-        execute format('drop policy %I on %s', v_object.polname, v_object.table_name);
-    end loop;
-
-    for v_object in
-        select p.oid::regprocedure as signature
-        from pg_catalog.pg_proc p
-        where p.pronamespace in ('tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace)
-    loop
-        execute format('drop routine if exists %s cascade', v_object.signature);
-    end loop;
-
-    for v_object in
-        select t.oid::regtype as type_name
+        join pg_catalog.pg_class t on t.oid = p.polrelid
+        where t.relnamespace = any (v_schemas)
+        union all
+        select format('drop view if exists %s cascade', v.oid::regclass)
+        from pg_catalog.pg_class v
+        where v.relkind = 'v'
+        and v.relnamespace = any (v_schemas)
+        union all
+        select format('drop routine if exists %s cascade', f.oid::regprocedure)
+        from pg_catalog.pg_proc f
+        where f.pronamespace = any (v_schemas)
+        and f.pronamespace <> 'core'::regnamespace
+        union all
+        select format('drop type if exists %s cascade', t.oid::regtype)
         from pg_catalog.pg_type t
         join pg_catalog.pg_class c on c.oid = t.typrelid and c.relkind = 'c'
-        where t.typnamespace in ('tax'::regnamespace, 'ingest'::regnamespace, 'audit'::regnamespace)
-    loop
-        execute format('drop type if exists %s cascade', v_object.type_name);
-    end loop;
-
-    for v_object in
-        select c.oid::regclass as view_name
-        from pg_catalog.pg_class c
-        where c.relkind = 'v'
-        and c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace)
-    loop
-        execute format('drop view if exists %s cascade', v_object.view_name);
+        where t.typnamespace = any (v_schemas)
+    ) c;
+    foreach v_command in array coalesce(v_commands, '{}') loop
+        execute v_command;
     end loop;
 end
 $$;

@@ -227,6 +227,57 @@ def test_an_export_is_known_row_by_row_where_it_came_from(book: Run, tmp_path: P
     assert (rows[1]["quantity"], rows[1]["price"], rows[1]["account"]) == ("10.5", "100.10", "U1")
     assert book("export").stdout.replace("\r\n", "\n") == target.read_text()
     assert list(tmp_path.iterdir()) == [target]
+    known = told(book("import", str(target), "--format", "json"))
+    assert known["rows"] == {"read": 3, "new": 0, "known": 3, "changed": 0, "refused": 0}
+
+
+def test_an_export_makes_an_equal_book_elsewhere(book: Run, tmp_path: Path) -> None:
+    add = ("transactions", "add", "--account", "Main", "--reason", "a test", "--format", "json")
+    transfer = told(
+        book(*add, "--type", "transfer_in", "--symbol", "XYZ", "--date", "2024-03-01", "--quantity", "3")
+    )
+    book(
+        "basis",
+        "set",
+        str(transfer["id"]),
+        "--basis",
+        "12.50",
+        "--acquired",
+        "2020-01-02",
+        "--reason",
+        "found",
+    )
+    book(
+        *add, "--type", "split", "--symbol", "ABC", "--date", "2024-04-01",
+        "--term", "ratio_numerator=3", "--term", "ratio_denominator=2",
+    )  # fmt: skip
+    book(
+        *add,
+        "--type",
+        "buy",
+        "--symbol",
+        "ABC   250117P00050500",
+        "--date",
+        "2024-04-02",
+        "--quantity",
+        "1",
+        "--price",
+        "2",
+    )
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    book("export", str(first))
+    book("user", "add", "other@example.test")
+    book("import", str(first), user="other@example.test")
+    book("export", str(second), user="other@example.test")
+    assert second.read_text() == first.read_text()
+    assert first.read_text().count("\n") == 8
+    wanted = ("lots", "list", "--format", "json")
+    keys = ("symbol", "quantity_remaining", "cost_remaining", "acquired_on", "wash_sale_adjustment")
+    ours, theirs = (
+        [[row[key] for key in keys] for row in told(book(*wanted, user=user))]
+        for user in ("me@localhost", "other@example.test")
+    )
+    assert ours == theirs != []
 
 
 def test_direct_sql_is_the_persons_own(book: Run, database: Database, tmp_path: Path) -> None:

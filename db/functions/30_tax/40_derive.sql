@@ -202,6 +202,7 @@ declare
     v_instrument integer;
     v_scale integer;
     v_first integer;
+    v_job_first integer;
     v_multiplier numeric;
     v_x tax.event_detail;
     v_y tax.event_partner;
@@ -493,6 +494,12 @@ begin
                         v_then := c_move;
                         v_target := v_partner_pool;
                         v_lose_cover := v_scale = 18 or not coalesce(v_y.covered, v_x.covered, true);
+                        if v_head[v_long] = 0 and v_head[v_partner_pool + 1] <> 0 then
+                            -- By its sign, a short position goes out where it arrives: the units leave the account of the other leg.
+                            v_from := v_partner_pool + 1;
+                            v_target := v_long + 1;
+                            v_method := 0;
+                        end if;
                     end if;
                 end if;
 
@@ -525,13 +532,11 @@ begin
                     v_then := c_unmatched;
                     v_amount := case v_side when 1 then - v_costs else v_costs end;
                     v_native_amount := case v_side when 1 then - v_native_costs else v_native_costs end;
-                    v_flow[v_account] := v_flow[v_account] - v_costs;
                 elsif v_x.exercise_settlement = 'cash' then
                     v_kind := case v_side when 1 then 'sale' else 'cover' end;
                     v_then := c_unmatched;
                     v_amount := coalesce(v_x.amount, 0) + case v_side when 1 then - v_costs else v_costs end;
                     v_native_amount := coalesce(v_x.native_amount, 0) + case v_side when 1 then - v_native_costs else v_native_costs end;
-                    v_flow[v_account] := v_flow[v_account] + case v_side when 1 then v_amount else - v_amount end;
                 elsif v_y.kind = 'exercise' then
                     v_then := c_exercise;
                     v_target := v_partner_pool;
@@ -546,7 +551,6 @@ begin
                     v_then := c_unmatched;
                     v_amount := case v_side when 1 then - v_costs else v_costs end;
                     v_native_amount := case v_side when 1 then - v_native_costs else v_native_costs end;
-                    v_flow[v_account] := v_flow[v_account] - v_costs;
                 else
                     v_then := c_exercise;
                     v_target := ((v_account - 1) * v_instruments + p_history.instrument_underlying[v_instrument]) * 2 - 1;
@@ -584,7 +588,6 @@ begin
                     v_then := c_sold_closing;
                     v_amount := v_amount - v_x.costs;
                     v_native_amount := v_native_amount - v_x.native_costs;
-                    v_flow[v_account] := v_flow[v_account] + coalesce(v_amount, 0);
                     if v_left < v_held[1] then
                         v_method := v_event_method[v_k];
                     end if;
@@ -599,7 +602,6 @@ begin
                 else
                     v_amount := v_amount + v_x.costs;
                     v_native_amount := v_native_amount + v_x.native_costs;
-                    v_flow[v_account] := v_flow[v_account] - coalesce(v_amount, 0);
                 end if;
 
             -- Cash for a fraction that no corporate action speaks for: B.7 ---------------------------------------------------------------
@@ -614,7 +616,6 @@ begin
                     v_amount := v_x.amount - v_x.costs;
                     v_native_amount := v_x.native_amount - v_x.native_costs;
                     v_price := v_x.amount / v_left;
-                    v_flow[v_account] := v_flow[v_account] + coalesce(v_amount, 0);
                 end if;
 
             -- Year-end mark, return of capital: D.7, B.6 ---------------------------------------------------------------------------------
@@ -953,6 +954,7 @@ begin
 
         -- Jobs of the event: take units out of a pool, see what becomes of them, put new pieces into their pools -----------------------------
         loop
+            v_job_first := v_c;
             v_select := 0;
             if v_method = 1 then
                 v_select := 1;
@@ -1185,10 +1187,7 @@ begin
             end loop;
 
             -- What becomes of what was taken, and of what was not there ----------------------------------------------------------------------
-            if v_then = c_final then
-                null;
-
-            elsif v_then = c_open_long then
+            if v_then = c_open_long then
                 if v_left = 0 then
                     v_opened[v_open] := null;
                 else
@@ -1231,15 +1230,16 @@ begin
 
             elsif v_then = c_move or v_then = c_leave then
                 if v_left > 0 then
-                    v_unmatched[v_from] := coalesce(v_unmatched[v_from], 0) + v_left;
+                    v_unmatched[v_long] := coalesce(v_unmatched[v_long], 0) + v_left;
                 end if;
                 v_a := (v_from - 1) / 2 / v_instruments + 1;
                 v_b := (v_target - 1) / 2 / v_instruments + 1;
                 for v_i in v_first + 1 .. v_c loop
                     v_s := v_c_piece[v_i];
-                    v_flow[v_a] := v_flow[v_a] + coalesce(v_c_lot[v_i], 0);
+                    v_part := case v_from % 2 when 1 then 1 else -1 end * coalesce(v_c_lot[v_i], 0);
+                    v_flow[v_a] := v_flow[v_a] + v_part;
                     continue when v_then = c_leave;
-                    v_flow[v_b] := v_flow[v_b] - coalesce(v_c_lot[v_i], 0);
+                    v_flow[v_b] := v_flow[v_b] - v_part;
                     v_r := v_s;
                     if v_closed_by[v_s] is distinct from v_k then
                         -- A part moves: it becomes a piece of its own, with all that the lot carries.
@@ -1336,7 +1336,7 @@ begin
                     v_event_unrated[v_k] := true;
                 end if;
                 v_account := (v_target - 1) / 2 / v_instruments + 1;
-                v_flow[v_account] := v_flow[v_account] - coalesce(v_costs, 0) + case when v_leg_buys then - coalesce(v_cash, 0) else coalesce(v_cash, 0) end;
+                v_flow[v_account] := v_flow[v_account] - case when v_count > 0 then coalesce(v_costs, 0) else 0 end + case when v_leg_buys then - coalesce(v_cash, 0) else coalesce(v_cash, 0) end;
                 if v_leg_buys then
                     -- One purchase for each option piece, so that what a wash sale did to it stays with its shares.
                     v_numbers := tax.apportion(v_costs, v_leg_quantity);
@@ -1386,7 +1386,7 @@ begin
                 v_then := c_deliver_short;
                 continue;
 
-            else
+            elsif v_then = c_deliver_short then
                 v_delivered_short := v_c_piece[v_first + 1 : v_c];
                 v_leg_quantity := v_c_quantity[v_first + 1 : v_c];
                 v_shares := v_c_lot[v_first + 1 : v_c];
@@ -1424,6 +1424,14 @@ begin
                     if v_leg_quantity[v_j] = 0 then
                         v_j := v_j + 1;
                     end if;
+                end loop;
+            end if;
+
+            -- Cash of what a rare event closed (F.11); plain trades are summed beforehand, shares from options with their own job.
+            if v_code >= 30 and v_then <= c_unmatched and v_legs = 0 then
+                for v_i in v_job_first + 1 .. v_c loop
+                    v_a := (v_c_pool[v_i] - 1) / 2 / v_instruments + 1;
+                    v_flow[v_a] := v_flow[v_a] + case v_c_pool[v_i] % 2 when 1 then 1 else -1 end * coalesce(v_c_other[v_i], 0);
                 end loop;
             end if;
 
@@ -1537,8 +1545,6 @@ begin
                         else tax.lot_method(p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], v_event_date[v_k], v_x.lot_method)
                     end;
                 end if;
-                v_account := (v_from - 1) / 2 / v_instruments + 1;
-                v_flow[v_account] := v_flow[v_account] + case v_from % 2 when 1 then 1 else -1 end * coalesce(v_amount, 0);
             else
                 exit;
             end if;

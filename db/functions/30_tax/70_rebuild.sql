@@ -21,10 +21,10 @@ begin
         -- Lots that are gone or closed leave no state behind.
         delete from tax.lot_state s
         where s.user_id = p_user_id
-        and not exists (
-            select from core.tax_lots l
+        and s.lot_id not in (
+            select l.id
+            from core.tax_lots l
             where l.user_id = p_user_id
-            and l.id = s.lot_id
             and l.closed_at is null
         );
         update tax.rebuild_state s

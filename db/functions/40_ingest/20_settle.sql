@@ -95,7 +95,6 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off
 as $$
 declare
     v_deleted integer;
@@ -138,37 +137,43 @@ begin
         and l.transaction_id = any (p_transaction_ids)
         and l.attested is not null
     ),
-    winner as (
-        select distinct on (l.transaction_id) l.*
-        from live l
-        order by l.transaction_id, l.age desc, l.content_sha256 desc, l.line_number, l.part
-    ),
-    first_run as (
-        select l.transaction_id, min(l.sync_id) as sync_id
-        from live l
-        group by l.transaction_id
-    ),
-    -- The file that shows most of a day ranks its rows; what it does not show comes after, in the order of the next such file.
-    shown as (
+    -- The newest statement decides the values. The file that shows most of a day ranks its rows; what it does not show comes after, in the order
+    -- of the next such file. Windows and not joins: nothing is known about the size of a load when it is planned.
+    counted as (
         select
             l.*,
+            row_number() over (partition by l.transaction_id order by l.age desc, l.content_sha256 desc, l.line_number, l.part) as decides,
+            min(l.sync_id) over (partition by l.transaction_id) as first_sync_id,
             count(*) over (partition by l.sync_id, l.account_id, l.source, l.trade_date) as day_count
         from live l
     ),
     placed as (
-        select distinct on (s.transaction_id) s.transaction_id, s.day_count, s.age, s.content_sha256, s.day_rank
-        from shown s
-        order by s.transaction_id, s.day_count desc, s.age desc, s.content_sha256 desc, s.day_rank
+        select
+            c.*,
+            first_value(c.day_count) over shown as place_count,
+            first_value(c.age) over shown as place_age,
+            first_value(c.content_sha256) over shown as place_file,
+            first_value(c.day_rank) over shown as place
+        from counted c
+        window shown as (
+            partition by c.transaction_id
+            order by c.day_count desc, c.age desc, c.content_sha256 desc, c.day_rank
+        )
+    ),
+    winner as materialized (
+        select p.*
+        from placed p
+        where p.decides = 1
     ),
     wanted as materialized (
         select
-            w.transaction_id, w.account_id, w.new_instrument_id, w.source, w.dedupe_key, r.sync_id,
+            w.transaction_id, w.account_id, w.new_instrument_id, w.source, w.dedupe_key, w.first_sync_id as sync_id,
             case when c.corrected ? 'instrument_id' then (c.corrected ->> 'instrument_id')::bigint else w.instrument_id end as instrument_id,
             coalesce(
                 a.sequence,
                 (row_number() over (
                     partition by w.account_id, w.source, w.trade_date
-                    order by p.day_count desc, p.age desc, p.content_sha256 desc, p.day_rank, w.dedupe_key
+                    order by w.place_count desc, w.place_age desc, w.place_file desc, w.place, w.dedupe_key
                 ))::integer
             ) as rank,
             a.type, coalesce(a.position_effect, 'auto') as position_effect, a.external_id, a.order_id, a.executed_at, a.trade_date, a.settlement_date,
@@ -177,8 +182,6 @@ begin
             coalesce(a.metadata, '{}') || case when a.description is null then '{}' else jsonb_build_object('description', a.description) end as metadata,
             a.terms
         from winner w
-        join first_run r on r.transaction_id = w.transaction_id
-        join placed p on p.transaction_id = w.transaction_id
         left join ingest.corrections c
             on c.user_id = p_user_id and c.account_id = w.account_id and c.source = w.source and c.dedupe_key = w.dedupe_key
         cross join lateral jsonb_populate_record(
@@ -277,20 +280,20 @@ begin
     ),
     terms_deleted as (
         delete from tax.transaction_terms k
-        using wanted w
         where k.user_id = p_user_id
-        and k.transaction_id = w.transaction_id
-        and w.terms is null
+        and k.transaction_id = any (array(select w.transaction_id from wanted w where w.terms is null))
         returning k.transaction_id
     ),
     linked as (
         insert into tax.transaction_links (user_id, from_id, to_id, kind)
         select distinct p_user_id, a.transaction_id, b.transaction_id, k.kind
-        from live a
-        join ingest.line_links k
-            on k.user_id = p_user_id and k.sync_id = a.sync_id and k.from_line = a.line_number and k.from_part = a.part
-        join live b on b.sync_id = k.sync_id and b.line_number = k.to_line and b.part = k.to_part
-        where a.transaction_id <> b.transaction_id
+        from ingest.line_links k
+        join ingest.lines a on a.user_id = k.user_id and a.sync_id = k.sync_id and a.line_number = k.from_line and a.part = k.from_part
+        join ingest.lines b on b.user_id = k.user_id and b.sync_id = k.sync_id and b.line_number = k.to_line and b.part = k.to_part
+        where k.user_id = p_user_id
+        and k.sync_id = any (array(select distinct l.sync_id from live l))
+        and a.transaction_id <> b.transaction_id
+        and b.transaction_id is not null
         on conflict do nothing
         returning from_id
     ),
@@ -298,9 +301,11 @@ begin
         insert into tax.lot_picks as k (user_id, transaction_id, leg, pick_order, opening_transaction_id, quantity)
         select distinct on (w.transaction_id, p.leg, p.pick_order)
             p_user_id, w.transaction_id, p.leg, p.pick_order, o.transaction_id, p.quantity
-        from winner w
-        join ingest.line_picks p on p.user_id = p_user_id and p.sync_id = w.sync_id and p.line_number = w.line_number and p.part = w.part
-        join live o on o.sync_id = p.sync_id and o.line_number = p.opening_line and o.part = p.opening_part
+        from ingest.line_picks p
+        join winner w on w.sync_id = p.sync_id and w.line_number = p.line_number and w.part = p.part
+        join ingest.lines o on o.user_id = p.user_id and o.sync_id = p.sync_id and o.line_number = p.opening_line and o.part = p.opening_part
+        where p.user_id = p_user_id
+        and o.transaction_id is not null
         on conflict on constraint lot_picks_pkey do update
         set opening_transaction_id = excluded.opening_transaction_id,
             quantity = excluded.quantity

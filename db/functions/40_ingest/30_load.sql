@@ -126,6 +126,7 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     with stated as materialized (
         select
@@ -187,27 +188,43 @@ as $$
         from digested d
     ),
     compared as (
+        -- Looked up one by one in unique indexes: whatever the planner believes of the sizes, that is never slow.
         select
-            i.*,
-            t.id as known_id,
-            coalesce(c.is_voided, false) as is_voided,
-            last_stated.values_digest as known_digest
-        from identified i
-        left join core.transactions t
-            on t.user_id = p_user_id and t.account_id = i.account_id and t.source = i.row_source and t.dedupe_key = i.key
-        left join ingest.corrections c
-            on c.user_id = p_user_id and c.account_id = i.account_id and c.source = i.row_source and c.dedupe_key = i.key
-        left join lateral (
-            select l.values_digest
-            from ingest.lines l
-            join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id and h.status = 'finished'
-            join ingest.files f on f.user_id = l.user_id and f.sync_id = l.sync_id
-            where l.user_id = p_user_id
-            and l.transaction_id = t.id
-            and l.attested is not null
-            order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc
-            limit 1
-        ) last_stated on t.id is not null
+            l.*,
+            case
+                when l.known_id is not null then (
+                    select s.values_digest
+                    from ingest.lines s
+                    join core.sync_history h on h.user_id = s.user_id and h.id = s.sync_id and h.status = 'finished'
+                    join ingest.files f on f.user_id = s.user_id and f.sync_id = s.sync_id
+                    where s.user_id = p_user_id
+                    and s.transaction_id = l.known_id
+                    and s.attested is not null
+                    order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc
+                    limit 1
+                )
+            end as known_digest
+        from (
+            select
+                i.*,
+                (
+                    select t.id
+                    from core.transactions t
+                    where t.user_id = p_user_id
+                    and t.account_id = i.account_id
+                    and t.source = i.row_source
+                    and t.dedupe_key = i.key
+                ) as known_id,
+                coalesce((
+                    select c.is_voided
+                    from ingest.corrections c
+                    where c.user_id = p_user_id
+                    and c.account_id = i.account_id
+                    and c.source = i.row_source
+                    and c.dedupe_key = i.key
+                ), false) as is_voided
+            from identified i
+        ) l
     ),
     judged as materialized (
         select
@@ -286,6 +303,7 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     insert into ingest.broker_positions (user_id, sync_id, line_number, account_id, instrument_id, as_of, quantity, cost_basis, currency)
     select

@@ -224,15 +224,7 @@ as $$
                     and t.trade_date <= j.as_of
                     and t.transaction_type in ('split', 'stock_dividend')
                 )
-                when 'unknown_basis' then (
-                    select jsonb_agg(distinct l.opening_transaction_id)
-                    from core.tax_lots l
-                    where l.user_id = p_user_id
-                    and l.account_id = j.account_id
-                    and l.instrument_id = j.instrument_id
-                    and l.closed_at is null
-                    and l.native_cost_remaining is null
-                )
+                when 'unknown_basis' then to_jsonb(unknown.ids)
             end,
             'history_starts', case when j.differs then (
                 select min(t.trade_date)
@@ -244,13 +236,26 @@ as $$
             'first_shortfall', case
                 when j.cause = 'missing_history' then ingest.first_shortfall(p_user_id, j.account_id, j.instrument_id, j.as_of)
             end,
-            'hint', ingest.next_step(j.cause, case when j.differs then 'position' else 'lot' end::ingest.finding_kind)
+            'hint', replace(
+                ingest.next_step(j.cause, case when j.differs then 'position' else 'lot' end::ingest.finding_kind),
+                'TRANSACTION', coalesce(unknown.ids[1]::text, 'TRANSACTION')
+            )
         )) || case
             when j.differs then '{}'
             when j.broker_list is null then jsonb_build_object('our_lots', j.our_list)
             else jsonb_build_object('our_lots', j.our_list, 'broker_lots', j.broker_list)
         end end
     from judged j
+    left join lateral (
+        select array_agg(distinct l.opening_transaction_id order by l.opening_transaction_id) as ids
+        from core.tax_lots l
+        where j.cause = 'unknown_basis'
+        and l.user_id = p_user_id
+        and l.account_id = j.account_id
+        and l.instrument_id = j.instrument_id
+        and l.closed_at is null
+        and l.native_cost_remaining is null
+    ) unknown on true
 $$;
 
 comment on function ingest.compare_positions(uuid, bigint, date) is

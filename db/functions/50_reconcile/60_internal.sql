@@ -60,14 +60,98 @@ as $$
     from moving m
     where not exists (select from computed c where c.instrument_id = m.instrument_id)
     and m.transaction_type in (
-        'buy', 'sell', 'reinvest', 'option_exercise', 'option_assignment', 'option_expiration', 'delivery',
+        'buy', 'sell', 'reinvest', 'option_exercise', 'option_assignment', 'option_expiration',
         'transfer_in', 'transfer_out', 'gift_in', 'gift_out', 'inheritance', 'promotion'
     )
     group by m.account_id, m.instrument_id
     having bool_and(m.quantity is not null)
 $$;
 
-comment on function ingest.stated_positions(uuid, bigint) is 'Signed sum of the quantities of transactions, where no quantity has to be computed.';
+comment on function ingest.stated_positions(uuid, bigint) is
+    'Signed sum of the quantities of transactions, where no quantity has to be computed. Shares delivered against an own short change nothing.';
+
+-- Units from row to row: a split multiplies what is there, anything else adds.
+create function ingest.carry_units(p_units numeric, p_quantity numeric, p_ratio numeric)
+returns numeric
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select round(p_units * coalesce(p_ratio, 1), 8) + coalesce(p_quantity, 0)
+$$;
+
+comment on function ingest.carry_units(numeric, numeric, numeric) is 'Units after a row of a given quantity or ratio.';
+
+create aggregate ingest.carried_units(numeric, numeric) (
+    sfunc = ingest.carry_units,
+    stype = numeric,
+    initcond = '0'
+);
+
+comment on aggregate ingest.carried_units(numeric, numeric) is 'Units after a series of rows, each with its quantity or its ratio; the order matters.';
+
+-- What a split added by our history, beside what the broker printed. Fractions may have been paid out or rounded up, so less than a unit is no difference.
+create function ingest.stated_splits(p_user_id uuid, p_account_id bigint)
+returns table (transaction_id bigint, account_id bigint, instrument_id bigint, trade_date date, ours numeric, stated numeric)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with split as materialized (
+        select distinct t.account_id, t.instrument_id
+        from tax.transaction_terms k
+        join core.transactions t on t.user_id = k.user_id and t.id = k.transaction_id
+        where k.user_id = p_user_id
+        and k.stated_quantity is not null
+        and t.transaction_type in ('split', 'stock_dividend')
+        and (p_account_id is null or t.account_id = p_account_id)
+    ),
+    rows_of_them as (
+        select
+            t.id, t.account_id, t.instrument_id, t.trade_date, t.transaction_type, t.executed_at, t.sequence,
+            case when t.transaction_type <> 'delivery' then t.quantity end as quantity,
+            case t.transaction_type
+                when 'split' then k.ratio_numerator / k.ratio_denominator
+                when 'stock_dividend' then 1 + k.ratio_numerator / k.ratio_denominator
+            end as ratio,
+            k.stated_quantity
+        from split s
+        join core.transactions t on t.user_id = p_user_id and t.account_id = s.account_id and t.instrument_id = s.instrument_id
+        left join tax.transaction_terms k on k.user_id = t.user_id and k.transaction_id = t.id
+        where t.transaction_type not in ('dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'fee', 'tax_withheld')
+    ),
+    carried as (
+        select
+            r.*,
+            ingest.carried_units(r.quantity, r.ratio) over (
+                partition by r.account_id, r.instrument_id
+                order by r.trade_date, r.ratio is null, r.executed_at nulls first, r.sequence, r.id
+                rows between unbounded preceding and 1 preceding
+            ) as units
+        from rows_of_them r
+    )
+    select c.id, c.account_id, c.instrument_id, c.trade_date, round(coalesce(c.units, 0) * (c.ratio - 1), 8), c.stated_quantity
+    from carried c
+    where c.ratio is not null
+    and c.stated_quantity is not null
+    and abs(coalesce(c.units, 0) * (c.ratio - 1) - c.stated_quantity) >= 1
+    and not exists (
+        select from core.transactions t
+        left join tax.transaction_terms k on k.user_id = t.user_id and k.transaction_id = t.id
+        where t.user_id = p_user_id
+        and (
+            t.instrument_id = c.instrument_id
+            and t.transaction_type in ('spinoff', 'symbol_change', 'merger_cash', 'merger_stock', 'merger_mixed', 'other')
+            or k.new_instrument_id = c.instrument_id
+        )
+    )
+$$;
+
+comment on function ingest.stated_splits(uuid, bigint) is
+    'Splits that added other units by our history than the broker prints; holdings that came from other corporate actions are left to the comparison of positions.';
 
 create function ingest.internal_checks(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
@@ -233,6 +317,15 @@ as $$
 
     union all
 
+    -- a split that found other units than the broker's
+    select
+        s.account_id, s.instrument_id, 'splits_add_what_the_broker_says', s.ours, s.stated,
+        case when abs(s.ours) < abs(s.stated) then 'missing_history' else 'unexplained' end::ingest.finding_cause,
+        jsonb_build_object('transactions', jsonb_build_array(s.transaction_id), 'trade_date', s.trade_date)
+    from ingest.stated_splits(p_user_id, p_account_id) s
+
+    union all
+
     -- an exercise whose shares are another row, which is not there
     select
         t.account_id, t.instrument_id, 'exercises_move_shares', t.quantity, 0, 'missing_history',
@@ -257,5 +350,6 @@ comment on function ingest.internal_checks(uuid, bigint, date) is
     'What is wrong among our own rows: the check, both figures, the cause and the rows behind it.';
 
 grant execute on function
+    ingest.carry_units(numeric, numeric, numeric), ingest.carried_units(numeric, numeric), ingest.stated_splits(uuid, bigint),
     ingest.known_until(uuid, date), ingest.stated_positions(uuid, bigint), ingest.internal_checks(uuid, bigint, date)
     to quantmatrix_writer;

@@ -33,7 +33,11 @@ begin
     insert into core.accounts (user_id, broker, account_number, name, account_type, base_currency)
     values (
         v_user_id, v_read ->> 'broker', v_read ->> 'account_number',
-        coalesce(v_read ->> 'name', initcap(v_read ->> 'broker') || ' ' || (v_read ->> 'account_number')),
+        coalesce(
+            v_read ->> 'name',
+            case when length(v_read ->> 'broker') <= 4 then upper(v_read ->> 'broker') else initcap(v_read ->> 'broker') end
+            || ' ' || (v_read ->> 'account_number')
+        ),
         coalesce(v_read ->> 'account_type', 'taxable')::core.account_type, coalesce(v_read ->> 'base_currency', 'USD')
     )
     returning id into v_id;

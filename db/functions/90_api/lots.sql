@@ -66,6 +66,41 @@ $$;
 comment on function api.totals() is $$Totals for tax
 Recognised gains by year and term, what is disallowed, deferred and open, and net cash, over the taxable accounts, in the tax currency.$$;
 
+create function api.section_104()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+begin
+    return (
+        select jsonb_build_object(
+            'disposals', coalesce(jsonb_agg(
+                jsonb_build_object(
+                    'symbol', i.symbol, 'closed', d.closed_on, 'rule', d.rule, 'quantity', trim_scale(d.quantity)::text,
+                    'matched', d.matched_on, 'proceeds', d.proceeds::text, 'basis', d.basis::text, 'gain', (d.proceeds - d.basis)::text
+                )
+                order by i.symbol, d.closed_on, array_position(array['same_day', 'thirty_day', 'pool', 'unmatched'], d.rule), d.matched_on
+            ) filter (where d.rule <> 'remaining'), '[]'),
+            'pools', coalesce(
+                jsonb_object_agg(i.symbol, jsonb_build_object('quantity', trim_scale(d.quantity)::text, 'cost', d.basis::text))
+                    filter (where d.rule = 'remaining'),
+                '{}'
+            ),
+            'total_gain', coalesce(sum(d.proceeds - d.basis), 0)::text
+        )
+        from tax.section_104(v_user_id) d
+        join core.instruments i on i.id = d.instrument_id
+    );
+end
+$$;
+
+comment on function api.section_104() is $$Share pools of the United Kingdom
+Disposals by the rules of section 104 (same day, the thirty days after, the pool), what remains in each pool, and the total gain, in the tax currency.$$;
+
 create function api.tax_settings_set(changes jsonb)
 returns jsonb
 language plpgsql
@@ -105,8 +140,9 @@ $$;
 comment on function api.tax_settings_set(jsonb) is $$Choose how your taxes are counted
 changes: an object with default_lot_method, wash_scope (taxpayer, broker, none), tax_currency, filing_status; a field left out stays. Lots are rebuilt. Returns all of them.$$;
 
-grant execute on function api.lots_rebuild(boolean), api.totals(), api.tax_settings_set(jsonb) to quantmatrix_user, quantmatrix_admin;
-grant execute on function api.totals() to quantmatrix_readonly;
+grant execute on function api.lots_rebuild(boolean), api.tax_settings_set(jsonb) to quantmatrix_user, quantmatrix_admin;
+grant execute on function api.totals(), api.section_104() to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 alter function api.lots_rebuild(boolean) owner to quantmatrix_writer;
 alter function api.totals() owner to quantmatrix_writer;
+alter function api.section_104() owner to quantmatrix_writer;
 alter function api.tax_settings_set(jsonb) owner to quantmatrix_writer;

@@ -47,7 +47,10 @@ values
         'basis_set', '{quantmatrix_admin,quantmatrix_user}',
         $$api.basis_set([arrival], 100, '2024-02-01', 'old confirmation')$$, 'QM001'
     ),
-    ('lots_rebuild', '{quantmatrix_admin,quantmatrix_user}', 'api.lots_rebuild(verify => true)', 'own');
+    ('lots_rebuild', '{quantmatrix_admin,quantmatrix_user}', 'api.lots_rebuild(verify => true)', 'own'),
+    ('totals', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.totals()', 'own'),
+    ('section_104', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.section_104()', 'own'),
+    ('tax_settings_set', '{quantmatrix_admin,quantmatrix_user}', $$api.tax_settings_set('{"wash_scope": "taxpayer"}')$$, 'own');
 
 create temporary table functions as
 select p.oid, p.proname::text as name

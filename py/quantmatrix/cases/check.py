@@ -174,6 +174,8 @@ def _derived(connection: Connection, case: Case, namespace: str, block: str) -> 
         return results.totals(connection)
     if block == "holding_checks":
         return results.holding_checks(connection, case.get("holding_checks", []))
+    if block == "section104":
+        return results.section_104(connection, namespace)
     if block == "reconciliation":
         return reconciliation(connection, case, namespace)
     if block == "broker_1099b":

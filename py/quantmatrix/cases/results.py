@@ -101,6 +101,21 @@ def holding_checks(connection: Connection, days: Sequence[str]) -> list[Row]:
     return rows
 
 
+def section_104(connection: Connection, namespace: str) -> Row:
+    """Disposals and pools of section 104; money with two decimals."""
+    row = connection.execute("select api.section_104() as pools").fetchone()
+    assert row is not None
+    found: Row = row["pools"]
+    money = {"proceeds", "basis", "gain", "cost"}
+
+    def in_cents(part: Row) -> Row:
+        return {n: printed(n, Decimal(v)) if n in money and v is not None else v for n, v in part.items()}
+
+    disposals = [in_cents(d) | {"symbol": d["symbol"].removeprefix(namespace)} for d in found["disposals"]]
+    pools = {symbol.removeprefix(namespace): in_cents(pool) for symbol, pool in found["pools"].items()}
+    return {"disposals": disposals, "pools": pools, "total_gain": printed("gain", Decimal(found["total_gain"]))}
+
+
 def _rows(connection: Connection, query: str, namespace: str, key: Sequence[str]) -> list[Row]:
     found = []
     for row in connection.execute(query.encode()):

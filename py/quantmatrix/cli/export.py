@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import UTC
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,34 @@ from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import Row
 
-# An object column for each group of the file's columns, so that the names stand in one place: the writer's.
+# An object column for each group of the file's columns. References number the rows of this file, so that
+# equal books make equal files.
 QUERY = """
+    with numbered as materialized (
+        select
+            t.user_id, t.id,
+            row_number() over (
+                order by a.broker, a.account_number, t.trade_date, t.sequence, t.source, t.dedupe_key
+            ) as number
+        from core.transactions t
+        join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
+        where %(account)s::bigint is null or t.account_id = %(account)s
+    ),
+    links as materialized (
+        select
+            l.from_id,
+            array_agg(l.kind::text order by n.number, l.kind) as kinds,
+            array_agg(n.number::text order by n.number, l.kind) as references
+        from tax.transaction_links l
+        join numbered n on n.user_id = l.user_id and n.id = l.to_id
+        group by l.from_id
+    )
     select
+        n.number::text as reference,
         jsonb_build_object(
             'account', a.account_number, 'broker', a.broker, 'account_type', a.account_type,
             'account_name', a.name, 'base_currency', a.base_currency
         ) as account,
-        t.id,
         t.transaction_type::text, t.position_effect::text, t.external_id, t.source as original_source,
         t.dedupe_key as original_key, t.order_id, t.executed_at, t.trade_date, t.settlement_date,
         t.quantity, t.price, t.gross_amount, t.commission, t.fees, t.net_amount, t.currency,
@@ -33,32 +54,23 @@ QUERY = """
         case when i.id is not null then
             to_jsonb(i) || jsonb_build_object('underlying', u.symbol, 'identifiers', f.identifiers)
         end as instrument,
-        case when n.id is not null then
-            to_jsonb(n) || jsonb_build_object('underlying', nu.symbol, 'identifiers', nf.identifiers)
+        case when c.id is not null then
+            to_jsonb(c) || jsonb_build_object('underlying', cu.symbol, 'identifiers', cf.identifiers)
         end as new_instrument,
-        array(
-            select l.kind::text
-            from tax.transaction_links l
-            where l.user_id = t.user_id and l.from_id = t.id
-            order by l.to_id, l.kind
-        ) as link_kind,
-        array(
-            select l.to_id::text
-            from tax.transaction_links l
-            where l.user_id = t.user_id and l.from_id = t.id
-            order by l.to_id, l.kind
-        ) as linked_reference
-    from core.transactions t
+        l.kinds as link_kind,
+        l.references as linked_reference
+    from numbered n
+    join core.transactions t on t.user_id = n.user_id and t.id = n.id
     join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
+    left join links l on l.from_id = t.id
     left join tax.transaction_terms k on k.user_id = t.user_id and k.transaction_id = t.id
     left join core.instruments i on i.id = t.instrument_id
     left join core.instruments u on u.id = i.underlying_id
     left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = i.id
-    left join core.instruments n on n.id = k.new_instrument_id
-    left join core.instruments nu on nu.id = n.underlying_id
-    left join tax.instrument_facts nf on nf.user_id = t.user_id and nf.instrument_id = n.id
-    where %(account)s::bigint is null or t.account_id = %(account)s
-    order by a.broker, a.account_number, t.trade_date, t.sequence, t.source, t.dedupe_key
+    left join core.instruments c on c.id = k.new_instrument_id
+    left join core.instruments cu on cu.id = c.underlying_id
+    left join tax.instrument_facts cf on cf.user_id = t.user_id and cf.instrument_id = c.id
+    order by n.number
 """
 
 INSTRUMENT = {
@@ -112,8 +124,9 @@ def export(settings: Settings, file: Path | None, account: str | None) -> None:
 
 def _canonical(row: Row) -> dict[str, Any]:
     values = dict(row)
+    if values["executed_at"] is not None:
+        values["executed_at"] = values["executed_at"].astimezone(UTC)
     told = {
-        "reference": str(values.pop("id")),
         **values.pop("account"),
         **_instrument(values.pop("instrument"), ""),
         **_instrument(values.pop("new_instrument"), "new_"),

@@ -28,9 +28,9 @@ MEMBER_OF = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "ad
 @click.option("-c", "--command", help="Run this statement, print its rows, and end.")
 @click.pass_context
 def sql(context: click.Context, command: str | None) -> None:
-    """Open psql, or run one statement, as your own login: it sees your rows and no others, and writes none.
+    """Open psql, or run one statement, as your own login: it sees your rows and no others.
 
-    Views and functions are in the schema api, which needs no prefix here.
+    Views and functions are in the schema api, which needs no prefix. Rows change through functions alone.
 
     \b
       quantmatrix sql

@@ -1,0 +1,194 @@
+"""What must hold on every history (tax-rules F.11, T.5, T.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from quantmatrix.testing.cluster import Database
+from quantmatrix.testing.taxpayer import Connection, Taxpayer
+from quantmatrix.testing.histories import CALL, OTHER, STOCK, Row, histories
+
+SCOPES = st.sampled_from(["taxpayer", "broker", "none"])
+lawful = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
+
+
+@pytest.fixture(scope="module")
+def shared(module_database: Database) -> Iterator[Connection]:
+    with module_database.connect() as connection:
+        connection.autocommit = False
+        yield connection
+
+
+@contextmanager
+def rolled_back(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        connection.rollback()
+
+
+def person_with(connection: Connection, history: list[Row], **user: Any) -> tuple[Taxpayer, list[Row]]:
+    taxpayer = Taxpayer(connection, **user)
+    stock = taxpayer.instrument("ABC", "fund")
+    other = taxpayer.instrument("XYZ", "fund")
+    call = taxpayer.instrument(
+        "ABC   240621C00020000",
+        "option",
+        multiplier=100,
+        option_type="call",
+        strike=20,
+        expiration="2024-06-21",
+        underlying_id=stock,
+    )
+    numbers = {STOCK: stock, OTHER: other, CALL: call}
+    rows = []
+    for row in history:
+        terms = row.get("terms")
+        if terms and "new_instrument_id" in terms:
+            terms = terms | {"new_instrument_id": other}
+        rows.append(row | {"instrument": numbers[row["instrument"]], "terms": terms})
+    return taxpayer, rows
+
+
+def money(totals: dict[str, Any], name: str) -> Decimal:
+    return Decimal(str(totals[name]))
+
+
+@lawful
+@given(history=histories(), scope=SCOPES)
+def test_gains_and_open_basis_equal_cash(shared: Connection, history: list[Row], scope: str) -> None:
+    with rolled_back(shared):
+        taxpayer, rows = person_with(shared, history, wash_scope=scope)
+        taxpayer.load(rows)
+        totals = taxpayer.totals()
+        left = money(totals, "recognized") + money(totals, "unknown_basis_proceeds") - money(totals, "permanently_disallowed")
+        right = money(totals, "net_cash") + money(totals, "open_long_basis") - money(totals, "open_short_proceeds")
+        assert left == right
+
+
+@lawful
+@given(history=histories())
+def test_wash_sales_only_move_losses(shared: Connection, history: list[Row]) -> None:
+    with rolled_back(shared):
+        figures = []
+        for scope in ("taxpayer", "none"):
+            taxpayer, rows = person_with(shared, history, wash_scope=scope)
+            taxpayer.load(rows)
+            totals = taxpayer.totals()
+            figures.append(
+                money(totals, "recognized")
+                - money(totals, "permanently_disallowed")
+                - money(totals, "open_long_basis")
+                + money(totals, "open_short_proceeds")
+            )
+        assert figures[0] == figures[1]
+
+
+@lawful
+@given(history=histories(only_trades=True))
+def test_position_is_bought_minus_sold(shared: Connection, history: list[Row]) -> None:
+    with rolled_back(shared):
+        taxpayer, rows = person_with(shared, history)
+        taxpayer.load(rows)
+        expected: dict[tuple[int, int], Decimal] = {}
+        for row in rows:
+            place = row["account"], row["instrument"]
+            expected[place] = expected.get(place, Decimal(0)) + row["quantity"]
+        held = {(p[0], p[1]): p[2] for p in taxpayer.state()["positions"]}
+        assert held == expected
+
+
+@lawful
+@given(history=histories(), scope=SCOPES)
+def test_rebuilding_writes_nothing_and_verification_is_clean(
+    shared: Connection, history: list[Row], scope: str
+) -> None:
+    with rolled_back(shared):
+        taxpayer, rows = person_with(shared, history, wash_scope=scope)
+        taxpayer.load(rows)
+        before = taxpayer.versions()
+        logged = shared.execute("select count(*) from core.audit_logs").fetchone()
+        assert taxpayer.rebuild() == 0
+        assert taxpayer.versions() == before
+        assert shared.execute("select count(*) from core.audit_logs").fetchone() == logged
+        assert taxpayer.differences() == []
+
+
+@lawful
+@given(history=histories(), data=st.data())
+def test_arrival_in_any_order_gives_the_same(shared: Connection, history: list[Row], data: st.DataObject) -> None:
+    with rolled_back(shared):
+        whole, rows = person_with(shared, history)
+        whole.load(rows)
+        expected = whole.state()
+
+        in_parts, _ = person_with(shared, history)
+        bundles = bundled(rows)
+        cut = data.draw(st.integers(0, len(bundles)))
+        for part in (bundles[:cut], bundles[cut:]):
+            in_parts.load([row for bundle in part for row in bundle])
+        assert in_parts.state() == expected
+
+        backwards, _ = person_with(shared, history)
+        for bundle in reversed(bundles):
+            backwards.load(bundle)
+        assert backwards.state() == expected
+        assert backwards.differences() == []
+
+
+def bundled(rows: list[Row]) -> list[list[Row]]:
+    """Rows that are linked stay together."""
+    bundles: list[list[Row]] = []
+    for row in rows:
+        if bundles and bundles[-1][-1].get("partner") == row["id"]:
+            bundles[-1].append(row)
+        else:
+            bundles.append([row])
+    return bundles
+
+
+@lawful
+@given(history=histories(), scope=st.sampled_from(["taxpayer", "broker"]))
+def test_no_share_replaces_twice(shared: Connection, history: list[Row], scope: str) -> None:
+    with rolled_back(shared):
+        taxpayer, rows = person_with(shared, history, wash_scope=scope)
+        taxpayer.load(rows)
+        outside = shared.execute(
+            """
+            select count(*)
+            from tax.wash_matches m
+            join core.transactions loss on loss.user_id = m.user_id and loss.id = m.loss_transaction_id
+            join core.transactions bought on bought.user_id = m.user_id and bought.id = m.replacement_transaction_id
+            where m.user_id = %s
+            and loss.transaction_type <> 'delivery'
+            and abs(loss.trade_date - bought.trade_date) > 30
+            """,
+            [taxpayer.id],
+        ).fetchone()
+        assert outside == (0,)
+        if not any(row["type"] in {"split", "stock_dividend", "symbol_change"} for row in rows):
+            doubled = shared.execute(
+                """
+                select m.replacement_transaction_id
+                from tax.wash_matches m
+                join core.transactions t on t.user_id = m.user_id and t.id = m.replacement_transaction_id
+                join core.instruments i on i.id = m.replacement_instrument_id
+                where m.user_id = %s
+                and t.transaction_type in ('buy', 'sell', 'reinvest')
+                group by m.replacement_transaction_id
+                having sum(m.quantity) > max(abs(t.quantity) * case i.instrument_type when 'option' then i.multiplier else 1 end)
+                """,
+                [taxpayer.id],
+            ).fetchall()
+            assert doubled == []
