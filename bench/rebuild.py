@@ -23,6 +23,7 @@ TRADES = 1_000_000
 MODES = ("grow", "steady")
 USER_ID = "00000000-0000-4000-8000-000000000002"
 
+REBUILD = f"select tax.rebuild_all('{USER_ID}')"
 COPY = "copy bench.trades from stdin csv header"
 
 ENTER = f"""
@@ -38,7 +39,8 @@ from bench.trades t
 group by t.symbol, t.currency
 on conflict do nothing;
 insert into core.transactions (
-    user_id, account_id, instrument_id, transaction_type, source, dedupe_key, executed_at, trade_date, sequence,
+    user_id, account_id, instrument_id, transaction_type, source, dedupe_key, executed_at, trade_date,
+        sequence,
     quantity, price, gross_amount, commission, net_amount, currency
 )
 select
@@ -81,6 +83,11 @@ def fill(connection: psycopg.Connection[Any], mode: str, folder: Path, scope: st
     connection.execute(ENTER.format(scope=scope).encode())
 
 
+def timed(connection: psycopg.Connection[Any], query: str) -> float:
+    """How long a query takes, in seconds."""
+    return seconds(lambda: connection.execute(query.encode()))
+
+
 def run(database: Database, *, scope: str = "none", limit: float = 3) -> list[Result]:
     """Ratios for both kinds of history, each in a database of its own."""
     results = []
@@ -91,12 +98,11 @@ def run(database: Database, *, scope: str = "none", limit: float = 3) -> list[Re
             fresh.connect() as connection,
         ):
             fill(connection, mode, Path(folder), scope)
-            bare = min(seconds(lambda: connection.execute("select bench.bare_loop()")) for _ in range(2))
-            rebuild = f"select tax.rebuild_all('{USER_ID}')".encode()
-            first = seconds(lambda: connection.execute(rebuild))
+            bare = min(timed(connection, "select bench.bare_loop()") for _ in range(2))
+            first = timed(connection, REBUILD)
             connection.execute("analyze core.tax_lots")
             connection.execute("analyze tax.closings")
-            again = seconds(lambda: connection.execute(rebuild))
+            again = timed(connection, REBUILD)
         washes = "" if scope == "none" else ", wash sales on"
         for work, taken in (("first build", first), ("full rebuild", again)):
             results.append(

@@ -49,7 +49,8 @@ def test_nothing_of_a_case_stays(admin: PersonSession, module_database: Database
     assert check(admin, CASES["A01-fifo"]).difference is None
     with module_database.connect() as connection:
         left = connection.execute(
-            "select (select count(*) from core.users), (select count(*) from core.instruments), (select count(*) from ingest.staging)"
+            "select (select count(*) from core.users), (select count(*) from core.instruments),"
+            " (select count(*) from ingest.staging)"
         ).fetchone()
     assert left == (0, 0, 0)
 
@@ -78,7 +79,17 @@ def with_another_digit(expected: Any, place: tuple[str | int, ...]) -> Any:
     return changed
 
 
-@pytest.mark.parametrize("name", ["A01-fifo", "A08-leap-years", "B03-foreign-currency", "E02-unknown-basis", "F02-bought-before-partial", "F10-other-account"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A01-fifo",
+        "A08-leap-years",
+        "B03-foreign-currency",
+        "E02-unknown-basis",
+        "F02-bought-before-partial",
+        "F10-other-account",
+    ],
+)
 def test_one_wrong_digit_anywhere_fails(name: str) -> None:
     expected = CASES[name]["expected"]
     places = list(figures(expected))
@@ -119,7 +130,9 @@ def test_a_file_that_is_no_case_is_told(tmp_path: Path) -> None:
     assert f"{path}:2:15" in str(refused.value.where)
 
 
-def test_the_command_counts_and_names(module_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_counts_and_names(
+    module_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in module_database.variables().items():
         monkeypatch.setenv(name, value)
     wrong = copy.deepcopy(CASES["A01-fifo"])

@@ -83,7 +83,9 @@ def test_writers_of_different_taxpayers_do_not_wait(
     assert first.differences() == second.differences() == []
 
 
-def test_a_stricter_level_is_told_to_try_again(writers: tuple[psycopg.Connection, psycopg.Connection]) -> None:
+def test_a_stricter_level_is_told_to_try_again(
+    writers: tuple[psycopg.Connection, psycopg.Connection],
+) -> None:
     one, other = writers
     first = Taxpayer(one)
     stock = first.instrument()

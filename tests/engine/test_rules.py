@@ -14,8 +14,9 @@ D = Decimal
 def open_lots(taxpayer: Taxpayer) -> list[tuple[Any, ...]]:
     """(account, instrument, side, quantity, cost, native cost, status) of the open lots, in lot order."""
     return taxpayer.connection.execute(
-        "select account_id, instrument_id, side, quantity_remaining, cost_remaining, native_cost_remaining, basis_status"
-        " from core.tax_lots where user_id = %s and closed_at is null order by acquired_at nulls first, opening_transaction_id, piece",
+        "select account_id, instrument_id, side, quantity_remaining, cost_remaining, native_cost_remaining,"
+        " basis_status from core.tax_lots where user_id = %s and closed_at is null"
+        " order by acquired_at nulls first, opening_transaction_id, piece",
         [taxpayer.id],
     ).fetchall()
 
@@ -23,7 +24,8 @@ def open_lots(taxpayer: Taxpayer) -> list[tuple[Any, ...]]:
 def gains(taxpayer: Taxpayer) -> list[tuple[Any, ...]]:
     """(kind, quantity, proceeds, basis, term, year, box) of the closings."""
     return taxpayer.connection.execute(
-        "select kind, quantity, proceeds, basis, term, tax_year, box from tax.closings where user_id = %s order by closed_on, closing_transaction_id, ordinal",
+        "select kind, quantity, proceeds, basis, term, tax_year, box from tax.closings where user_id = %s"
+        " order by closed_on, closing_transaction_id, ordinal",
         [taxpayer.id],
     ).fetchall()
 
@@ -40,7 +42,9 @@ def row(number: int, kind: str, instrument: int, day: str, **more: Any) -> dict[
 
 def test_an_unknown_rate_leaves_the_tax_amount_open_and_keeps_the_native_one(taxpayer: Taxpayer) -> None:
     stock = taxpayer.instrument()
-    taxpayer.load([row(1, "buy", stock, "2024-01-02", quantity=10, price="7.005", currency="EUR", commission="-1")])
+    taxpayer.load(
+        [row(1, "buy", stock, "2024-01-02", quantity=10, price="7.005", currency="EUR", commission="-1")]
+    )
     assert open_lots(taxpayer) == [(1, stock, "long", D(10), None, D("71.05"), "unknown_rate")]
     assert notices(taxpayer) == [("unknown_rate", 1)]
     taxpayer.load([row(2, "sell", stock, "2024-02-02", quantity=-10, price=8, currency="EUR")])
@@ -51,7 +55,19 @@ def test_fees_in_a_third_currency_have_their_own_rate(taxpayer: Taxpayer) -> Non
     stock = taxpayer.instrument()
     terms = {"fx_rate": "1.1", "fee_currency": "GBP", "fee_fx_rate": "1.3"}
     taxpayer.load(
-        [row(1, "buy", stock, "2024-01-02", quantity=10, price=10, commission="-2", currency="EUR", terms=terms)]
+        [
+            row(
+                1,
+                "buy",
+                stock,
+                "2024-01-02",
+                quantity=10,
+                price=10,
+                commission="-2",
+                currency="EUR",
+                terms=terms,
+            )
+        ]
     )
     assert open_lots(taxpayer)[0][4] == D("112.60")
 
@@ -99,8 +115,27 @@ def test_an_assignment_and_its_linked_stock_row_are_one_event(taxpayer: Taxpayer
         [
             row(1, "buy", stock, "2023-01-03", quantity=200, price=40),
             row(2, "sell", call, "2024-02-01", quantity=-2, price="1.50", commission="-1.30", effect="open"),
-            row(4, "sell", stock, "2024-03-15", quantity=-200, price=50, gross=10000, commission="-0.70", net="9999.30"),
-            row(3, "option_assignment", call, "2024-03-15", quantity=2, terms={"exercise_settlement": "linked"}, partner=4, link="exercise"),
+            row(
+                4,
+                "sell",
+                stock,
+                "2024-03-15",
+                quantity=-200,
+                price=50,
+                gross=10000,
+                commission="-0.70",
+                net="9999.30",
+            ),
+            row(
+                3,
+                "option_assignment",
+                call,
+                "2024-03-15",
+                quantity=2,
+                terms={"exercise_settlement": "linked"},
+                partner=4,
+                link="exercise",
+            ),
         ]
     )
     assert gains(taxpayer) == [("sale", D(200), D("10298.00"), D("8000.00"), "long", 2024, "D")]
@@ -114,7 +149,9 @@ def test_a_linked_exercise_without_its_stock_row_is_noticed_and_foots(taxpayer: 
     taxpayer.load(
         [
             row(1, "buy", call, "2024-02-01", quantity=1, price=2),
-            row(2, "option_exercise", call, "2024-03-15", quantity=-1, terms={"exercise_settlement": "linked"}),
+            row(
+                2, "option_exercise", call, "2024-03-15", quantity=-1, terms={"exercise_settlement": "linked"}
+            ),
         ]
     )
     assert gains(taxpayer) == [("expire", D(1), D(0), D("200.00"), "short", 2024, "A")]
@@ -161,11 +198,22 @@ def test_cash_for_a_fraction_in_a_row_of_its_own_belongs_to_the_action(taxpayer:
         [
             row(1, "buy", stock, "2024-01-02", quantity=55, price=4),
             row(2, "split", stock, "2024-08-01", terms={"ratio_numerator": "1", "ratio_denominator": "10"}),
-            row(3, "cash_in_lieu", stock, "2024-08-09", gross="22.50", net="22.50", partner=2, link="cash_in_lieu"),
+            row(
+                3,
+                "cash_in_lieu",
+                stock,
+                "2024-08-09",
+                gross="22.50",
+                net="22.50",
+                partner=2,
+                link="cash_in_lieu",
+            ),
         ]
     )
     closing = taxpayer.connection.execute(
-        "select closing_transaction_id, kind, quantity, closed_on, proceeds, basis from tax.closings where user_id = %s", [taxpayer.id]
+        "select closing_transaction_id, kind, quantity, closed_on, proceeds, basis from tax.closings"
+        " where user_id = %s",
+        [taxpayer.id],
     ).fetchall()
     assert closing == [(3, "cash_in_lieu", D("0.5"), date(2024, 8, 1), D("22.50"), D("20.00"))]
     assert taxpayer.differences() == []
@@ -179,7 +227,9 @@ def test_cash_for_a_fraction_that_nothing_speaks_for_sells_the_fraction(taxpayer
             row(2, "cash_in_lieu", stock, "2024-08-09", gross="2.00", net="2.00"),
         ]
     )
-    assert [(g[0], g[1], g[2], g[3]) for g in gains(taxpayer)] == [("cash_in_lieu", D("0.25"), D("2.00"), D("1.00"))]
+    assert [(g[0], g[1], g[2], g[3]) for g in gains(taxpayer)] == [
+        ("cash_in_lieu", D("0.25"), D("2.00"), D("1.00"))
+    ]
 
 
 def test_a_transfer_of_part_of_a_lot_keeps_its_dates_and_wash_state(taxpayer: Taxpayer) -> None:
@@ -194,8 +244,10 @@ def test_a_transfer_of_part_of_a_lot_keeps_its_dates_and_wash_state(taxpayer: Ta
         ]
     )
     lots = taxpayer.connection.execute(
-        "select l.account_id, l.quantity_remaining, l.cost_remaining, l.wash_sale_adjustment, l.holding_start, s.is_used, s.arrived_on"
-        " from core.tax_lots l join tax.lot_state s on s.user_id = l.user_id and s.lot_id = l.id where l.user_id = %s order by 1",
+        "select l.account_id, l.quantity_remaining, l.cost_remaining, l.wash_sale_adjustment,"
+        " l.holding_start, s.is_used, s.arrived_on"
+        " from core.tax_lots l join tax.lot_state s on s.user_id = l.user_id and s.lot_id = l.id"
+        " where l.user_id = %s order by 1",
         [taxpayer.id],
     ).fetchall()
     assert lots == [
@@ -209,7 +261,8 @@ def test_a_short_position_moves_by_the_sign_of_its_rows(taxpayer: Taxpayer) -> N
     taxpayer.load(
         [
             row(1, "sell", stock, "2024-01-02", quantity=-10, price=10, effect="open"),
-            row(2, "transfer_out", stock, "2024-03-01", quantity=-10, partner=3, link="transfer") | {"account": 2},
+            row(2, "transfer_out", stock, "2024-03-01", quantity=-10, partner=3, link="transfer")
+            | {"account": 2},
             row(3, "transfer_in", stock, "2024-03-01", quantity=10),
             row(4, "buy", stock, "2024-04-01", quantity=10, price=9, effect="close") | {"account": 2},
         ]
@@ -223,9 +276,13 @@ def test_a_promotion_has_no_basis_until_it_is_supplied(taxpayer: Taxpayer) -> No
     stock = taxpayer.instrument()
     taxpayer.load([row(1, "promotion", stock, "2024-01-02", quantity=2)])
     assert open_lots(taxpayer)[0][4:] == (None, None, "unknown")
-    taxpayer.load([row(2, "set_basis", stock, "2024-05-05", terms={"supplied_basis": "12.34"}, partner=1, link="basis")])
+    taxpayer.load(
+        [row(2, "set_basis", stock, "2024-05-05", terms={"supplied_basis": "12.34"}, partner=1, link="basis")]
+    )
     assert open_lots(taxpayer)[0][4:] == (D("12.34"), D("12.34"), "known")
-    taxpayer.load([row(3, "set_basis", stock, "2024-06-05", terms={"supplied_basis": "10"}, partner=1, link="basis")])
+    taxpayer.load(
+        [row(3, "set_basis", stock, "2024-06-05", terms={"supplied_basis": "10"}, partner=1, link="basis")]
+    )
     assert open_lots(taxpayer)[0][4] == D("10.00")
 
 
@@ -284,7 +341,8 @@ def test_method_and_as_of_are_asked_without_writing(taxpayer: Taxpayer) -> None:
 
     def run(options: str) -> list[tuple[Any, ...]]:
         return taxpayer.connection.execute(
-            "select (r.closing).basis from tax.run(%s, %s, %s) r where r.kind = 'closing'", [taxpayer.id, stock, options]
+            "select (r.closing).basis from tax.run(%s, %s, %s) r where r.kind = 'closing'",
+            [taxpayer.id, stock, options],
         ).fetchall()
 
     assert run("{}") == [(D("100.00"),)]

@@ -284,28 +284,64 @@ begin
         and k.transaction_id = any (array(select w.transaction_id from wanted w where w.terms is null))
         returning k.transaction_id
     ),
+    -- Each end is looked up by its line: a join could be turned into one of all lines of a file with each other.
     linked as (
         insert into tax.transaction_links (user_id, from_id, to_id, kind)
-        select distinct p_user_id, a.transaction_id, b.transaction_id, k.kind
-        from ingest.line_links k
-        join ingest.lines a on a.user_id = k.user_id and a.sync_id = k.sync_id and a.line_number = k.from_line and a.part = k.from_part
-        join ingest.lines b on b.user_id = k.user_id and b.sync_id = k.sync_id and b.line_number = k.to_line and b.part = k.to_part
-        where k.user_id = p_user_id
-        and k.sync_id = any (array(select distinct l.sync_id from live l))
-        and a.transaction_id <> b.transaction_id
-        and b.transaction_id is not null
+        select distinct p_user_id, e.from_id, e.to_id, e.kind
+        from (
+            select
+                k.kind,
+                (
+                    select a.transaction_id
+                    from ingest.lines a
+                    where a.user_id = k.user_id
+                    and a.sync_id = k.sync_id
+                    and a.line_number = k.from_line
+                    and a.part = k.from_part
+                ) as from_id,
+                (
+                    select b.transaction_id
+                    from ingest.lines b
+                    where b.user_id = k.user_id
+                    and b.sync_id = k.sync_id
+                    and b.line_number = k.to_line
+                    and b.part = k.to_part
+                ) as to_id
+            from ingest.line_links k
+            where k.user_id = p_user_id
+            and k.sync_id = any (array(select distinct l.sync_id from live l))
+        ) e
+        where e.from_id <> e.to_id
         on conflict do nothing
         returning from_id
     ),
     picked as (
         insert into tax.lot_picks as k (user_id, transaction_id, leg, pick_order, opening_transaction_id, quantity)
-        select distinct on (w.transaction_id, p.leg, p.pick_order)
-            p_user_id, w.transaction_id, p.leg, p.pick_order, o.transaction_id, p.quantity
-        from ingest.line_picks p
-        join winner w on w.sync_id = p.sync_id and w.line_number = p.line_number and w.part = p.part
-        join ingest.lines o on o.user_id = p.user_id and o.sync_id = p.sync_id and o.line_number = p.opening_line and o.part = p.opening_part
-        where p.user_id = p_user_id
-        and o.transaction_id is not null
+        select p_user_id, e.transaction_id, e.leg, e.pick_order, e.opening_transaction_id, e.quantity
+        from (
+            select
+                p.*,
+                (
+                    select o.transaction_id
+                    from ingest.lines o
+                    where o.user_id = p.user_id
+                    and o.sync_id = p.sync_id
+                    and o.line_number = p.opening_line
+                    and o.part = p.opening_part
+                ) as opening_transaction_id,
+                (
+                    select w.transaction_id
+                    from winner w
+                    where w.sync_id = p.sync_id
+                    and w.line_number = p.line_number
+                    and w.part = p.part
+                ) as transaction_id
+            from ingest.line_picks p
+            where p.user_id = p_user_id
+            and p.sync_id = any (array(select distinct l.sync_id from live l))
+        ) e
+        where e.transaction_id is not null
+        and e.opening_transaction_id is not null
         on conflict on constraint lot_picks_pkey do update
         set opening_transaction_id = excluded.opening_transaction_id,
             quantity = excluded.quantity

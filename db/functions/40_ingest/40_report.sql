@@ -27,7 +27,9 @@ begin
                 (a.terms ->> 'ratio_numerator')::numeric as numerator,
                 (a.terms ->> 'ratio_denominator')::numeric as denominator
             from ingest.lines l
-            cross join lateral jsonb_populate_record(null::ingest.attested_transaction, l.attested) a
+            cross join lateral jsonb_to_record(l.attested) as a (
+                type core.transaction_type, executed_at timestamptz, trade_date date, quantity numeric, terms jsonb
+            )
             where l.user_id = p_user_id
             and l.sync_id = p_sync_id
             and l.attested is not null
@@ -113,7 +115,9 @@ as $$
     with stated as (
         select l.account_id, l.instrument_id, a.type, a.currency, a.quantity, a.net_amount, a.commission, a.fees, a.terms ->> 'fee_currency' as fee_currency
         from ingest.lines l
-        cross join lateral jsonb_populate_record(null::ingest.attested_transaction, l.attested) a
+        cross join lateral jsonb_to_record(l.attested) as a (
+            type core.transaction_type, currency text, quantity numeric, net_amount numeric, commission numeric, fees numeric, terms jsonb
+        )
         where l.user_id = p_user_id
         and l.sync_id = p_sync_id
         and l.attested is not null

@@ -37,7 +37,9 @@ def read_case(path: Path) -> Case:
     try:
         case = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        place = f"{path}:{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else str(path)
+        place = (
+            f"{path}:{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else str(path)
+        )
         raise Problem(
             "the case cannot be read",
             where=place,
@@ -138,7 +140,8 @@ def _facts(connection: Connection, case: Case, namespace: str) -> None:
             facts["identical_group"] = instrument["si_group"]
         if facts and _is_used(connection, namespace + instrument["symbol"]):
             connection.execute(
-                "select api.instrument_facts_set(%s, %s)", [namespace + instrument["symbol"], json.dumps(facts)]
+                "select api.instrument_facts_set(%s, %s)",
+                [namespace + instrument["symbol"], json.dumps(facts)],
             )
     for account in case.get("accounts", []):
         for symbol, method in account.get("methods", {}).items():
@@ -149,7 +152,10 @@ def _facts(connection: Connection, case: Case, namespace: str) -> None:
 
 
 def _is_used(connection: Connection, symbol: str) -> bool:
-    return connection.execute("select 1 from core.instruments where symbol = %s", [symbol]).fetchone() is not None
+    return (
+        connection.execute("select 1 from core.instruments where symbol = %s", [symbol]).fetchone()
+        is not None
+    )
 
 
 def _compare(connection: Connection, case: Case, namespace: str) -> str | None:

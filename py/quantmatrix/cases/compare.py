@@ -1,4 +1,4 @@
-"""Comparison of what a case expects with what was derived: the first field that differs, named by its place."""
+"""What a case expects against what was derived: the first field that differs, named by its place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _totals(expected: Mapping[str, Any], derived: Mapping[str, Any]) -> str | No
     years = expected.get("by_year", {})
     for year in sorted(set(years) | set(derived["by_year"] if "by_year" in expected else ())):
         mine = derived["by_year"].get(year, NO_YEAR)
-        wanted = years.get(year, {name: "0.00" for name in mine})
+        wanted = years.get(year, dict.fromkeys(mine, "0.00"))
         found = _difference(f"totals.by_year.{year}", wanted, mine)
         if found:
             return found

@@ -46,7 +46,9 @@ def reconciliation(connection: psycopg.Connection[Row], case: Row, namespace: st
                 "book_quantity": printed("quantity", ours["quantity"]),
                 "broker_quantity": printed("quantity", quantity),
                 "quantity_difference": printed("quantity", ours["quantity"] - quantity),
-                "basis_difference": None if unknown else printed("basis", ours["native_cost"] - Decimal(basis)),
+                "basis_difference": None
+                if unknown
+                else printed("basis", ours["native_cost"] - Decimal(basis)),
                 "cause": causes.get(place, "match"),
             }
         )

@@ -219,14 +219,23 @@ class CaseRecords:
         held: dict[tuple[str, str], Decimal] = {}
         opening = set()
         ordered = sorted(
-            enumerate(self._rows), key=lambda item: (self._trade_date(item[1]), item[1].get("ts", ""), item[0])
+            enumerate(self._rows),
+            key=lambda item: (self._trade_date(item[1]), item[1].get("ts", ""), item[0]),
         )
         for _, row in ordered:
-            if row["type"] not in {"buy", "sell"} or self._described.get(row["symbol"], {}).get("kind") != "option":
+            if (
+                row["type"] not in {"buy", "sell"}
+                or self._described.get(row["symbol"], {}).get("kind") != "option"
+            ):
                 continue
             pool = row["account"], row["symbol"]
             before = held.get(pool, Decimal(0))
-            if row["type"] == "sell" and "effect" not in row and before <= 0 and not self._may_short[row["account"]]:
+            if (
+                row["type"] == "sell"
+                and "effect" not in row
+                and before <= 0
+                and not self._may_short[row["account"]]
+            ):
                 opening.add(row["id"])
             held[pool] = before + (1 if row["type"] == "buy" else -1) * Decimal(row["quantity"])
         return opening

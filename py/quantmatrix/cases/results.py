@@ -16,7 +16,8 @@ OPEN_LOTS = """
     select
         a.account_number as account, i.symbol, l.side,
         (l.acquired_at at time zone 'America/New_York')::date as acquired, l.holding_start as holding_from,
-        sum(l.quantity_remaining) as quantity, sum(l.cost_remaining) as basis, sum(l.wash_sale_adjustment) as wash_adjustment
+        sum(l.quantity_remaining) as quantity, sum(l.cost_remaining) as basis,
+            sum(l.wash_sale_adjustment) as wash_adjustment
     from core.tax_lots l
     join core.accounts a on a.user_id = l.user_id and a.id = l.account_id
     join core.instruments i on i.id = l.instrument_id
@@ -25,9 +26,11 @@ OPEN_LOTS = """
 """
 CLOSINGS = """
     select
-        a.account_number as account, i.symbol, c.side, c.kind, c.opened_on as opened, c.holding_start as holding_from,
+        a.account_number as account, i.symbol, c.side, c.kind, c.opened_on as opened,
+            c.holding_start as holding_from,
         c.closed_on as closed, c.term, c.taxable, c.tax_year, c.box,
-        sum(c.quantity) as quantity, sum(c.proceeds) as proceeds, sum(c.basis) as basis, sum(c.proceeds - c.basis) as gain,
+        sum(c.quantity) as quantity, sum(c.proceeds) as proceeds, sum(c.basis) as basis,
+            sum(c.proceeds - c.basis) as gain,
         sum(c.disallowed) as disallowed, sum(c.permanently_disallowed) as permanently_disallowed,
         sum(c.proceeds - c.basis + c.disallowed + c.permanently_disallowed) as recognized
     from tax.closings c
@@ -37,22 +40,35 @@ CLOSINGS = """
 """
 MATCHES = """
     select
-        loss.external_id as loss_txn, replacement.external_id as replacement_txn, a.account_number as replacement_account,
-        i.symbol as replacement_symbol, m.is_permanent as permanent, sum(m.quantity) as quantity, sum(m.amount) as amount
+        loss.external_id as loss_txn, replacement.external_id as replacement_txn,
+            a.account_number as replacement_account,
+        i.symbol as replacement_symbol, m.is_permanent as permanent, sum(m.quantity) as quantity,
+            sum(m.amount) as amount
     from tax.wash_matches m
     join core.transactions loss on loss.user_id = m.user_id and loss.id = m.loss_transaction_id
-    join core.transactions replacement on replacement.user_id = m.user_id and replacement.id = m.replacement_transaction_id
+    join core.transactions replacement on replacement.user_id = m.user_id
+        and replacement.id = m.replacement_transaction_id
     join core.accounts a on a.user_id = m.user_id and a.id = m.replacement_account_id
     join core.instruments i on i.id = m.replacement_instrument_id
     group by 1, 2, 3, 4, 5
 """
 QUANTITIES = {"quantity", "book_quantity", "broker_quantity", "quantity_difference"}
 LOT_KEY = ("account", "symbol", "side", "acquired", "holding_from", "basis")
-CLOSING_KEY = ("closed", "account", "symbol", "side", "kind", "opened", "holding_from", "term", "box", "basis")
+CLOSING_KEY = (
+    "closed",
+    "account",
+    "symbol",
+    "side",
+    "kind",
+    "opened",
+    "holding_from",
+    "term",
+    "box",
+    "basis",
+)
 MATCH_KEY = ("loss_txn", "replacement_txn", "replacement_account", "replacement_symbol", "permanent")
-NO_YEAR = {
-    name: "0.00"
-    for name in (
+NO_YEAR = dict.fromkeys(
+    (
         "short_term",
         "long_term",
         "section_1256",
@@ -60,8 +76,9 @@ NO_YEAR = {
         "disallowed",
         "permanently_disallowed",
         "unknown_basis_proceeds",
-    )
-}
+    ),
+    "0.00",
+)
 
 
 def open_lots(connection: Connection, namespace: str) -> list[Row]:
@@ -113,7 +130,11 @@ def section_104(connection: Connection, namespace: str) -> Row:
 
     disposals = [in_cents(d) | {"symbol": d["symbol"].removeprefix(namespace)} for d in found["disposals"]]
     pools = {symbol.removeprefix(namespace): in_cents(pool) for symbol, pool in found["pools"].items()}
-    return {"disposals": disposals, "pools": pools, "total_gain": printed("gain", Decimal(found["total_gain"]))}
+    return {
+        "disposals": disposals,
+        "pools": pools,
+        "total_gain": printed("gain", Decimal(found["total_gain"])),
+    }
 
 
 def _rows(connection: Connection, query: str, namespace: str, key: Sequence[str]) -> list[Row]:

@@ -69,7 +69,9 @@ def list_lots(settings: Settings, account: str | None, symbol: str | None, shown
 
 
 @lots.command(short_help="Derive all lots anew; --verify only compares.")
-@click.option("--verify", is_flag=True, help="Write nothing; list each row that differs. Ends with 3 if any does.")
+@click.option(
+    "--verify", is_flag=True, help="Write nothing; list each row that differs. Ends with 3 if any does."
+)
 @click.pass_obj
 def rebuild(settings: Settings, verify: bool) -> ExitCode:
     """Derive all lots, closings and positions anew and write the rows that differ.
@@ -94,7 +96,9 @@ def rebuild(settings: Settings, verify: bool) -> ExitCode:
 
 
 @lots.command("check-case", short_help="Import worked cases and compare what comes out.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.pass_obj
 def check_case(settings: Settings, files: tuple[Path, ...]) -> ExitCode:
     """Import each case as a fresh person, compare every figure that it expects, and roll everything back.

@@ -1,4 +1,4 @@
-"""Random histories: trades of a stock, a second one and a call on it in two accounts, and most of what else can happen to them."""
+"""Random histories: a stock, a second one and a call on the first, in two accounts, and what befalls them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ STOCK, OTHER, CALL = 1, 2, 3
 NEW_YORK = ZoneInfo("America/New_York")
 
 quantities = st.one_of(
-    st.integers(1, 40).map(Decimal), st.decimals("0.0001", 30, places=4, allow_nan=False, allow_infinity=False)
+    st.integers(1, 40).map(Decimal),
+    st.decimals("0.0001", 30, places=4, allow_nan=False, allow_infinity=False),
 )
 prices = st.decimals("0.5", 60, places=3, allow_nan=False, allow_infinity=False)
 fees = st.sampled_from([Decimal(0), Decimal("0.35"), Decimal("1.005"), Decimal("4.98")])
@@ -101,7 +102,9 @@ class _History:
                     fraction_handling=fraction,
                     cash_in_lieu="1.23" if fraction == "cash" else None,
                 )
-                self.add("stock_dividend" if kind == "stock_dividend" else "split", number, STOCK, terms=terms)
+                self.add(
+                    "stock_dividend" if kind == "stock_dividend" else "split", number, STOCK, terms=terms
+                )
         elif kind in {"spinoff", "symbol_change", "merger_stock", "merger_mixed", "merger_taxable"}:
             terms = _given(
                 new_instrument_id=OTHER,
@@ -118,7 +121,9 @@ class _History:
         elif kind == "return_of_capital":
             self.add(kind, account, STOCK, terms=_given(amount_per_share="3.3333"))
         elif kind == "transfer":
-            out = self.add("transfer_out", account, STOCK, quantity=-units, partner=len(self.rows) + 2, link="transfer")
+            out = self.add(
+                "transfer_out", account, STOCK, quantity=-units, partner=len(self.rows) + 2, link="transfer"
+            )
             self.add("transfer_in", 3 - account, STOCK, quantity=units, sequence=out["id"])
         elif kind == "transfer_in":
             known = self.draw(st.booleans())
@@ -138,24 +143,35 @@ class _History:
             self.add("option_expiration", account, CALL)
         elif kind in {"exercise", "assign"}:
             name = {"exercise": "option_exercise", "assign": "option_assignment"}[kind]
-            self.add(name, account, CALL, commission=-self.draw(fees), terms=_given(exercise_settlement="derived"))
+            self.add(
+                name, account, CALL, commission=-self.draw(fees), terms=_given(exercise_settlement="derived")
+            )
         else:
             self.add("delivery", account, STOCK, terms=_given(stated_quantity=str(units)))
 
 
 def _given(**terms: Any) -> Row | None:
-    stated = {name: str(value) if not isinstance(value, bool) else value for name, value in terms.items() if value is not None}
+    stated = {
+        name: str(value) if not isinstance(value, bool) else value
+        for name, value in terms.items()
+        if value is not None
+    }
     return stated or None
 
 
 @st.composite
-def histories(draw: Draw, *, only_trades: bool = False, most: int = 25) -> list[Row]:
-    """Rows for ``Taxpayer.load``; instruments 1, 2, 3 stand for a stock, another and a call on the first."""
+def histories(draw: Draw, *, only_trades: bool = False, departures: bool = True, most: int = 25) -> list[Row]:
+    """Rows for ``Taxpayer.load``; instruments 1, 2, 3 stand for a stock, another and a call on the first.
+
+    Without ``departures`` nothing leaves the person's accounts in kind.
+    """
     history = _History(draw)
     for _ in range(draw(st.integers(1, most))):
         history.day += timedelta(days=draw(st.integers(0, 25)))
         if only_trades or draw(st.integers(0, 3)):
             history.trade(draw(trades))
         else:
-            history.happen(draw(events))
+            kind = draw(events)
+            if departures or kind != "transfer_out":
+                history.happen(kind)
     return history.rows
