@@ -290,7 +290,7 @@ create table core.sync_history (
     )
 );
 
-create unique index sync_history_file_imported_once on core.sync_history (user_id, content_sha256)
+create unique index sync_history_file_imported_once on core.sync_history (user_id, content_sha256, account_id) nulls not distinct
     where status = 'finished' and kind = 'import';
 create index sync_history_by_account on core.sync_history (user_id, account_id, started_at);
 

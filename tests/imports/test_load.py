@@ -45,6 +45,26 @@ def test_the_same_file_again_writes_nothing(importer: Importer) -> None:
     assert before == after
 
 
+def test_the_same_file_for_another_account_is_another_import(importer: Importer) -> None:
+    records = [record for record in file_of(fill(1, 4, 0, 10)) if record != statement()]
+    assert importer.load(records, account="A-1")["rows"]["new"] == 1
+    assert importer.load(records, account="B-2")["rows"]["new"] == 1
+    assert importer.load(records, account="B-2")["status"] == "known"
+    assert [row[0] for row in importer.state()] == ["A-1", "B-2"]
+
+
+def test_a_file_that_is_read_better_now_takes_its_own_place(importer: Importer) -> None:
+    records = file_of(fill(1, 4, 0, 10), fill(2, 5, 0, 5))
+    refusal = Refusal(line=2, column=None, text="?", code="bad_number", reason="not understood yet")
+    worse = [record for record in records if not (isinstance(record, Transaction) and record.line == 2)]
+    digest = "ab" * 32
+    first = importer.load([*worse, refusal], accept_refusals=True, sha256=digest)
+    better = importer.load(records, sha256=digest)
+    assert (first["rows"]["refused"], better["rows"]["new"], better["rows"]["known"]) == (1, 1, 1)
+    assert len(importer.state()) == 2
+    assert importer.undo(better["sync_id"])["transactions"]["removed"] == 2
+
+
 def test_equal_lines_are_two_fills_and_an_overlap_adds_none(importer: Importer) -> None:
     importer.load(file_of(fill(1, 4, 0, 10), fill(2, 4, 0, 10)))
     report = importer.load(file_of(fill(7, 4, 0, 10), fill(8, 4, 0, 10), fill(9, 5, 0, 10), generated=2))

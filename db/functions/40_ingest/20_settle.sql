@@ -360,6 +360,25 @@ $$;
 
 comment on function ingest.settle(uuid, bigint[]) is 'Makes these transactions what the live imports and corrections say, and removes those that nothing attests.';
 
+-- An import that counts no more: its lines stay as history, its evidence goes.
+create function ingest.retire(p_user_id uuid, p_sync_id bigint)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    update core.sync_history h
+    set status = 'undone'
+    where h.user_id = p_user_id
+    and h.id = p_sync_id;
+    delete from ingest.broker_positions b where b.user_id = p_user_id and b.sync_id = p_sync_id;
+    delete from ingest.broker_lots b where b.user_id = p_user_id and b.sync_id = p_sync_id;
+    delete from ingest.broker_cash b where b.user_id = p_user_id and b.sync_id = p_sync_id;
+$$;
+
+comment on function ingest.retire(uuid, bigint) is 'Takes an import out of what is live; its transactions must be settled afterwards.';
+
 -- Legs of a transfer between own accounts arrive as rows of two files: paired by instrument and quantity within ten days, nearest first, each leg once.
 create function ingest.pair_transfers(p_user_id uuid)
 returns integer
@@ -417,6 +436,7 @@ $$;
 comment on function ingest.pair_transfers(uuid) is 'Links the two legs of transfers between the person''s own accounts; returns the number of new pairs.';
 
 grant execute on function
-    ingest.statement_age(timestamptz, date), ingest.same_days(uuid, bigint), ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.pair_transfers(uuid)
+    ingest.statement_age(timestamptz, date), ingest.same_days(uuid, bigint), ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.retire(uuid, bigint),
+    ingest.pair_transfers(uuid)
     to quantmatrix_writer;
 grant usage on type ingest.attested_transaction to quantmatrix_writer;

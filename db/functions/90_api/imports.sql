@@ -58,10 +58,12 @@ declare
     v_statement jsonb;
     v_accounts jsonb;
     v_instruments jsonb;
+    v_account_id bigint;
     v_known_sync_id bigint;
     v_sync_id bigint;
     v_report jsonb;
     v_status text;
+    v_touched bigint[];
     v_rejects jsonb;
 begin
     perform tax.lock_taxpayer(v_user_id);
@@ -99,28 +101,27 @@ begin
         v_statement := v_statement - 'account';
     end if;
 
-    select h.id
-    into v_known_sync_id
-    from core.sync_history h
-    where h.user_id = v_user_id
-    and h.content_sha256 = v_file ->> 'sha256'
-    and h.status = 'finished'
-    and h.kind = 'import';
-
     -- A refused, known or trial load leaves this block by the exception and so writes nothing; the report survives it.
     begin
         v_accounts := ingest.resolve_accounts(v_user_id, v_load_id, v_file, v_statement);
         v_instruments := ingest.resolve_load(v_user_id, v_load_id);
 
+        if (select count(*) from jsonb_object_keys(coalesce(v_accounts -> 'ids', '{}'))) = 1 then
+            select min(a.value::bigint)
+            into v_account_id
+            from jsonb_each_text(v_accounts -> 'ids') a;
+        end if;
+        select h.id
+        into v_known_sync_id
+        from core.sync_history h
+        where h.user_id = v_user_id
+        and h.content_sha256 = v_file ->> 'sha256'
+        and h.account_id is not distinct from v_account_id
+        and h.status = 'finished'
+        and h.kind = 'import';
+
         insert into core.sync_history (user_id, account_id, kind, source, content_sha256, status)
-        values (
-            v_user_id,
-            case
-                when (select count(*) from jsonb_object_keys(coalesce(v_accounts -> 'ids', '{}'))) = 1
-                    then (select min(a.value::bigint) from jsonb_each_text(v_accounts -> 'ids') a)
-            end,
-            'import', v_file ->> 'source', v_file ->> 'sha256', 'running'
-        )
+        values (v_user_id, v_account_id, 'import', v_file ->> 'source', v_file ->> 'sha256', 'running')
         returning id into v_sync_id;
 
         insert into ingest.files (user_id, sync_id, name, size_bytes, layout, newest_first, period_start, period_end, generated_at)
@@ -138,14 +139,24 @@ begin
         v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts);
         v_status := case
             when (v_report -> 'rows' ->> 'refused')::integer > 0 and not coalesce((v_file ->> 'accept_refusals')::boolean, false) then 'refused'
-            when v_known_sync_id is not null then 'known'
+            when v_known_sync_id is not null
+                and (v_report -> 'rows' ->> 'new')::integer + (v_report -> 'rows' ->> 'changed')::integer = 0
+                then 'known'
             else 'imported'
         end;
         if v_status <> 'imported' then
             raise exception 'nothing to keep' using errcode = 'QM010';
         end if;
+        -- The same file, read better than last time (a refused row that is understood now), takes the place of its earlier import.
+        if v_known_sync_id is not null then
+            perform ingest.retire(v_user_id, v_known_sync_id);
+        end if;
 
-        perform ingest.settle(v_user_id, ingest.touched_by(v_user_id, v_sync_id));
+        v_touched := ingest.touched_by(v_user_id, v_sync_id);
+        if v_known_sync_id is not null then
+            v_touched := v_touched || ingest.touched_by(v_user_id, v_known_sync_id);
+        end if;
+        perform ingest.settle(v_user_id, v_touched);
         perform ingest.pair_transfers(v_user_id);
 
         select coalesce(jsonb_object_agg(r.code, r.number), '{}')
@@ -218,15 +229,7 @@ begin
     perform set_config('quantmatrix.reason', 'undo of import ' || v_sync_id, true);
 
     v_ids := ingest.touched_by(v_user_id, v_sync_id);
-    update core.sync_history h
-    set status = 'undone'
-    where h.user_id = v_user_id
-    and h.id = v_sync_id;
-
-    delete from ingest.broker_positions b where b.user_id = v_user_id and b.sync_id = v_sync_id;
-    delete from ingest.broker_lots b where b.user_id = v_user_id and b.sync_id = v_sync_id;
-    delete from ingest.broker_cash b where b.user_id = v_user_id and b.sync_id = v_sync_id;
-
+    perform ingest.retire(v_user_id, v_sync_id);
     select * into v_settled from ingest.settle(v_user_id, v_ids);
     perform ingest.pair_transfers(v_user_id);
 
