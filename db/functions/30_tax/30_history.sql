@@ -137,6 +137,8 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_nestloop = off
+set enable_seqscan = off
 as $$
 declare
     v_h tax.history;
@@ -146,6 +148,7 @@ declare
     v_as_of date := p_options ->> 'as_of';
     v_has_choices boolean;
     v_has_picks boolean;
+    v_has_terms boolean := exists (select from tax.transaction_terms x where x.user_id = p_user_id);
 begin
     select u.tax_currency, coalesce((p_options ->> 'wash_scope')::core.wash_scope, u.wash_scope), u.default_lot_method
     into v_h.tax_currency, v_h.wash_scope, v_default
@@ -284,7 +287,7 @@ begin
             a.place as account_place,
             i.place as instrument_place,
             t.trade_date,
-            coalesce(t.executed_at, tax.start_of_day(t.trade_date)) as at,
+            coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
             t.executed_at is not null as has_time,
             t.transaction_type = 'reinvest' as is_reinvested,
             t.settlement_date,
@@ -320,7 +323,14 @@ begin
             from unnest(v_h.account_id) with ordinality u (id, place)
             join core.accounts own on own.user_id = p_user_id and own.id = u.id
         ) a on a.id = t.account_id
-        left join tax.transaction_terms x on x.user_id = p_user_id and x.transaction_id = t.id
+        left join lateral (
+            select terms.*
+            from tax.transaction_terms terms
+            where v_has_terms
+            and terms.user_id = p_user_id
+            and terms.transaction_id = t.id
+            offset 0
+        ) x on true
         where t.user_id = p_user_id
         and t.instrument_id = any (v_h.instrument_id)
         and (v_as_of is null or t.trade_date <= v_as_of)

@@ -27,6 +27,7 @@ create type tax.derivation as (
     piece_inherited boolean[],
     piece_covered boolean[],
     piece_arrived date[],
+    piece_placed_by integer[],
     closing_event integer[],
     closing_transaction bigint[],
     closing_ordinal integer[],
@@ -136,6 +137,7 @@ declare
     v_inherited boolean[] := array[null];
     v_covered boolean[] := array[null];
     v_arrived date[] := array[null];
+    v_placed_by integer[] := array[null];
     v_last_number integer[] := array[null];
 
     -- closings
@@ -790,6 +792,10 @@ begin
                         v_cash := round(v_rest * v_q / v_weight, 2);
                         v_native_cash := round(v_native_rest * v_q / v_weight, 8);
                     end if;
+                    if v_code between 40 and 46 then
+                        -- A lot never shrinks to nothing: its basis would have no units left to lie in.
+                        v_t := greatest(v_t, 10::numeric ^ (- v_scale));
+                    end if;
                     v_rest_units := v_rest_units - v_t;
                     v_rest := v_rest - v_cash;
                     v_native_rest := v_native_rest - v_native_cash;
@@ -866,6 +872,7 @@ begin
                         v_inherited[v_m] := v_inherited[v_s];
                         v_covered[v_m] := v_covered[v_s];
                         v_arrived[v_m] := v_event_date[v_k];
+                        v_placed_by[v_m] := v_k;
                         v_link_count := v_link_count + 1;
                         v_links[v_link_count] := v_m;
 
@@ -919,6 +926,7 @@ begin
                             end if;
                         end if;
                         v_pool[v_s] := v_target;
+                        v_placed_by[v_s] := v_k;
                         v_opened[v_s] := v_t;
                         v_quantity[v_s] := v_t;
                         if v_code <> 43 then
@@ -1277,6 +1285,7 @@ begin
                     v_gift_basis[v_r] := v_c_gift[v_i];
                     v_pool[v_r] := v_target;
                     v_arrived[v_r] := v_event_date[v_k];
+                    v_placed_by[v_r] := v_k;
                     if v_lose_cover then
                         v_covered[v_r] := false;
                     end if;
@@ -1686,7 +1695,10 @@ begin
                 v_units := v_q * v_factor;
                 if v_units > v_loss_rest[v_j] then
                     v_units := v_loss_rest[v_j];
-                    v_t := round(v_units / v_factor, p_history.instrument_scale[v_instrument]);
+                    v_t := greatest(
+                        round(v_units / v_factor, p_history.instrument_scale[v_instrument]),
+                        10::numeric ^ (- p_history.instrument_scale[v_instrument])
+                    );
                 end if;
                 v_r := 0;
                 if v_t < v_q then
@@ -1817,6 +1829,7 @@ begin
     v_result.piece_inherited := v_inherited;
     v_result.piece_covered := v_covered;
     v_result.piece_arrived := v_arrived;
+    v_result.piece_placed_by := v_placed_by;
     -- Closings that were only set aside (transfers, exercises) lie beyond the last real one.
     v_result.closing_event := v_c_event[1 : v_c];
     v_result.closing_transaction := v_c_transaction[1 : v_c];

@@ -1,7 +1,8 @@
 -- From the columns of the event loop to rows: what a lot, a closing, a position is (tax-rules 0.4, A.9, A.11, H.3). The mapping is written once,
 -- below, and used twice: tax.run returns it, tax.store_group (70_store.sql) merges it into the tables. Passing rows from the one to the other
 -- costs more than deriving them (measured: 5 microseconds a row), so both are generated from the same text. Their plans are generic: a plan made for
--- the values at hand packs the arrays into constants, and each look into one then walks it from its start.
+-- the values at hand packs the arrays into constants, and each look into one then walks it from its start. Such a plan does not know how many
+-- rows the arrays hold, and would compare each with each: no nested loops.
 
 create type tax.derived_lot as (
     account_id bigint,
@@ -419,18 +420,12 @@ declare
             from (
                 select (unnest(v_h.event_pool) + 1) / 2 as place, unnest(v_event_at) as at
                 union all
-                select (v_pool[s.place] + 1) / 2, v_event_at[v_source[s.place]]
+                select (v_pool[s.place] + 1) / 2, v_event_at[coalesce(v_placed_by[s.place], v_source[s.place])]
                 from (
-                    select generate_series(cardinality(v_h.event_pool) + 1, cardinality(v_source)) as place
+                    select generate_series(1, cardinality(v_source)) as place
                 ) s
-                where v_opened[s.place] is not null
-                union all
-                select (v_pool[s.place] + 1) / 2, tax.start_of_day(v_arrived[s.place])
-                from (
-                    select generate_series(1, cardinality(v_arrived)) as place
-                ) s
-                where v_opened[s.place] is not null
-                and v_arrived[s.place] is not null
+                where not v_h.is_plain
+                and v_opened[s.place] is not null
             ) m
             group by m.place
         ) p
@@ -496,6 +491,7 @@ declare
         v_inherited boolean[] := v_d.piece_inherited;
         v_covered boolean[] := v_d.piece_covered;
         v_arrived date[] := v_d.piece_arrived;
+        v_placed_by integer[] := v_d.piece_placed_by;
         v_unmatched numeric[] := v_d.pool_unmatched;
         v_is_reinvested boolean[] := v_h.event_reinvested;
     $sql$;
@@ -558,6 +554,8 @@ begin
         security invoker
         set search_path = pg_catalog, pg_temp
         set plan_cache_mode = force_generic_plan
+        set enable_nestloop = off
+        set enable_seqscan = off
         as $body$
         declare
             p_options constant jsonb := '{}';
@@ -568,6 +566,7 @@ begin
             merge into core.positions p
             using (%4$s) n
             on p.user_id = p_user_id
+                and p.instrument_id = any (v_h.instrument_id)
                 and p.account_id = n.account_id
                 and p.instrument_id = n.instrument_id
             when matched and (
@@ -595,6 +594,7 @@ begin
                 merge into core.tax_lots l
                 using (%2$s) n
                 on l.user_id = p_user_id
+                    and l.instrument_id = any (v_h.instrument_id)
                     and l.instrument_id = n.instrument_id
                     and l.opening_transaction_id = n.opening_transaction_id
                     and l.account_id = n.account_id

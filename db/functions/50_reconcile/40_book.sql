@@ -10,6 +10,8 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     with statements as materialized (
         select s.account_id, s.as_of

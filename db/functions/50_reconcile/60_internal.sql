@@ -161,6 +161,8 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     with open_lots as materialized (
         select l.account_id, l.instrument_id, sum(case l.side when 'long' then 1 else -1 end * l.quantity_remaining) as quantity, count(*) as number

@@ -15,7 +15,21 @@ begin
     perform tax.lock_taxpayer(v_user_id);
     if lots_rebuild.verify then
         select coalesce(jsonb_agg(
-            jsonb_build_object('table', d.table_name, 'key', d.row_key, 'stored', d.stored, 'derived', d.derived)
+            jsonb_build_object(
+                'table', d.table_name, 'key', d.row_key,
+                'stored', (
+                    select jsonb_object_agg(f.key, f.value #>> '{}')
+                    from jsonb_each(d.stored) f
+                    where d.derived is null
+                    or f.value is distinct from d.derived -> f.key
+                ),
+                'derived', (
+                    select jsonb_object_agg(f.key, f.value #>> '{}')
+                    from jsonb_each(d.derived) f
+                    where d.stored is null
+                    or f.value is distinct from d.stored -> f.key
+                )
+            )
             order by d.table_name, d.row_key
         ), '[]')
         into v_differences
@@ -34,7 +48,7 @@ end
 $$;
 
 comment on function api.lots_rebuild(boolean) is $$Rebuild lots, or prove them
-Derives all lots, closings and positions anew and writes the rows that differ: none, if all is right. With verify nothing is written; each row that differs from what is stored is listed.$$;
+Derives all lots, closings and positions anew and writes the rows that differ: none, if all is right. With verify nothing is written; each row that differs from what is stored is listed with the fields that differ, as text.$$;
 
 create function api.totals()
 returns jsonb

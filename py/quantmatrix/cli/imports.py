@@ -13,12 +13,35 @@ from quantmatrix.cli.imports_report import print_report, print_undo
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.database.connect import PersonSession, open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
 
 SOURCES = ("ibkr_activity_csv", "tastytrade_csv", "simple_csv", "quantmatrix_csv")
 BROKERS = {"ibkr_activity_csv": "ibkr", "tastytrade_csv": "tastytrade"}
+
+
+MANY = 5000
+"""So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
+
+GROWN = (
+    "core.transactions",
+    "core.tax_lots",
+    "core.positions",
+    "core.audit_logs",
+    "tax.closings",
+    "tax.lot_state",
+    "tax.instrument_groups",
+    "ingest.lines",
+)
+
+
+def refresh_statistics(settings: Settings) -> None:
+    """Let the planner know what a large import brought; in a session of the owner, who alone may."""
+    with open_connection(settings.environment.migrator_dsn) as connection:
+        connection.execute("set role quantmatrix_owner")
+        for table in GROWN:
+            connection.execute(f"analyze {table}".encode())
 
 
 class ImportGroup(click.Group):
@@ -93,6 +116,8 @@ def import_files(
                 dry_run=dry_run,
             )
             reports.append(report)
+            if not dry_run and report["status"] == "imported" and report["rows"]["new"] >= MANY:
+                refresh_statistics(settings)
             if settings.format == "table":
                 print_report(settings, report)
     if settings.format == "json":
