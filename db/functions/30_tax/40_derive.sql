@@ -209,6 +209,7 @@ declare
     v_x tax.event_detail;
     v_y tax.event_partner;
     v_later record;
+    v_action record;
     v_partner_pool integer;
     v_new_place integer;
     v_held numeric[];
@@ -349,6 +350,21 @@ begin
             v_event_group := v_source;
             v_event_last := v_source;
         end if;
+        if not v_sorted then
+            -- C.1, F.6: a corporate action is one event for all accounts, whatever rows tell of it. Its losses are judged when every account
+            -- has it: what the same action takes away replaces nothing, and units of before are never compared with units of after.
+            for v_action in
+                select array_agg(e.place) as places, max(e.place) as last_row
+                from unnest(v_event_code, v_event_pool, v_event_date) with ordinality e (code, pool, day, place)
+                where e.code between 40 and 47
+                group by e.day, e.code, (e.pool - 1) / 2 % v_instruments
+                having count(*) > 1
+            loop
+                foreach v_j in array v_action.places loop
+                    v_event_last[v_j] := v_action.last_row;
+                end loop;
+            end loop;
+        end if;
     end if;
 
     -- E.5: a purchase of unknown cost may get its basis later. Arrivals in kind look for theirs when their turn comes.
@@ -370,9 +386,7 @@ begin
     if p_history.has_averages then
         select coalesce(array_agg(p.place * 2 - 1 order by p.place), '{}')
         into v_reports
-        from (
-            select distinct (unnest(v_event_pool) + 1) / 2 as place
-        ) p
+        from generate_series(1, cardinality(p_history.pool_account) / 2) p (place)
         where case
             when p_options ? 'method' then p_options ->> 'method' = 'average'
             else tax.lot_method(
@@ -590,7 +604,7 @@ begin
                     v_then := c_sold_closing;
                     v_amount := v_amount - v_x.costs;
                     v_native_amount := v_native_amount - v_x.native_costs;
-                    if v_left < v_held[1] then
+                    if v_left < v_held[1] or v_event_method[v_k] = 4 then
                         v_method := v_event_method[v_k];
                     end if;
                     if v_x.quantity is null and v_held[2] > 0 then
@@ -719,7 +733,7 @@ begin
             end if;
 
             -- F.12: pending losses are counted in new units, once for the taxpayer, however many accounts have a row for it.
-            if v_washes and v_whole and v_code in (40, 41, 43) and v_loss_first <= v_loss then
+            if v_washes and v_whole and v_code in (40, 41, 43) then
                 v_scaled_key := concat_ws(' ', v_instrument, v_event_date[v_k], trim_scale(v_num / v_den), v_new_place);
                 if not v_scaled_key = any (v_scaled) then
                     v_scaled := v_scaled || v_scaled_key;
@@ -976,8 +990,12 @@ begin
                     v_s := v_next[v_s];
                 end loop;
 
-                if v_method = 4 then
-                    -- A.7: lots of known basis share one pool, spread over them again in lot order; FIFO goes on from there.
+                if v_method = 4
+                    or v_method = 9 and v_code in (22, 24) and p_history.has_averages
+                    and tax.lot_method(p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], v_event_date[v_k]) = 4
+                then
+                    -- A.7: lots of known basis share one pool, spread over them again in lot order; FIFO goes on from there. A lot that is
+                    -- named to leave in kind takes the average with it.
                     v_weight := 0;
                     v_rest := 0;
                     v_native_rest := 0;
@@ -1008,8 +1026,9 @@ begin
                             v_extra := v_extra - v_wash[v_s];
                         end if;
                     end loop;
+                end if;
 
-                elsif v_method = 9 then
+                if v_method = 9 then
                     -- A.6: the lots named, in the order named, pieces in lot order; FIFO for what they do not cover.
                     v_named := '{}';
                     v_caps := '{}';
@@ -1062,7 +1081,7 @@ begin
                     v_list := v_named;
                     v_select := case when v_i > 0 then 2 else 0 end;
 
-                else
+                elsif v_method <> 4 then
                     if v_method = 5 and v_price is null then
                         select coalesce(t.price, abs(t.gross_amount / nullif(t.quantity, 0)) / p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1])
                             * case when t.currency = p_history.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end
@@ -1347,16 +1366,13 @@ begin
                 v_account := (v_target - 1) / 2 / v_instruments + 1;
                 v_flow[v_account] := v_flow[v_account] - case when v_count > 0 then coalesce(v_costs, 0) else 0 end + case when v_leg_buys then - coalesce(v_cash, 0) else coalesce(v_cash, 0) end;
                 if v_leg_buys then
-                    -- One purchase for each option piece, so that what a wash sale did to it stays with its shares.
+                    -- One purchase for each option piece, so that what a wash sale did to it stays with its shares. What was paid is one
+                    -- amount, apportioned: pieces of a fraction of a contract must not change it.
                     v_numbers := tax.apportion(v_costs, v_leg_quantity);
                     v_native_numbers := tax.apportion(v_native_costs, v_leg_quantity, 8);
                     v_shares := tax.apportion(v_cash, v_leg_quantity);
                     v_native_shares := tax.apportion(v_native_cash, v_leg_quantity, 8);
                     for v_i in 1 .. v_count loop
-                        if v_y.kind is distinct from 'exercise' then
-                            v_shares[v_i] := round(v_weights[v_i] * v_value * v_x.rate, 2);
-                            v_native_shares[v_i] := v_weights[v_i] * v_value;
-                        end if;
                         v_leg_amount[v_i] := v_shares[v_i] + v_numbers[v_i] + case v_side when 1 then v_leg_amount[v_i] else - v_leg_amount[v_i] end;
                         v_leg_native[v_i] := v_native_shares[v_i] + v_native_numbers[v_i]
                             + case v_side when 1 then v_leg_native[v_i] else - v_leg_native[v_i] end;
@@ -1666,7 +1682,11 @@ begin
                 v_fits := v_loss_rest[v_j] > 0
                     and v_p % 2 = v_a % 2
                     and abs(v_acquired[v_s] - v_loss_on[v_j]) <= 30
-                    and (not v_forward or v_event_group[v_source[v_s]] <> v_loss_group[v_j]);
+                    -- F.4: what was bought later may well be of the same purchase, but not what the same exchange brought and sold in part.
+                    and (
+                        v_event_group[v_source[v_s]] <> v_loss_group[v_j]
+                        or not v_forward and v_c_event[v_loss_closing[v_j]] <> v_k
+                    );
                 if v_fits then
                     if v_broker_scope then
                         v_fits := v_p = v_a;
@@ -1806,6 +1826,16 @@ begin
             end if;
         end loop;
         v_acquisitions := '{}';
+    end loop;
+
+    -- An exchange elsewhere may have another day than New York at that instant: the day of the trade is kept, the time of day is given up.
+    for v_i in
+        select e.place
+        from unnest(v_acquired, v_acquired_at) with ordinality e (day, at, place)
+        where not e.at - e.day::timestamp at time zone 'UTC' between interval '5 hours' and interval '28 hours'
+        and (e.at at time zone 'America/New_York')::date <> e.day
+    loop
+        v_acquired_at[v_i] := tax.start_of_day(v_acquired[v_i]);
     end loop;
 
     v_result.event_id := v_event_id;

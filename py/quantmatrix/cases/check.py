@@ -14,8 +14,9 @@ import psycopg
 
 from quantmatrix.cases import results
 from quantmatrix.cases.compare import first_difference
+from quantmatrix.cases.known import unknown_fields
 from quantmatrix.cases.reconciliation import reconciliation
-from quantmatrix.cases.records import Case, CaseRecords, may_short
+from quantmatrix.cases.records import Case, CaseRecords, accounts, may_short
 from quantmatrix.database.connect import PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.load import File, stage
@@ -66,6 +67,8 @@ def check(admin: PersonSession, case: Case) -> Verdict:
     ``admin`` is a session as the platform's administrator, who adds the person.
     """
     try:
+        for place in unknown_fields(case):
+            return Verdict(case["id"], f"{place}: this field is not known")
         with admin.transaction(dry_run=True) as connection:
             namespace = f"case{secrets.token_hex(4)}:"
             _enter(connection, case, namespace)
@@ -73,6 +76,8 @@ def check(admin: PersonSession, case: Case) -> Verdict:
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)
         return Verdict(case["id"], f"the database refuses it: {said}")
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        return Verdict(case["id"], f"the case is not understood: {type(error).__name__} {error}")
 
 
 def _enter(connection: Connection, case: Case, namespace: str) -> None:
@@ -83,7 +88,7 @@ def _enter(connection: Connection, case: Case, namespace: str) -> None:
     config = case.get("config", {})
     wanted = {"default_lot_method": config.get("method"), "wash_scope": config.get("wash_scope")}
     _set(connection, {name: value for name, value in wanted.items() if value is not None})
-    for account in case.get("accounts", []):
+    for account in accounts(case):
         _add_account(connection, account)
     _import(connection, case, namespace)
     _facts(connection, case, namespace)
