@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -71,7 +72,7 @@ def check(admin: PersonSession, case: Case) -> Verdict:
             return Verdict(case["id"], f"{place}: this field is not known")
         with admin.transaction(dry_run=True) as connection:
             namespace = f"case{secrets.token_hex(4)}:"
-            _enter(connection, case, namespace)
+            enter(connection, case, namespace)
             return Verdict(case["id"], _compare(connection, case, namespace))
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)
@@ -80,7 +81,8 @@ def check(admin: PersonSession, case: Case) -> Verdict:
         return Verdict(case["id"], f"the case is not understood: {type(error).__name__} {error}")
 
 
-def _enter(connection: Connection, case: Case, namespace: str) -> None:
+def enter(connection: Connection, case: Case, namespace: str) -> UUID:
+    """Add a person and import the case as theirs, in the caller's transaction; their id."""
     email = f"{namespace.strip(':')}@cases.invalid"
     row = connection.execute("select id from api.user_add(%s)", [email]).fetchone()
     assert row is not None
@@ -92,6 +94,8 @@ def _enter(connection: Connection, case: Case, namespace: str) -> None:
         _add_account(connection, account)
     _import(connection, case, namespace)
     _facts(connection, case, namespace)
+    user_id: UUID = row["id"]
+    return user_id
 
 
 def _become(connection: Connection, user_id: Any) -> None:
