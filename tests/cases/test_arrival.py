@@ -30,7 +30,8 @@ def test_the_order_of_arrival_changes_nothing(session: Connection, name: str) ->
     try:
         session.execute("set session authorization authenticator")
         session.execute(
-            "select set_config('role', 'quantmatrix_admin', true), set_config('request.jwt.claims', %s, true)",
+            "select set_config('role', 'quantmatrix_admin', true),"
+            " set_config('request.jwt.claims', %s, true)",
             ['{"sub": "00000000-0000-0000-0000-000000000000", "role": "quantmatrix_admin"}'],
         )
         user_id = enter(session, case, "arrival:")

@@ -252,6 +252,7 @@ declare
     v_leg_native numeric[];
     v_leg_wash numeric[];
     v_leg_used boolean[];
+    v_leg_gift numeric[];
     v_delivered integer[];
     v_delivered_short integer[];
 
@@ -544,6 +545,13 @@ begin
                 end if;
 
                 if v_code = 30 then
+                    if v_units is null and v_held[1] > 0 and v_held[2] > 0 then
+                        -- D.2: what was bought and what was written expires, the latter in a second job.
+                        v_fraction := v_held[2];
+                        v_fraction_pool := v_long + 1;
+                        v_fraction_cash := 0;
+                        v_fraction_native := 0;
+                    end if;
                     v_kind := 'expire';
                     v_then := c_unmatched;
                     v_amount := case v_side when 1 then - v_costs else v_costs end;
@@ -716,6 +724,8 @@ begin
                     v_num := 1;
                     v_den := 1;
                 end if;
+                -- A quotient has as many decimals as what is divided: enough for eighteen (N.1).
+                v_num := v_num + 0.00000000000000000000;
                 if v_code > 41 and v_new_place is null then
                     v_problem := 'The row does not say what the holding became.';
                 elsif v_num / nullif(v_den, 0) > 0 then
@@ -1223,6 +1233,10 @@ begin
                     v_cost[v_open] := v_amount;
                     v_native[v_open] := v_native_amount;
                     v_pool[v_open] := v_long;
+                    if v_wash[v_open] <> 0 then
+                        -- What covered a short took its share of what a wash sale had deferred into the option.
+                        v_wash[v_open] := tax.take(v_wash[v_open], v_left, v_leg_quantity[v_leg]);
+                    end if;
                     v_link_count := v_link_count + 1;
                     v_links[v_link_count] := v_open;
                 end if;
@@ -1401,6 +1415,7 @@ begin
                 v_weights := v_c_quantity[v_first + 1 : v_c];
                 v_leg_amount := v_c_lot[v_first + 1 : v_c];
                 v_leg_native := v_c_native_lot[v_first + 1 : v_c];
+                v_leg_gift := v_c_gift[v_first + 1 : v_c];
                 v_left := 0;
                 foreach v_q in array v_weights loop
                     v_left := v_left + v_q;
@@ -1430,15 +1445,28 @@ begin
                     v_c_pool[v_c] := v_long;
                     v_c_kind[v_c] := 'delivery';
                     v_c_quantity[v_c] := v_t;
-                    v_c_lot[v_c] := tax.take(v_leg_amount[v_i], v_t, v_weights[v_i]);
-                    v_c_other[v_c] := tax.take(v_shares[v_j], v_t, v_leg_quantity[v_j]);
+                    v_of_lot := tax.take(v_leg_amount[v_i], v_t, v_weights[v_i]);
+                    v_part := tax.take(v_shares[v_j], v_t, v_leg_quantity[v_j]);
+                    v_extra := tax.take(v_leg_gift[v_i], v_t, v_weights[v_i]);
+                    v_c_lot[v_c] := v_of_lot;
+                    v_c_other[v_c] := v_part;
+                    v_c_opened[v_c] := null;
                     v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], 8);
                     v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], 8);
                     v_c_held_from[v_c] := v_held_from[v_s];
                     v_c_term_on[v_c] := v_acquired[v_r];
                     v_c_sold_on[v_c] := case when v_acquired[v_s] <= v_acquired[v_r] then v_acquired[v_r] end;
-                    v_leg_amount[v_i] := v_leg_amount[v_i] - v_c_lot[v_c];
-                    v_shares[v_j] := v_shares[v_j] - v_c_other[v_c];
+                    if v_extra is not null and v_part <= v_of_lot then
+                        -- A.10 again: what was given is delivered.
+                        v_c_lot[v_c] := greatest(v_part, v_extra);
+                        if v_part < v_extra then
+                            v_c_opened[v_c] := v_gift_on[v_s];
+                            v_c_held_from[v_c] := v_gift_on[v_s];
+                        end if;
+                    end if;
+                    v_leg_gift[v_i] := v_leg_gift[v_i] - v_extra;
+                    v_leg_amount[v_i] := v_leg_amount[v_i] - v_of_lot;
+                    v_shares[v_j] := v_shares[v_j] - v_part;
                     v_leg_native[v_i] := v_leg_native[v_i] - v_c_native_lot[v_c];
                     v_native_shares[v_j] := v_native_shares[v_j] - v_c_native_other[v_c];
                     v_weights[v_i] := v_weights[v_i] - v_t;
@@ -1561,7 +1589,7 @@ begin
                 v_native_amount := v_fraction_native;
                 v_price := v_fraction_cash / v_fraction;
                 v_then := c_final;
-                v_kind := case v_code when 45 then 'merger_cash' else 'cash_in_lieu' end;
+                v_kind := case v_code when 30 then 'expire' when 45 then 'merger_cash' else 'cash_in_lieu' end;
                 v_fraction := 0;
                 v_method := 0;
                 if v_from % 2 = 1 then

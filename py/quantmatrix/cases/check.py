@@ -7,6 +7,8 @@ import json
 import secrets
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,10 +19,11 @@ from quantmatrix.cases import results
 from quantmatrix.cases.compare import first_difference
 from quantmatrix.cases.known import unknown_fields
 from quantmatrix.cases.reconciliation import reconciliation
-from quantmatrix.cases.records import Case, CaseRecords, accounts, may_short
+from quantmatrix.cases.records import Case, CaseRecords, accounts, may_short, names_lots, without_names
 from quantmatrix.database.connect import PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.load import File, stage
+from quantmatrix.ingest.model import Record, Statement
 
 Connection = psycopg.Connection[dict[str, Any]]
 FACTS = ("section_1256", "wash_exempt", "deliverable_shares", "deliverable_cash")
@@ -92,8 +95,14 @@ def enter(connection: Connection, case: Case, namespace: str) -> UUID:
     _set(connection, {name: value for name, value in wanted.items() if value is not None})
     for account in accounts(case):
         _add_account(connection, account)
-    _import(connection, case, namespace)
-    _facts(connection, case, namespace)
+    if names_lots(case):
+        # Whether a lot that is named is there may depend on facts and methods, which need the instruments.
+        _import(connection, without_names(case), namespace)
+        _facts(connection, case, namespace)
+        _import(connection, case, namespace, Statement(generated_at=datetime.now(UTC)))
+    else:
+        _import(connection, case, namespace)
+        _facts(connection, case, namespace)
     user_id: UUID = row["id"]
     return user_id
 
@@ -120,11 +129,11 @@ def _add_account(connection: Connection, account: dict[str, Any]) -> None:
     connection.execute("select api.account_set(%s, %s)", [account["id"], json.dumps(changes)])
 
 
-def _import(connection: Connection, case: Case, namespace: str) -> None:
+def _import(connection: Connection, case: Case, namespace: str, *more: Record) -> None:
     if not case.get("transactions"):
         return
     load_id = uuid.uuid4()
-    stage(connection, load_id, CaseRecords(case, namespace))
+    stage(connection, load_id, chain(more, CaseRecords(case, namespace)))
     text = json.dumps(case)
     file = File(
         name=case["id"],

@@ -43,7 +43,7 @@ TYPES = {
 OPTION_EVENTS = {"exercise", "assign", "expire"}
 OUTGOING = {"sell", "transfer", "transfer_out", "gift_out"}
 INCOMING = {"buy", "reinvest", "transfer_in", "gift_in", "inherit"}
-CASH = {"dividend", "interest", "fee"}
+NAMES = ("lots", "stock_lots")
 NEW_YORK = "America/New_York"
 BASE_CURRENCY = "USD"
 FOREIGN_CURRENCY = "EUR"
@@ -391,6 +391,17 @@ def accounts(case: Case) -> list[Row]:
                 known.add(name)
                 stated.append({"id": name})
     return stated
+
+
+def names_lots(case: Case) -> bool:
+    """Whether a row of the case says which lots it uses."""
+    return any(field in row for row in case.get("transactions", []) for field in NAMES)
+
+
+def without_names(case: Case) -> Case:
+    """The case as if nobody had said which lots are used, and without what the broker says it holds."""
+    rows = [{k: v for k, v in row.items() if k not in NAMES} for row in case["transactions"]]
+    return {name: value for name, value in case.items() if name != "reconcile"} | {"transactions": rows}
 
 
 def may_short(account: Row) -> bool:
