@@ -372,7 +372,8 @@ begin
     for v_later in
         select b.to_id, b.basis
         from tax.supplied_basis(p_user_id, v_event_id) b
-        where b.basis is not null
+        where exists (select from tax.transaction_links l where l.user_id = p_user_id and l.kind = 'basis')
+        and b.basis is not null
     loop
         v_j := array_position(v_event_id, v_later.to_id);
         if v_event_code[v_j] in (1, 4) then
