@@ -1,4 +1,4 @@
-"""Each case again, its transactions in other statements: in two parts, cut at every event, and last first."""
+"""Each case again, in other statements: in two parts, last first, and each event taken away."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from quantmatrix.cases.check import enter
+from quantmatrix.cases.records import names_lots
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.reload import Connection, Reload
 
@@ -44,5 +45,12 @@ def test_the_order_of_arrival_changes_nothing(session: Connection, name: str) ->
             assert reload.state() == expected, f"cut before event {cut}"
         reload.load([[event] for event in reversed(events)])
         assert reload.state() == expected, "last first"
+        for event in events if not names_lots(case) else []:
+            rest = [other for other in events if other != event]
+            reload.load([rest])
+            without = reload.state()
+            reload.load([events])
+            reload.remove(event)
+            assert reload.state() == without, f"event {event} taken away"
     finally:
         session.rollback()

@@ -79,11 +79,24 @@ class Reload:
                 transactions=[r for r in self.rows["transactions"] if self._event[r["id"]] in part],
                 terms=[r for r in self.rows["terms"] if self._event[r["transaction_id"]] in part],
                 links=[self.rows["links"][number] for number in links],
-                picks=self.rows["picks"] if part is parts[-1] else [],
+                picks=[r for r in self.rows["picks"] if self._is_there(r, there)]
+                if part is parts[-1]
+                else [],
             )
+
+    def remove(self, event: int) -> None:
+        """Take the transactions of one event away, in one statement."""
+        gone = [number for number, of_event in self._event.items() if of_event == event]
+        self.connection.execute(
+            "delete from core.transactions where user_id = %s and id = any (%s)", [self.user_id, gone]
+        )
 
     def _insert(self, **rows: list[Any]) -> None:
         self.connection.execute(INSERT.encode(), {name: Jsonb(value) for name, value in rows.items()})
+
+    @staticmethod
+    def _is_there(pick: dict[str, Any], there: set[int]) -> bool:
+        return {pick["transaction_id"], pick["opening_transaction_id"]} <= there
 
     def _rows(self, table: str) -> list[Any]:
         query = f"select to_jsonb(r) as line from {table} r where r.user_id = %s"
