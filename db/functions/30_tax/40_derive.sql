@@ -62,6 +62,15 @@ create type tax.derivation as (
 comment on type tax.derivation is
     'What the event loop derives from one group, as columns. Short columns are sparse: a missing value is the plain case. lot is the amount of the piece, other that of the closing event; which of them is proceeds depends on the side.';
 
+create type tax.flag as (
+    code tax.notice_code,
+    transaction_id bigint,
+    related_id bigint,
+    sentence text
+);
+
+comment on type tax.flag is 'A notice that tax.flags gives.';
+
 create function tax.derive(p_user_id uuid, p_history tax.history, p_options jsonb)
 returns tax.derivation
 language plpgsql
@@ -196,6 +205,15 @@ declare
     v_n_transaction bigint[] := '{}';
     v_n_related bigint[] := array[null];
     v_n_sentence text[] := '{}';
+    v_has_short boolean := false;
+    v_has_option boolean := exists (select from unnest(p_history.instrument_strike) s (strike) where s.strike is not null);
+    v_stocks integer[];
+    v_merged_old integer[] := '{}';
+    v_merged_new integer[] := '{}';
+    v_flag tax.flag;
+    v_own integer;
+    v_stock integer;
+    v_held_piece integer;
 
     -- the event at hand
     v_code integer;
@@ -727,6 +745,10 @@ begin
                 end if;
                 -- A quotient has as many decimals as what is divided: enough for eighteen (N.1).
                 v_num := v_num + 0.00000000000000000000;
+                if v_code in (44, 46) then
+                    v_merged_old := v_merged_old || v_instrument;
+                    v_merged_new := v_merged_new || v_new_place;
+                end if;
                 if v_code > 41 and v_new_place is null then
                     v_problem := 'The row does not say what the holding became.';
                 elsif v_num / nullif(v_den, 0) > 0 then
@@ -1532,6 +1554,49 @@ begin
                 else
                     v_previous[v_b] := v_s;
                 end if;
+                v_has_short := v_has_short or v_p % 2 = 0;
+                if (v_p % 2 = 0 or v_has_option) and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
+                    -- A.11: a short opened against shares with a gain, a put bought on shares held for a year or less.
+                    v_own := (v_p - 1) / 2 % v_instruments + 1;
+                    if v_taxable[(v_p - 1) / 2 / v_instruments + 1]
+                        and (
+                            v_p % 2 = 0 and p_history.instrument_strike[v_own] is null
+                            or v_p % 2 = 1 and not p_history.instrument_call[v_own] and not p_history.instrument_1256[v_own]
+                        )
+                    then
+                        if v_stocks is null then
+                            select coalesce(array_agg(i.place), '{}')
+                            into v_stocks
+                            from unnest(p_history.instrument_strike, v_wash_class) with ordinality i (strike, class, place)
+                            where i.strike is null
+                            and i.class > 0;
+                        end if;
+                        <<look_at_shares>>
+                        foreach v_stock in array v_stocks loop
+                            continue when v_wash_class[v_stock] <> v_wash_class[case v_p % 2 when 0 then v_own else p_history.instrument_underlying[v_own] end];
+                            for v_holder in 1 .. cardinality(v_taxable) loop
+                                continue when not v_taxable[v_holder];
+                                v_held_piece := v_head[((v_holder - 1) * v_instruments + v_stock) * 2 - 1];
+                                while v_held_piece <> 0 loop
+                                    if v_p % 2 = 0 and v_cost[v_held_piece] * v_quantity[v_s] < v_cost[v_s] * v_quantity[v_held_piece]
+                                        or v_p % 2 = 1 and v_event_date[v_k] < tax.first_long_date(v_held_from[v_held_piece])
+                                    then
+                                        v_notices := v_notices + 1;
+                                        v_n_code[v_notices] := case v_p % 2 when 0 then 'constructive_sale_1259' else 'put_on_short_held_stock' end;
+                                        v_n_transaction[v_notices] := v_event_id[v_k];
+                                        v_n_related[v_notices] := v_event_id[v_source[v_held_piece]];
+                                        v_n_sentence[v_notices] := case v_p % 2
+                                            when 0 then 'A short was opened against identical shares with a gain: it may count as their sale.'
+                                            else 'A put was bought on shares held for a year or less: their holding period may start anew.'
+                                        end;
+                                        exit look_at_shares;
+                                    end if;
+                                    v_held_piece := v_next[v_held_piece];
+                                end loop;
+                            end loop;
+                        end loop;
+                    end if;
+                end if;
                 if v_washes and v_source[v_s] = v_k and v_no_purchase[v_s] is null
                     and v_wash_class[(v_p - 1) / 2 % v_instruments + 1] + v_call_class[(v_p - 1) / 2 % v_instruments + 1] > 0
                 then
@@ -1913,12 +1978,24 @@ begin
     v_result.match_permanent := v_m_permanent;
     v_result.match_quantity := v_m_quantity;
     v_result.match_amount := v_m_amount;
+    v_result.pool_unmatched := v_unmatched;
+    v_result.account_flow := v_flow;
+    if v_has_short or v_has_option or not v_sorted then
+        for v_flag in
+            select f.*
+            from tax.flags(p_history, v_result, v_merged_old, v_merged_new) f
+        loop
+            v_notices := v_notices + 1;
+            v_n_code[v_notices] := v_flag.code;
+            v_n_transaction[v_notices] := v_flag.transaction_id;
+            v_n_related[v_notices] := v_flag.related_id;
+            v_n_sentence[v_notices] := v_flag.sentence;
+        end loop;
+    end if;
     v_result.notice_code := v_n_code;
     v_result.notice_transaction := v_n_transaction;
     v_result.notice_related := v_n_related;
     v_result.notice_sentence := v_n_sentence;
-    v_result.pool_unmatched := v_unmatched;
-    v_result.account_flow := v_flow;
     return v_result;
 end
 $$;
