@@ -54,7 +54,7 @@ def notices(admin: PersonSession, rows: list[Row], *codes: str) -> list[tuple[st
     with admin.transaction(dry_run=True) as connection:
         enter(connection, case, "notices:")
         with connection.cursor(row_factory=dict_row) as cursor:
-            return [tuple(row.values()) for row in cursor.execute(QUERY, [list(codes)])]  # type: ignore[misc]
+            return [tuple(row.values()) for row in cursor.execute(QUERY, [list(codes)])]
 
 
 def test_shares_beside_a_short(admin: PersonSession) -> None:
