@@ -1305,8 +1305,8 @@ begin
                     continue when v_then = c_leave;
                     v_flow[v_b] := v_flow[v_b] - v_part;
                     v_r := v_s;
-                    if v_closed_by[v_s] is distinct from v_k then
-                        -- A part moves: it becomes a piece of its own, with all that the lot carries.
+                    if v_closed_by[v_s] is distinct from v_k or v_lose_cover and v_covered[v_s] is distinct from false then
+                        -- A part moves, or one whose earlier sales were still covered: a piece of its own, with all that the lot carries.
                         v_m := v_m + 1;
                         v_r := v_m;
                         v_source[v_r] := v_source[v_s];
