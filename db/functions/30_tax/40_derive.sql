@@ -573,6 +573,7 @@ begin
                     end if;
                     v_kind := 'expire';
                     v_then := c_unmatched;
+                    v_price := 0;
                     v_amount := case v_side when 1 then - v_costs else v_costs end;
                     v_native_amount := case v_side when 1 then - v_native_costs else v_native_costs end;
                 elsif v_x.exercise_settlement = 'cash' then
