@@ -495,51 +495,51 @@ begin
                 from (
                     select k.*, case when k.acquired = k.trade_date then k.at else k.acquired_at end as ordered_at
                     from (
-                    select
-                        o.*, t.trade_date, t.sequence, t.source, t.dedupe_key, t.order_id, t.transaction_type = 'reinvest' as is_reinvested,
-                        array_position(v_h.account_id, t.account_id) as account_place,
-                        coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
-                        ((array_position(v_h.account_id, t.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, t.instrument_id)) * 2
-                            - 1 as opened_by_pool,
-                        s.is_used, s.is_purchase, s.gift_loss_basis, s.gift_loss_holding_start, s.is_inherited, s.is_covered, s.arrived_on,
-                        ((array_position(v_h.account_id, o.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, o.instrument_id)) * 2
-                            - case o.side when 'long' then 1 else 0 end as pool,
-                        -- What was supplied as a day stands for its first instant in New York.
-                        case
-                            when o.acquired_at = coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') then t.trade_date
-                            else (o.acquired_at at time zone 'America/New_York')::date
-                        end as acquired,
-                        (
-                            select max(p.piece)
-                            from core.tax_lots p
-                            where p.user_id = p_user_id
-                            and p.instrument_id = o.instrument_id
-                            and p.account_id = o.account_id
-                            and p.opening_transaction_id = o.opening_transaction_id
-                            and p.side = o.side
-                        ) as last_piece
-                    from unnest(v_lot_ids) i (id)
-                    cross join lateral (
-                        select own.*
-                        from core.tax_lots own
-                        where own.user_id = p_user_id
-                        and own.id = i.id
-                        offset 0
-                    ) o
-                    cross join lateral (
-                        select own.*
-                        from core.transactions own
-                        where own.user_id = p_user_id
-                        and own.id = o.opening_transaction_id
-                        offset 0
-                    ) t
-                    left join lateral (
-                        select own.*
-                        from tax.lot_state own
-                        where own.user_id = p_user_id
-                        and own.lot_id = o.id
-                        offset 0
-                    ) s on true
+                        select
+                            o.*, t.trade_date, t.sequence, t.source, t.dedupe_key, t.order_id, t.transaction_type = 'reinvest' as is_reinvested,
+                            array_position(v_h.account_id, t.account_id) as account_place,
+                            coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
+                            ((array_position(v_h.account_id, t.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, t.instrument_id)) * 2
+                                - 1 as opened_by_pool,
+                            s.is_used, s.is_purchase, s.gift_loss_basis, s.gift_loss_holding_start, s.is_inherited, s.is_covered, s.arrived_on,
+                            ((array_position(v_h.account_id, o.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, o.instrument_id)) * 2
+                                - case o.side when 'long' then 1 else 0 end as pool,
+                            -- What was supplied as a day stands for its first instant in New York.
+                            case
+                                when o.acquired_at = coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') then t.trade_date
+                                else (o.acquired_at at time zone 'America/New_York')::date
+                            end as acquired,
+                            (
+                                select max(p.piece)
+                                from core.tax_lots p
+                                where p.user_id = p_user_id
+                                and p.instrument_id = o.instrument_id
+                                and p.account_id = o.account_id
+                                and p.opening_transaction_id = o.opening_transaction_id
+                                and p.side = o.side
+                            ) as last_piece
+                        from unnest(v_lot_ids) i (id)
+                        cross join lateral (
+                            select own.*
+                            from core.tax_lots own
+                            where own.user_id = p_user_id
+                            and own.id = i.id
+                            offset 0
+                        ) o
+                        cross join lateral (
+                            select own.*
+                            from core.transactions own
+                            where own.user_id = p_user_id
+                            and own.id = o.opening_transaction_id
+                            offset 0
+                        ) t
+                        left join lateral (
+                            select own.*
+                            from tax.lot_state own
+                            where own.user_id = p_user_id
+                            and own.lot_id = o.id
+                            offset 0
+                        ) s on true
                     ) k
                 ) h
             ) n
