@@ -68,21 +68,21 @@ begin
                 jsonb_build_object(
                     'year', y.tax_year,
                     'method', coalesce(t.method::text, 'recorded'),
-                    'short_term', coalesce(sum(f.short_term), 0)::text,
-                    'long_term', coalesce(sum(f.long_term), 0)::text,
-                    'section_1256', coalesce(sum(f.section_1256), 0)::text,
-                    'unknown_term', coalesce(sum(f.unknown_term), 0)::text,
-                    'disallowed', coalesce(sum(f.disallowed), 0)::text,
-                    'permanently_disallowed', coalesce(sum(f.permanently_disallowed), 0)::text,
-                    'unknown_basis_proceeds', coalesce(sum(f.unknown_basis_proceeds), 0)::text,
-                    'recognized', coalesce(sum(f.recognized), 0)::text,
+                    'short_term', round(coalesce(sum(f.short_term), 0), 2)::text,
+                    'long_term', round(coalesce(sum(f.long_term), 0), 2)::text,
+                    'section_1256', round(coalesce(sum(f.section_1256), 0), 2)::text,
+                    'unknown_term', round(coalesce(sum(f.unknown_term), 0), 2)::text,
+                    'disallowed', round(coalesce(sum(f.disallowed), 0), 2)::text,
+                    'permanently_disallowed', round(coalesce(sum(f.permanently_disallowed), 0), 2)::text,
+                    'unknown_basis_proceeds', round(coalesce(sum(f.unknown_basis_proceeds), 0), 2)::text,
+                    'recognized', round(coalesce(sum(f.recognized), 0), 2)::text,
                     'instruments', coalesce(
                         jsonb_agg(
                             jsonb_build_object(
-                                'symbol', f.symbol, 'short_term', f.short_term::text, 'long_term', f.long_term::text,
-                                'section_1256', f.section_1256::text, 'unknown_term', f.unknown_term::text, 'disallowed', f.disallowed::text,
-                                'permanently_disallowed', f.permanently_disallowed::text,
-                                'unknown_basis_proceeds', f.unknown_basis_proceeds::text, 'recognized', f.recognized::text
+                                'symbol', f.symbol, 'short_term', round(f.short_term, 2)::text, 'long_term', round(f.long_term, 2)::text,
+                                'section_1256', round(f.section_1256, 2)::text, 'unknown_term', round(f.unknown_term, 2)::text, 'disallowed', round(f.disallowed, 2)::text,
+                                'permanently_disallowed', round(f.permanently_disallowed, 2)::text,
+                                'unknown_basis_proceeds', round(f.unknown_basis_proceeds, 2)::text, 'recognized', round(f.recognized, 2)::text
                             )
                             order by f.symbol, f.instrument_id
                         ) filter (where f.instrument_id is not null),

@@ -79,7 +79,7 @@ begin
                         'opening_transaction_id', (r.lot).opening_transaction_id, 'piece', (r.lot).piece,
                         'acquired_on', ((r.lot).acquired_at at time zone 'America/New_York')::date, 'holding_start', (r.lot).holding_start,
                         'first_long_date', tax.first_long_date((r.lot).holding_start), 'quantity', trim_scale((r.lot).quantity_remaining)::text,
-                        'basis', (r.lot).cost_remaining::text, 'wash_sale_adjustment', (r.lot).wash_sale_adjustment::text
+                        'basis', round((r.lot).cost_remaining, 2)::text, 'wash_sale_adjustment', round((r.lot).wash_sale_adjustment, 2)::text
                     )
                     order by (r.lot).acquired_at nulls first, (r.lot).opening_transaction_id, (r.lot).piece
                 ) filter (where r.is_after),
@@ -178,10 +178,10 @@ begin
             'price', trim_scale(what_if_sale.price)::text, 'fees', trim_scale(what_if_sale.fees)::text, 'date', v_on,
             'method', case v_code when 0 then 'fifo' when 1 then 'lifo' when 2 then 'hifo' when 3 then 'lofo' when 4 then 'average' else 'mintax' end,
             'currency', v_tax_currency, 'taxable', a.account_type = 'taxable',
-            'proceeds', t.proceeds::text, 'basis', t.basis::text, 'gain', t.gain::text, 'disallowed', t.disallowed::text,
-            'permanently_disallowed', t.permanently_disallowed::text, 'recognized', t.recognized::text,
+            'proceeds', round(t.proceeds, 2)::text, 'basis', round(t.basis, 2)::text, 'gain', round(t.gain, 2)::text, 'disallowed', round(t.disallowed, 2)::text,
+            'permanently_disallowed', round(t.permanently_disallowed, 2)::text, 'recognized', round(t.recognized, 2)::text,
             'by_term', (
-                select coalesce(jsonb_object_agg(b.term, jsonb_build_object('gain', b.gain::text, 'recognized', b.recognized::text)), '{}')
+                select coalesce(jsonb_object_agg(b.term, jsonb_build_object('gain', round(b.gain, 2)::text, 'recognized', round(b.recognized, 2)::text)), '{}')
                 from (
                     select s.term, sum(s.gain) as gain, sum(s.recognized) as recognized
                     from sold s
@@ -193,9 +193,9 @@ begin
                     jsonb_agg(
                         jsonb_build_object(
                             'opening_transaction_id', s.opening_transaction_id, 'piece', s.piece, 'quantity', trim_scale(s.quantity)::text,
-                            'opened_on', s.opened_on, 'holding_start', s.holding_start, 'closed_on', s.closed_on, 'proceeds', s.proceeds::text,
-                            'basis', s.basis::text, 'gain', s.gain::text, 'disallowed', s.disallowed::text,
-                            'permanently_disallowed', s.permanently_disallowed::text, 'recognized', s.recognized::text, 'term', s.term,
+                            'opened_on', s.opened_on, 'holding_start', s.holding_start, 'closed_on', s.closed_on, 'proceeds', round(s.proceeds, 2)::text,
+                            'basis', round(s.basis, 2)::text, 'gain', round(s.gain, 2)::text, 'disallowed', round(s.disallowed, 2)::text,
+                            'permanently_disallowed', round(s.permanently_disallowed, 2)::text, 'recognized', round(s.recognized, 2)::text, 'term', s.term,
                             'tax_year', s.tax_year, 'box', s.box
                         )
                         order by s.ordinal
@@ -210,7 +210,7 @@ begin
                         jsonb_build_object(
                             'loss_transaction_id', nullif(w.loss_transaction_id, 0), 'replacement_transaction_id', nullif(w.replacement_transaction_id, 0),
                             'replacement_account', ra.account_number, 'replacement_symbol', ri.symbol, 'replacement_date', rt.trade_date,
-                            'quantity', trim_scale(w.quantity)::text, 'amount', w.amount::text, 'is_permanent', w.is_permanent
+                            'quantity', trim_scale(w.quantity)::text, 'amount', round(w.amount, 2)::text, 'is_permanent', w.is_permanent
                         )
                         order by w.loss_transaction_id, w.loss_ordinal, w.match_order
                     ),
@@ -221,13 +221,13 @@ begin
                 left join core.instruments ri on ri.id = w.replacement_instrument_id
                 left join core.transactions rt on rt.user_id = v_user_id and rt.id = w.replacement_transaction_id
             ),
-            'loss_still_exposed', t.exposed::text,
+            'loss_still_exposed', round(t.exposed, 2)::text,
             'window_open_until', case when t.exposed > 0 and v_scope <> 'none' then v_on + 30 end,
             'other_closings_changed', (
                 select coalesce(
                     jsonb_agg(
                         jsonb_build_object(
-                            'transaction_id', c.transaction_id, 'recorded', c.recorded::text, 'recognized', c.then_recognized::text
+                            'transaction_id', c.transaction_id, 'recorded', round(c.recorded, 2)::text, 'recognized', round(c.then_recognized, 2)::text
                         )
                         order by c.transaction_id
                     ),

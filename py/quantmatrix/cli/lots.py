@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from quantmatrix.cli.lots_questions import closings, compare, explain, what_if
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.rows import account_id, stream
 from quantmatrix.cli.session import administrator, signed_in
@@ -14,6 +15,7 @@ from quantmatrix.errors import ExitCode
 
 # What fits a terminal; the other formats carry every column of the view.
 TABLE_COLUMNS = (
+    "id",
     "account",
     "symbol",
     "side",
@@ -42,8 +44,14 @@ def lots() -> None:
 
     \b
       quantmatrix lots list --symbol ABC
+      quantmatrix lots explain 17
+      quantmatrix lots compare --year 2024
       quantmatrix lots rebuild --verify
     """
+
+
+for question in (closings, compare, explain, what_if):
+    lots.add_command(question)
 
 
 @lots.command("list", short_help="Open lots; closed ones with --closed or --all.")
