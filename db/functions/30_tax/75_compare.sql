@@ -10,36 +10,16 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    with closing as (
-        -- No method: what was chosen, which is what is stored.
-        select
-            null::core.lot_method as method, c.tax_year, c.instrument_id, c.term, c.proceeds, c.basis, c.disallowed, c.permanently_disallowed
-        from tax.closings c
-        where c.user_id = p_user_id
-        and c.taxable
-        union all
-        select
-            m.method, (r.closing).tax_year, (r.closing).instrument_id, (r.closing).term, (r.closing).proceeds, (r.closing).basis,
-            (r.closing).disallowed, (r.closing).permanently_disallowed
-        from unnest(p_methods) m (method)
-        cross join (
-            -- Groups in which nothing was ever closed have nothing to compare.
-            select distinct c.group_id
-            from tax.closings c
-            where c.user_id = p_user_id
-        ) g
-        cross join lateral tax.run(p_user_id, g.group_id, jsonb_build_object('method', m.method)) r
-        where r.kind = 'closing'
-        and (r.closing).taxable
-    ),
-    counted as (
-        select c.*, c.proceeds - c.basis + c.disallowed + c.permanently_disallowed as recognized
-        from closing c
-    )
+    -- No method: what was chosen, which is what is stored.
     select
-        c.method,
-        c.tax_year,
-        c.instrument_id,
+        null::core.lot_method, y.tax_year, y.instrument_id, sum(y.short_term), sum(y.long_term), sum(y.section_1256), sum(y.unknown_term),
+        sum(y.disallowed), sum(y.permanently_disallowed), sum(y.unknown_basis_proceeds), sum(y.recognized)
+    from tax.yearly y
+    where y.user_id = p_user_id
+    group by y.tax_year, y.instrument_id
+    union all
+    select
+        c.method, c.tax_year, c.instrument_id,
         coalesce(sum(c.recognized) filter (where c.term = 'short'), 0),
         coalesce(sum(c.recognized) filter (where c.term = 'long'), 0),
         coalesce(sum(c.recognized) filter (where c.term = '1256'), 0),
@@ -48,7 +28,22 @@ as $$
         sum(c.permanently_disallowed),
         coalesce(sum(c.proceeds) filter (where c.basis is null), 0),
         coalesce(sum(c.recognized), 0)
-    from counted c
+    from (
+        select m.method, o.*, o.proceeds - o.basis + o.disallowed + o.permanently_disallowed as recognized
+        from unnest(p_methods) m (method)
+        cross join (
+            -- Groups in which nothing was ever closed have nothing to compare.
+            select distinct s.group_id
+            from tax.closings s
+            where s.user_id = p_user_id
+        ) g
+        cross join lateral (
+            select (r.closing).*
+            from tax.run(p_user_id, g.group_id, jsonb_build_object('method', m.method)) r
+            where r.kind = 'closing'
+        ) o
+        where o.taxable
+    ) c
     group by c.method, c.tax_year, c.instrument_id
 $$;
 
