@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from decimal import ROUND_HALF_UP
-from decimal import Decimal as D
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import psycopg
@@ -15,9 +14,10 @@ from hypothesis import given
 
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.histories import Row, histories
+from quantmatrix.testing.properties import lawful, person_with, rolled_back
 from quantmatrix.testing.taxpayer import Connection, Taxpayer
-from tests.engine.test_properties import lawful, person_with, rolled_back
 
+D = Decimal
 CENT = D("0.01")
 EQUATION = re.compile(r"(?:round\()?(-?[\d.]+(?: [×/+−](?: [a-z]+)* -?[\d.]+)+)(?:, 2\))? = (-?[\d.]+)")
 
@@ -379,7 +379,8 @@ def test_a_wash_sale_is_shown_on_both_sides(taxpayer: Taxpayer) -> None:
     lot = taxpayer.value("select id from core.tax_lots where user_id = %s and account_id = 2")
     assert told(taxpayer, "api.lots_explain(%s)", lot) == [
         "60 × 8 = 480.00",
-        "wash sale: 120.00 of the loss of transaction 2 is deferred into these units: 480.00 + 120.00 = 600.00",
+        "wash sale: 120.00 of the loss of transaction 2 is deferred into these units:"
+        " 480.00 + 120.00 = 600.00",
         "holding counts from 2024-01-06, 30 days earlier: the days of the shares sold are added",
         "20 of 60 units: round(600.00 × 20 / 60, 2) = 200.00",
         "from account 1 to 2; dates and basis go along",

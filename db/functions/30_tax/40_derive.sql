@@ -69,6 +69,7 @@ create type tax.derivation as (
     notice_sentence text[],
     pool_unmatched numeric[],
     account_flow numeric[],
+    account_forfeited numeric[],
     trace_event integer[],
     trace_piece integer[],
     trace_state tax.piece_state[],
@@ -122,6 +123,7 @@ declare
     v_may_short boolean[] := p_history.account_may_short;
     v_taxable boolean[] := p_history.account_taxable;
     v_flow numeric[] := p_history.account_plain_flow;
+    v_forfeited numeric[] := array_fill(0::numeric, array[cardinality(p_history.account_id)]);
     v_head integer[];
     v_tail integer[];
     v_unmatched numeric[] := array[null];
@@ -949,6 +951,7 @@ begin
                         v_part := coalesce(v_cash, 0) + v_value;
                         v_native_part := coalesce(v_native_cash, 0) + v_t * v_x.value_per_new_share;
                         if v_side = 1 and v_gift_basis[v_s] is not null and v_part <= v_of_lot then
+                            v_forfeited[v_account] := v_forfeited[v_account] + v_of_lot - greatest(v_part, v_gift_basis[v_s]);
                             v_of_lot := greatest(v_part, v_gift_basis[v_s]);
                             if v_part < v_gift_basis[v_s] then
                                 v_opened_on := v_gift_on[v_s];
@@ -1239,6 +1242,8 @@ begin
                         v_c_gift[v_c] := v_extra;
                         if v_then < c_move and v_part <= v_of_lot and v_extra is not null then
                             -- A.10: a gift worth less than the donor's basis, judged for each closing.
+                            v_a := (v_from - 1) / 2 / v_instruments + 1;
+                            v_forfeited[v_a] := v_forfeited[v_a] + v_of_lot - greatest(v_part, v_extra);
                             if v_part < v_extra then
                                 v_of_lot := v_extra;
                                 v_c_opened[v_c] := v_gift_on[v_s];
@@ -1938,6 +1943,7 @@ begin
     v_result.notice_sentence := v_n_sentence;
     v_result.pool_unmatched := v_unmatched;
     v_result.account_flow := v_flow;
+    v_result.account_forfeited := v_forfeited;
     v_result.trace_event := v_t_event;
     v_result.trace_piece := v_t_piece;
     v_result.trace_state := v_t_state;

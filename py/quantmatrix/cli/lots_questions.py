@@ -87,7 +87,7 @@ def compare(settings: Settings, year: int | None, methods: tuple[str, ...], by_i
 @click.argument("symbol")
 @click.argument("quantity", type=Amount())
 @click.option("--account", required=True, help="Which account: number or name.")
-@click.option("--price", required=True, type=Amount(), help="Price of one unit, in the instrument's currency.")
+@click.option("--price", required=True, type=Amount(), help="Of one unit, in the instrument's currency.")
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Trade date; today without it.")
 @click.option("--method", type=click.Choice(METHODS), help="Instead of the method that holds.")
 @click.option("--fees", type=Amount(), default=Decimal(0), help="Commission and fees.")
