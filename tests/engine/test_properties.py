@@ -130,14 +130,17 @@ def test_arrival_in_any_order_gives_the_same(
 
 
 def bundled(rows: list[Row]) -> list[list[Row]]:
-    """Rows that are linked stay together."""
-    bundles: list[list[Row]] = []
+    """Rows that are linked stay together: they arrive in one statement."""
+    bundles: dict[int, list[Row]] = {}
     for row in rows:
-        if bundles and bundles[-1][-1].get("partner") == row["id"]:
-            bundles[-1].append(row)
-        else:
-            bundles.append([row])
-    return bundles
+        partner = row.get("partner")
+        announced = next((b for b in bundles.values() if b[-1].get("partner") == row["id"]), None)
+        bundle = announced or (bundles.get(partner) if partner is not None else None)
+        if bundle is None:
+            bundle = []
+        bundle.append(row)
+        bundles[row["id"]] = bundle
+    return list({id(bundle): bundle for bundle in bundles.values()}.values())
 
 
 @lawful

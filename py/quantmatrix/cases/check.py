@@ -68,14 +68,15 @@ def check(admin: PersonSession, case: Case) -> Verdict:
     try:
         with admin.transaction(dry_run=True) as connection:
             namespace = f"case{secrets.token_hex(4)}:"
-            _enter(connection, case, namespace)
+            enter(connection, case, namespace)
             return Verdict(case["id"], _compare(connection, case, namespace))
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)
         return Verdict(case["id"], f"the database refuses it: {said}")
 
 
-def _enter(connection: Connection, case: Case, namespace: str) -> None:
+def enter(connection: Connection, case: Case, namespace: str) -> None:
+    """Import the case as a fresh person, with symbols in ``namespace``; the session is that person then."""
     email = f"{namespace.strip(':')}@cases.invalid"
     row = connection.execute("select id from api.user_add(%s)", [email]).fetchone()
     assert row is not None
