@@ -113,6 +113,10 @@ def test_arrival_does_not_matter(connection: Connection, name: str) -> None:
     try:
         user_id = imported(connection, CASES[name])
         expected = state(connection, user_id)
+        defects = connection.execute(
+            "select * from ingest.internal_checks(%s, null, '2100-01-01') where cause = 'defect'", [user_id]
+        ).fetchall()
+        assert defects == []
         everything = contents(connection, user_id)
         places = sorted({row["sequence"] for row in everything["core.transactions"]})
         events = [
