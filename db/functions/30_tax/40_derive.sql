@@ -1144,7 +1144,7 @@ begin
                         and t.id = v_event_id[v_k];
                     end if;
                     if v_method <> 5 or v_price is not null then
-                        select array_agg(l.piece order by o.turn), null
+                        select array_agg(v_list[o.place] order by o.turn), null
                         into v_list, v_caps
                         from (
                             select array_agg(v_quantity[l.piece]) as quantities, array_agg(v_cost[l.piece]) as costs,
@@ -1154,8 +1154,7 @@ begin
                         cross join lateral unnest(tax.selection_order(
                             v_method, v_price, v_event_date[v_k], p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1],
                             a.quantities, a.costs, a.held_from, a.inherited
-                        )) with ordinality o (place, turn)
-                        join unnest(v_list) with ordinality l (piece, place) on l.place = o.place;
+                        )) with ordinality o (place, turn);
                         v_select := 2;
                     end if;
                 end if;
