@@ -169,3 +169,22 @@ def test_a_loss_is_provisional_until_the_window_was_imported(taxpayer: Taxpayer,
     assert taxpayer.value(shown) == 1
     taxpayer.load([row(4, "deposit", None, "2024-04-20", net=1)])  # type: ignore[arg-type]
     assert taxpayer.value(shown) == 0
+
+
+def test_trades_that_arrive_one_by_one_are_flagged_as_well(taxpayer: Taxpayer, stock: int) -> None:
+    rows = [
+        row(1, "buy", stock, "2024-01-02", quantity=10, price=10),
+        row(2, "buy", stock, "2024-01-03", quantity=10, price=10) | {"account": 2},
+        row(3, "sell", stock, "2024-03-01", quantity=-12, price=15),
+        row(4, "buy", stock, "2024-03-05", quantity=1, price=15) | {"account": 2},
+        row(5, "buy", stock, "2024-03-06", quantity=2, price=14),
+        row(6, "buy", stock, "2024-03-07", quantity=1, price=14),
+    ]
+    for one in rows:
+        taxpayer.load([one])
+        assert taxpayer.differences() == []
+    assert flagged(taxpayer) == [
+        ("constructive_sale_1259", 3, None),
+        ("short_sale_1233", 3, None),
+        ("short_sale_1233", 4, None),
+    ]

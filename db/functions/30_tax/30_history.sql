@@ -202,7 +202,7 @@ $$;
 
 comment on function tax.spoken_for(uuid) is 'Transactions of a person that are no events of their own, because a linked row speaks for them.';
 
-create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb)
+create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb, p_only bigint[] default null)
 returns tax.history
 language plpgsql
 stable
@@ -375,7 +375,14 @@ begin
         cross join lateral (
             select own.*
             from core.transactions own
-            where own.user_id = any (v_person)
+            where p_only is null
+            and own.user_id = any (v_person)
+            and own.instrument_id = i.id
+            union all
+            select own.*
+            from core.transactions own
+            where own.user_id = p_user_id
+            and own.id = any (p_only)
             and own.instrument_id = i.id
             offset 0
         ) t
@@ -494,4 +501,4 @@ begin
 end
 $$;
 
-comment on function tax.read_history(uuid, bigint, jsonb) is 'Reads one group of a person''s instruments, in the order in which the rules apply. Options: method (instead of every chosen one, and of lots named), wash_scope, as_of, sale (one that did not happen).';
+comment on function tax.read_history(uuid, bigint, jsonb, bigint[]) is 'Reads one group of a person''s instruments, in the order in which the rules apply; of its transactions all, or only the given ones. Options: method (instead of every chosen one, and of lots named), wash_scope, as_of, sale (one that did not happen).';
