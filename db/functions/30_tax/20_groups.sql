@@ -183,20 +183,13 @@ begin
     with moved as (
         update tax.instrument_groups g
         set group_id = n.group_id
-        from (
-            select u.instrument_id, u.group_id, o.group_id as left_id
-            from unnest(v_instrument_ids, v_group_ids) u (instrument_id, group_id)
-            join tax.instrument_groups o on o.user_id = p_user_id and o.instrument_id = u.instrument_id
-        ) n
+        from unnest(v_instrument_ids, v_group_ids) n (instrument_id, group_id)
         where g.user_id = p_user_id
         and g.instrument_id = n.instrument_id
         and g.group_id <> n.group_id
-        returning g.instrument_id, g.group_id, n.left_id
+        returning g.instrument_id, g.group_id
     )
-    -- Who stays behind lost what came from the one that went: it is rebuilt too.
-    select
-        coalesce(jsonb_object_agg(m.instrument_id, m.group_id), '{}'),
-        array_agg(distinct m.group_id) || array_agg(distinct m.left_id)
+    select coalesce(jsonb_object_agg(m.instrument_id, m.group_id), '{}'), array_agg(distinct m.group_id)
     into v_groups, v_rebuild
     from moved m;
 

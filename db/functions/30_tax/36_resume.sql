@@ -228,39 +228,6 @@ begin
         return null;
     end if;
 
-    -- Beside shorts and options a trade may call for a notice that only the whole history tells (tax.warnings).
-    if exists (select from unnest(v_h.instrument_strike) i (strike) where i.strike is not null)
-        or exists (select from unnest(v_h.event_code) e (code) where e.code = 5)
-        or exists (
-            select from unnest(v_h.instrument_id) i (id)
-            cross join lateral (
-                select p.quantity + p.unmatched_quantity as held, p.account_id
-                from core.positions p
-                where p.user_id = p_user_id
-                and p.instrument_id = i.id
-                offset 0
-            ) p
-            where p.held - (
-                select coalesce(sum(e.quantity), 0)
-                from unnest(v_h.event_pool, v_h.event_code, v_h.event_quantity) e (pool, code, quantity)
-                where e.code = 2
-                and v_h.pool_account[e.pool] = p.account_id
-                and v_h.pool_instrument[e.pool] = i.id
-                and v_h.account_may_short[(e.pool - 1) / 2 / v_instruments + 1]
-            ) < 0
-            or exists (
-                select from core.tax_lots l
-                where l.user_id = p_user_id
-                and l.account_id = p.account_id
-                and l.instrument_id = i.id
-                and l.side = 'short'
-                and l.closed_at is null
-            )
-        )
-    then
-        return null;
-    end if;
-
     -- They must be the last ones, of orders of their own, and no other kind of event may lie in the window.
     if exists (
         select from unnest(v_h.instrument_id) i (id)

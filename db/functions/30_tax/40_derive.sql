@@ -2015,23 +2015,6 @@ begin
     v_result.premium_piece := v_p_piece;
     v_result.premium_quantity := v_p_quantity;
     v_result.premium_amount := v_p_amount;
-    -- Shorts, options, mergers and arrivals may need a warning; purchases and sales of shares need none, and nothing else goes on from a standing book.
-    if p_standing.first_event is null
-        and (
-            not v_sorted
-            or exists (select from unnest(v_event_code) e (code) where e.code = 5)
-            or exists (select from unnest(p_history.instrument_strike) i (strike) where i.strike is not null)
-            or exists (select from unnest(v_pool) p (pool) where p.pool % 2 = 0)
-        )
-    then
-        for v_pick in select w.* from tax.warnings(p_history, v_result) w loop
-            v_notices := v_notices + 1;
-            v_n_code[v_notices] := v_pick.code;
-            v_n_transaction[v_notices] := v_pick.transaction_id;
-            v_n_related[v_notices] := v_pick.related_transaction_id;
-            v_n_sentence[v_notices] := v_pick.sentence;
-        end loop;
-    end if;
     v_result.notice_code := v_n_code;
     v_result.notice_transaction := v_n_transaction;
     v_result.notice_related := v_n_related;

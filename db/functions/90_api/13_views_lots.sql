@@ -266,36 +266,14 @@ select
     a.name as account_name,
     i.symbol,
     t.trade_date
-from (
-    select o.user_id, o.id, o.code, o.sentence, o.transaction_id, o.related_transaction_id
-    from tax.notices o
-    union all
-    -- F.13: what is provisional follows from the last day that was imported, and so from every import.
-    select distinct
-        c.user_id, null::bigint, 'provisional_loss'::tax.notice_code,
-        format('Shares bought until %s may still replace these: the loss is provisional.', c.closed_on + 30), c.closing_transaction_id, null::bigint
-    from tax.closings c
-    join core.users u on u.id = c.user_id and u.wash_scope <> 'none'
-    left join core.instruments i on i.id = c.instrument_id
-    left join tax.instrument_facts f on f.user_id = c.user_id and f.instrument_id = c.instrument_id
-    where c.taxable
-    and c.kind not in ('boot', 'roc_excess', 'mtm', 'unmatched')
-    and c.term <> '1256'
-    and c.proceeds - c.basis + c.disallowed + c.permanently_disallowed < 0
-    and not (c.side = 'short' and i.option_type is not null)
-    and not coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency'))
-    and c.closed_on > greatest(
-        (select max(t.trade_date) from core.transactions t where t.user_id = c.user_id),
-        (select max(l.period_end) from ingest.files l where l.user_id = c.user_id)
-    ) - 31
-) n
+from tax.notices n
 join core.transactions t on t.user_id = n.user_id and t.id = n.transaction_id
 left join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
 left join core.instruments i on i.id = t.instrument_id;
 
 comment on view api.notices is 'Notices
 What the engine does not compute but flags; a notice never changes a number.';
-comment on column api.notices.id is 'Number of the notice; null for a provisional loss, which ends with the next import.';
+comment on column api.notices.id is 'Number of the notice.';
 comment on column api.notices.code is 'Which notice.';
 comment on column api.notices.sentence is 'One sentence for a person.';
 comment on column api.notices.transaction_id is 'The transaction concerned.';
