@@ -82,6 +82,15 @@ create type tax.derivation as (
 comment on type tax.derivation is
     'What the event loop derives from one group, as columns. Short columns are sparse: a missing value is the plain case. lot is the amount of the piece, other that of the closing event; which of them is proceeds depends on the side. The trace is filled on request only: the pieces of the purchases asked for, after each event that changed them, and what went from options into shares.';
 
+create type tax.flag as (
+    code tax.notice_code,
+    transaction_id bigint,
+    related_id bigint,
+    sentence text
+);
+
+comment on type tax.flag is 'A notice that tax.flags gives.';
+
 create function tax.derive(p_user_id uuid, p_history tax.history, p_options jsonb, p_standing tax.standing default null)
 returns tax.derivation
 language plpgsql
@@ -217,6 +226,15 @@ declare
     v_n_transaction bigint[] := '{}';
     v_n_related bigint[] := array[null];
     v_n_sentence text[] := '{}';
+    v_has_short boolean := false;
+    v_has_option boolean := exists (select from unnest(p_history.instrument_strike) s (strike) where s.strike is not null);
+    v_stocks integer[];
+    v_merged_old integer[] := '{}';
+    v_merged_new integer[] := '{}';
+    v_flag tax.flag;
+    v_own integer;
+    v_stock integer;
+    v_held_piece integer;
 
     -- the event at hand
     v_code integer;
@@ -230,6 +248,7 @@ declare
     v_x tax.event_detail;
     v_y tax.event_partner;
     v_later record;
+    v_action record;
     v_partner_pool integer;
     v_new_place integer;
     v_held numeric[];
@@ -272,6 +291,7 @@ declare
     v_leg_native numeric[];
     v_leg_wash numeric[];
     v_leg_used boolean[];
+    v_leg_gift numeric[];
     v_delivered integer[];
     v_delivered_short integer[];
 
@@ -387,6 +407,21 @@ begin
             v_event_group := v_source;
             v_event_last := v_source;
         end if;
+        if not v_sorted then
+            -- C.1, F.6: a corporate action is one event for all accounts, whatever rows tell of it. Its losses are judged when every account
+            -- has it: what the same action takes away replaces nothing, and units of before are never compared with units of after.
+            for v_action in
+                select array_agg(e.place) as places, max(e.place) as last_row
+                from unnest(v_event_code, v_event_pool, v_event_date) with ordinality e (code, pool, day, place)
+                where e.code between 40 and 47
+                group by e.day, e.code, (e.pool - 1) / 2 % v_instruments
+                having count(*) > 1
+            loop
+                foreach v_j in array v_action.places loop
+                    v_event_last[v_j] := v_action.last_row;
+                end loop;
+            end loop;
+        end if;
     end if;
 
     -- E.5: a purchase of unknown cost may get its basis later. Arrivals in kind look for theirs when their turn comes.
@@ -409,9 +444,7 @@ begin
     if p_history.has_averages then
         select coalesce(array_agg(p.place * 2 - 1 order by p.place), '{}')
         into v_reports
-        from (
-            select distinct (unnest(v_event_pool) + 1) / 2 as place
-        ) p
+        from generate_series(1, cardinality(p_history.pool_account) / 2) p (place)
         where case
             when p_options ? 'method' then tax.override_code(
                 p_user_id, p_history.pool_account[p.place * 2], p_history.pool_instrument[p.place * 2], (p_options ->> 'method')::core.lot_method
@@ -669,6 +702,13 @@ begin
                 end if;
 
                 if v_code = 30 then
+                    if v_units is null and v_held[1] > 0 and v_held[2] > 0 then
+                        -- D.2: what was bought and what was written expires, the latter in a second job.
+                        v_fraction := v_held[2];
+                        v_fraction_pool := v_long + 1;
+                        v_fraction_cash := 0;
+                        v_fraction_native := 0;
+                    end if;
                     v_kind := 'expire';
                     v_then := c_unmatched;
                     v_amount := case v_side when 1 then - v_costs else v_costs end;
@@ -729,7 +769,7 @@ begin
                     v_then := c_sold_closing;
                     v_amount := v_amount - v_x.costs;
                     v_native_amount := v_native_amount - v_x.native_costs;
-                    if v_left < v_held[1] then
+                    if v_left < v_held[1] or v_event_method[v_k] = 4 then
                         v_method := v_event_method[v_k];
                     end if;
                     if v_x.quantity is null and v_held[2] > 0 then
@@ -841,6 +881,12 @@ begin
                     v_num := 1;
                     v_den := 1;
                 end if;
+                -- A quotient has as many decimals as what is divided: enough for eighteen (N.1).
+                v_num := v_num + 0.00000000000000000000;
+                if v_code in (44, 46) then
+                    v_merged_old := v_merged_old || v_instrument;
+                    v_merged_new := v_merged_new || v_new_place;
+                end if;
                 if v_code > 41 and v_new_place is null then
                     v_problem := 'The row does not say what the holding became.';
                 elsif v_num / nullif(v_den, 0) > 0 then
@@ -858,7 +904,7 @@ begin
             end if;
 
             -- F.12: pending losses are counted in new units, once for the taxpayer, however many accounts have a row for it.
-            if v_washes and v_whole and v_code in (40, 41, 43) and v_loss_first <= v_loss then
+            if v_washes and v_whole and v_code in (40, 41, 43) then
                 v_scaled_key := concat_ws(' ', v_instrument, v_event_date[v_k], trim_scale(v_num / v_den), v_new_place);
                 if not v_scaled_key = any (v_scaled) then
                     v_scaled := v_scaled || v_scaled_key;
@@ -1116,8 +1162,12 @@ begin
                     v_s := v_next[v_s];
                 end loop;
 
-                if v_method = 4 then
-                    -- A.7: lots of known basis share one pool, spread over them again in lot order; FIFO goes on from there.
+                if v_method = 4
+                    or v_method = 9 and v_code in (22, 24) and p_history.has_averages
+                    and tax.lot_method(p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], v_event_date[v_k]) = 4
+                then
+                    -- A.7: lots of known basis share one pool, spread over them again in lot order; FIFO goes on from there. A lot that is
+                    -- named to leave in kind takes the average with it.
                     v_weight := 0;
                     v_rest := 0;
                     v_native_rest := 0;
@@ -1148,8 +1198,9 @@ begin
                             v_extra := v_extra - v_wash[v_s];
                         end if;
                     end loop;
+                end if;
 
-                elsif v_method = 9 then
+                if v_method = 9 then
                     -- A.6: the lots named, in the order named, pieces in lot order; FIFO for what they do not cover.
                     v_named := '{}';
                     v_caps := '{}';
@@ -1202,7 +1253,7 @@ begin
                     v_list := v_named;
                     v_select := case when v_i > 0 then 2 else 0 end;
 
-                else
+                elsif v_method <> 4 then
                     if v_method = 5 and v_price is null and v_event_id[v_k] = 0 then
                         v_price := p_options #>> '{sale,unit_price}';
                     elsif v_method = 5 and v_price is null then
@@ -1347,6 +1398,10 @@ begin
                     v_cost[v_open] := v_amount;
                     v_native[v_open] := v_native_amount;
                     v_pool[v_open] := v_long;
+                    if v_wash[v_open] <> 0 then
+                        -- What covered a short took its share of what a wash sale had deferred into the option.
+                        v_wash[v_open] := tax.take(v_wash[v_open], v_left, v_leg_quantity[v_leg]);
+                    end if;
                     v_link_count := v_link_count + 1;
                     v_links[v_link_count] := v_open;
                 end if;
@@ -1392,8 +1447,8 @@ begin
                     continue when v_then = c_leave;
                     v_flow[v_b] := v_flow[v_b] - v_part;
                     v_r := v_s;
-                    if v_closed_by[v_s] is distinct from v_k then
-                        -- A part moves: it becomes a piece of its own, with all that the lot carries.
+                    if v_closed_by[v_s] is distinct from v_k or v_lose_cover and v_covered[v_s] is distinct from false then
+                        -- A part moves, or one whose earlier sales were still covered: a piece of its own, with all that the lot carries.
                         v_m := v_m + 1;
                         v_r := v_m;
                         v_source[v_r] := v_source[v_s];
@@ -1532,6 +1587,7 @@ begin
                 v_weights := v_c_quantity[v_first + 1 : v_c];
                 v_leg_amount := v_c_lot[v_first + 1 : v_c];
                 v_leg_native := v_c_native_lot[v_first + 1 : v_c];
+                v_leg_gift := v_c_gift[v_first + 1 : v_c];
                 v_left := 0;
                 foreach v_q in array v_weights loop
                     v_left := v_left + v_q;
@@ -1561,15 +1617,28 @@ begin
                     v_c_pool[v_c] := v_long;
                     v_c_kind[v_c] := 'delivery';
                     v_c_quantity[v_c] := v_t;
-                    v_c_lot[v_c] := tax.take(v_leg_amount[v_i], v_t, v_weights[v_i]);
-                    v_c_other[v_c] := tax.take(v_shares[v_j], v_t, v_leg_quantity[v_j]);
+                    v_of_lot := tax.take(v_leg_amount[v_i], v_t, v_weights[v_i]);
+                    v_part := tax.take(v_shares[v_j], v_t, v_leg_quantity[v_j]);
+                    v_extra := tax.take(v_leg_gift[v_i], v_t, v_weights[v_i]);
+                    v_c_lot[v_c] := v_of_lot;
+                    v_c_other[v_c] := v_part;
+                    v_c_opened[v_c] := null;
                     v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], 8);
                     v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], 8);
                     v_c_held_from[v_c] := v_held_from[v_s];
                     v_c_term_on[v_c] := v_acquired[v_r];
                     v_c_sold_on[v_c] := case when v_acquired[v_s] <= v_acquired[v_r] then v_acquired[v_r] end;
-                    v_leg_amount[v_i] := v_leg_amount[v_i] - v_c_lot[v_c];
-                    v_shares[v_j] := v_shares[v_j] - v_c_other[v_c];
+                    if v_extra is not null and v_part <= v_of_lot then
+                        -- A.10 again: what was given is delivered.
+                        v_c_lot[v_c] := greatest(v_part, v_extra);
+                        if v_part < v_extra then
+                            v_c_opened[v_c] := v_gift_on[v_s];
+                            v_c_held_from[v_c] := v_gift_on[v_s];
+                        end if;
+                    end if;
+                    v_leg_gift[v_i] := v_leg_gift[v_i] - v_extra;
+                    v_leg_amount[v_i] := v_leg_amount[v_i] - v_of_lot;
+                    v_shares[v_j] := v_shares[v_j] - v_part;
                     v_leg_native[v_i] := v_leg_native[v_i] - v_c_native_lot[v_c];
                     v_native_shares[v_j] := v_native_shares[v_j] - v_c_native_other[v_c];
                     v_weights[v_i] := v_weights[v_i] - v_t;
@@ -1634,6 +1703,49 @@ begin
                 else
                     v_previous[v_b] := v_s;
                 end if;
+                v_has_short := v_has_short or v_p % 2 = 0;
+                if (v_p % 2 = 0 or v_has_option) and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
+                    -- A.11: a short opened against shares with a gain, a put bought on shares held for a year or less.
+                    v_own := (v_p - 1) / 2 % v_instruments + 1;
+                    if v_taxable[(v_p - 1) / 2 / v_instruments + 1]
+                        and (
+                            v_p % 2 = 0 and p_history.instrument_strike[v_own] is null
+                            or v_p % 2 = 1 and not p_history.instrument_call[v_own] and not p_history.instrument_1256[v_own]
+                        )
+                    then
+                        if v_stocks is null then
+                            select coalesce(array_agg(i.place), '{}')
+                            into v_stocks
+                            from unnest(p_history.instrument_strike, v_wash_class) with ordinality i (strike, class, place)
+                            where i.strike is null
+                            and i.class > 0;
+                        end if;
+                        <<look_at_shares>>
+                        foreach v_stock in array v_stocks loop
+                            continue when v_wash_class[v_stock] <> v_wash_class[case v_p % 2 when 0 then v_own else p_history.instrument_underlying[v_own] end];
+                            for v_holder in 1 .. cardinality(v_taxable) loop
+                                continue when not v_taxable[v_holder];
+                                v_held_piece := v_head[((v_holder - 1) * v_instruments + v_stock) * 2 - 1];
+                                while v_held_piece <> 0 loop
+                                    if v_p % 2 = 0 and v_cost[v_held_piece] * v_quantity[v_s] < v_cost[v_s] * v_quantity[v_held_piece]
+                                        or v_p % 2 = 1 and v_event_date[v_k] < tax.first_long_date(v_held_from[v_held_piece])
+                                    then
+                                        v_notices := v_notices + 1;
+                                        v_n_code[v_notices] := case v_p % 2 when 0 then 'constructive_sale_1259' else 'put_on_short_held_stock' end;
+                                        v_n_transaction[v_notices] := v_event_id[v_k];
+                                        v_n_related[v_notices] := v_event_id[v_source[v_held_piece]];
+                                        v_n_sentence[v_notices] := case v_p % 2
+                                            when 0 then 'A short was opened against identical shares with a gain: it may count as their sale.'
+                                            else 'A put was bought on shares held for a year or less: their holding period may start anew.'
+                                        end;
+                                        exit look_at_shares;
+                                    end if;
+                                    v_held_piece := v_next[v_held_piece];
+                                end loop;
+                            end loop;
+                        end loop;
+                    end if;
+                end if;
                 if v_washes and v_source[v_s] = v_k and v_no_purchase[v_s] is null
                     and v_wash_class[(v_p - 1) / 2 % v_instruments + 1] + v_call_class[(v_p - 1) / 2 % v_instruments + 1] > 0
                 then
@@ -1694,7 +1806,7 @@ begin
                 v_native_amount := v_fraction_native;
                 v_price := v_fraction_cash / v_fraction;
                 v_then := c_final;
-                v_kind := case v_code when 45 then 'merger_cash' else 'cash_in_lieu' end;
+                v_kind := case v_code when 30 then 'expire' when 45 then 'merger_cash' else 'cash_in_lieu' end;
                 v_fraction := 0;
                 v_method := 0;
                 if v_from % 2 = 1 then
@@ -1817,7 +1929,11 @@ begin
                 v_fits := v_loss_rest[v_j] > 0
                     and v_p % 2 = v_a % 2
                     and abs(v_acquired[v_s] - v_loss_on[v_j]) <= 30
-                    and (not v_forward or v_event_group[v_source[v_s]] <> v_loss_group[v_j]);
+                    -- F.4: what was bought later may well be of the same purchase, but not what the same exchange brought and sold in part.
+                    and (
+                        v_event_group[v_source[v_s]] <> v_loss_group[v_j]
+                        or not v_forward and v_c_event[v_loss_closing[v_j]] <> v_k
+                    );
                 if v_fits then
                     if v_broker_scope then
                         v_fits := v_p = v_a;
@@ -1959,6 +2075,16 @@ begin
         v_acquisitions := '{}';
     end loop;
 
+    -- An exchange elsewhere may have another day than New York at that instant: the day of the trade is kept, the time of day is given up.
+    for v_i in
+        select e.place
+        from unnest(v_acquired, v_acquired_at) with ordinality e (day, at, place)
+        where not e.at - e.day::timestamp at time zone 'UTC' between interval '5 hours' and interval '28 hours'
+        and (e.at at time zone 'America/New_York')::date <> e.day
+    loop
+        v_acquired_at[v_i] := tax.start_of_day(v_acquired[v_i]);
+    end loop;
+
     v_result.event_id := v_event_id;
     v_result.event_unrated := v_event_unrated;
     v_result.piece_source := v_source;
@@ -2015,6 +2141,18 @@ begin
     v_result.premium_piece := v_p_piece;
     v_result.premium_quantity := v_p_quantity;
     v_result.premium_amount := v_p_amount;
+    if v_has_short or v_has_option or not v_sorted then
+        for v_flag in
+            select f.*
+            from tax.flags(p_history, v_result, v_merged_old, v_merged_new) f
+        loop
+            v_notices := v_notices + 1;
+            v_n_code[v_notices] := v_flag.code;
+            v_n_transaction[v_notices] := v_flag.transaction_id;
+            v_n_related[v_notices] := v_flag.related_id;
+            v_n_sentence[v_notices] := v_flag.sentence;
+        end loop;
+    end if;
     v_result.notice_code := v_n_code;
     v_result.notice_transaction := v_n_transaction;
     v_result.notice_related := v_n_related;

@@ -266,14 +266,39 @@ select
     a.name as account_name,
     i.symbol,
     t.trade_date
-from tax.notices n
+from (
+    select n.user_id, n.id, n.code, n.sentence, n.transaction_id, n.related_transaction_id
+    from tax.notices n
+    union all
+    -- F.13: what is provisional depends on the last day that any import brought, so it is said when asked.
+    select distinct
+        c.user_id, null::bigint, 'provisional_loss'::tax.notice_code,
+        'A purchase after the last imported day may still replace what was sold at this loss.',
+        c.closing_transaction_id, null::bigint
+    from tax.closings c
+    join core.users u on u.id = c.user_id and u.wash_scope <> 'none'
+    join core.instruments i on i.id = c.instrument_id
+    left join tax.instrument_facts f on f.user_id = c.user_id and f.instrument_id = c.instrument_id
+    where c.taxable
+    and c.proceeds < c.basis
+    and c.disallowed + c.permanently_disallowed < c.basis - c.proceeds
+    and c.term <> '1256'
+    and c.kind not in ('boot', 'roc_excess', 'mtm')
+    and not (c.side = 'short' and i.option_type is not null)
+    and not coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency'))
+    and c.closed_on > (
+        select max(last.trade_date)
+        from core.transactions last
+        where last.user_id = c.user_id
+    ) - 31
+) n
 join core.transactions t on t.user_id = n.user_id and t.id = n.transaction_id
 left join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
 left join core.instruments i on i.id = t.instrument_id;
 
 comment on view api.notices is 'Notices
 What the engine does not compute but flags; a notice never changes a number.';
-comment on column api.notices.id is 'Number of the notice.';
+comment on column api.notices.id is 'Number of the notice; null for a provisional loss, which holds only until later days are imported.';
 comment on column api.notices.code is 'Which notice.';
 comment on column api.notices.sentence is 'One sentence for a person.';
 comment on column api.notices.transaction_id is 'The transaction concerned.';
