@@ -17,6 +17,8 @@ VIEWS = (
     "holdings",
     "lots",
     "closings",
+    "tax_years",
+    "wash_sales",
     "notices",
     "cash",
     "imports",

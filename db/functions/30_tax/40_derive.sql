@@ -5,6 +5,18 @@
 -- An event is turned into jobs: take units out of a pool (one selection for all methods), then do what the kind of event does with them, then
 -- put new pieces into their pools. Rare events read their transaction themselves; plain trades need nothing but the columns.
 
+create type tax.piece_state as (
+    pool integer,
+    quantity numeric,
+    cost numeric,
+    wash numeric,
+    gift_basis numeric,
+    held_from date,
+    acquired date
+);
+
+comment on type tax.piece_state is 'A piece after an event, as a trace tells it: what a lot explains itself by.';
+
 create type tax.derivation as (
     event_id bigint[],
     event_unrated boolean[],
@@ -56,11 +68,19 @@ create type tax.derivation as (
     notice_related bigint[],
     notice_sentence text[],
     pool_unmatched numeric[],
-    account_flow numeric[]
+    account_flow numeric[],
+    account_forfeited numeric[],
+    trace_event integer[],
+    trace_piece integer[],
+    trace_state tax.piece_state[],
+    premium_event integer[],
+    premium_piece integer[],
+    premium_quantity numeric[],
+    premium_amount numeric[]
 );
 
 comment on type tax.derivation is
-    'What the event loop derives from one group, as columns. Short columns are sparse: a missing value is the plain case. lot is the amount of the piece, other that of the closing event; which of them is proceeds depends on the side.';
+    'What the event loop derives from one group, as columns. Short columns are sparse: a missing value is the plain case. lot is the amount of the piece, other that of the closing event; which of them is proceeds depends on the side. The trace is filled on request only: the pieces of the purchases asked for, after each event that changed them, and what went from options into shares.';
 
 create type tax.flag as (
     code tax.notice_code,
@@ -112,6 +132,7 @@ declare
     v_may_short boolean[] := p_history.account_may_short;
     v_taxable boolean[] := p_history.account_taxable;
     v_flow numeric[] := p_history.account_plain_flow;
+    v_forfeited numeric[] := array_fill(0::numeric, array[cardinality(p_history.account_id)]);
     v_head integer[];
     v_tail integer[];
     v_unmatched numeric[] := array[null];
@@ -318,6 +339,23 @@ declare
     v_fits boolean;
     v_forward boolean;
     v_reports integer[] := '{}';
+
+    -- the trace, where one is asked for
+    v_trace bigint[] := (select array_agg(t.id::bigint) from jsonb_array_elements_text(p_options -> 'trace') t (id));
+    v_tracing boolean := v_trace is not null;
+    v_traced integer[] := '{}';
+    v_looked integer := v_n;
+    v_state tax.piece_state;
+    v_states text[] := '{}';
+    v_steps integer := 0;
+    v_t_event integer[];
+    v_t_piece integer[];
+    v_t_state tax.piece_state[];
+    v_premiums integer := 0;
+    v_p_event integer[];
+    v_p_piece integer[];
+    v_p_quantity numeric[];
+    v_p_amount numeric[];
 begin
     if v_n = 0 then
         return null;
@@ -338,7 +376,7 @@ begin
                     order by t.sequence, array_position(p_history.account_id, t.account_id), t.source collate "C", t.dedupe_key collate "C"
                 ))::integer as rank
             from unnest(v_event_id) with ordinality u (id, place)
-            join core.transactions t on t.user_id = p_user_id and t.id = u.id
+            left join core.transactions t on t.user_id = p_user_id and t.id = u.id
         ) r;
     end if;
 
@@ -408,7 +446,9 @@ begin
         into v_reports
         from generate_series(1, cardinality(p_history.pool_account) / 2) p (place)
         where case
-            when p_options ? 'method' then p_options ->> 'method' = 'average'
+            when p_options ? 'method' then tax.override_code(
+                p_user_id, p_history.pool_account[p.place * 2], p_history.pool_instrument[p.place * 2], (p_options ->> 'method')::core.lot_method
+            ) = 4
             else tax.lot_method(
                 p_user_id, p_history.pool_account[p.place * 2], p_history.pool_instrument[p.place * 2],
                 coalesce((p_options ->> 'as_of')::date, date '2199-12-31')
@@ -487,7 +527,34 @@ begin
         end loop;
     end if;
 
-    for v_k in coalesce(p_standing.first_event, 1) .. v_n + cardinality(v_reports) loop
+    for v_k in coalesce(p_standing.first_event, 1) .. v_n + cardinality(v_reports) + case when v_tracing then 1 else 0 end loop
+        if v_tracing then
+            -- What the event before did to the pieces asked for.
+            if v_k > 1 and v_event_id[v_k - 1] = any (v_trace) and v_opened[v_k - 1] is not null then
+                v_traced := v_traced || (v_k - 1);
+            end if;
+            for v_s in v_looked + 1 .. v_m loop
+                if v_event_id[v_source[v_s]] = any (v_trace) then
+                    v_traced := v_traced || v_s;
+                end if;
+            end loop;
+            v_looked := v_m;
+            for v_i in 1 .. cardinality(v_traced) loop
+                v_s := v_traced[v_i];
+                v_state := (
+                    v_pool[v_s], v_quantity[v_s], case when v_quantity[v_s] > 0 then v_cost[v_s] when v_cost[v_s] is not null then 0 end,
+                    case when v_quantity[v_s] > 0 then coalesce(v_wash[v_s], 0) else 0 end, v_gift_basis[v_s], v_held_from[v_s], v_acquired[v_s]
+                );
+                if v_state::text is distinct from v_states[v_i] then
+                    v_states[v_i] := v_state::text;
+                    v_steps := v_steps + 1;
+                    v_t_event[v_steps] := v_k - 1;
+                    v_t_piece[v_steps] := v_s;
+                    v_t_state[v_steps] := v_state;
+                end if;
+            end loop;
+            exit when v_k > v_n + cardinality(v_reports);
+        end if;
         v_code := v_event_code[v_k];
         v_long := v_event_pool[v_k];
         v_first := v_c;
@@ -1003,6 +1070,7 @@ begin
                         v_part := coalesce(v_cash, 0) + v_value;
                         v_native_part := coalesce(v_native_cash, 0) + v_t * v_x.value_per_new_share;
                         if v_side = 1 and v_gift_basis[v_s] is not null and v_part <= v_of_lot then
+                            v_forfeited[v_account] := v_forfeited[v_account] + v_of_lot - greatest(v_part, v_gift_basis[v_s]);
                             v_of_lot := greatest(v_part, v_gift_basis[v_s]);
                             if v_part < v_gift_basis[v_s] then
                                 v_opened_on := v_gift_on[v_s];
@@ -1187,7 +1255,9 @@ begin
                     v_select := case when v_i > 0 then 2 else 0 end;
 
                 elsif v_method <> 4 then
-                    if v_method = 5 and v_price is null then
+                    if v_method = 5 and v_price is null and v_event_id[v_k] = 0 then
+                        v_price := p_options #>> '{sale,unit_price}';
+                    elsif v_method = 5 and v_price is null then
                         select coalesce(t.price, abs(t.gross_amount / nullif(t.quantity, 0)) / p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1])
                             * case when t.currency = p_history.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end
                         into v_price
@@ -1197,7 +1267,7 @@ begin
                         and t.id = v_event_id[v_k];
                     end if;
                     if v_method <> 5 or v_price is not null then
-                        select array_agg(l.piece order by o.turn), null
+                        select array_agg(v_list[o.place] order by o.turn), null
                         into v_list, v_caps
                         from (
                             select array_agg(v_quantity[l.piece]) as quantities, array_agg(v_cost[l.piece]) as costs,
@@ -1207,8 +1277,7 @@ begin
                         cross join lateral unnest(tax.selection_order(
                             v_method, v_price, v_event_date[v_k], p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1],
                             a.quantities, a.costs, a.held_from, a.inherited
-                        )) with ordinality o (place, turn)
-                        join unnest(v_list) with ordinality l (piece, place) on l.place = o.place;
+                        )) with ordinality o (place, turn);
                         v_select := 2;
                     end if;
                 end if;
@@ -1296,6 +1365,8 @@ begin
                         v_c_gift[v_c] := v_extra;
                         if v_then < c_move and v_part <= v_of_lot and v_extra is not null then
                             -- A.10: a gift worth less than the donor's basis, judged for each closing.
+                            v_a := (v_from - 1) / 2 / v_instruments + 1;
+                            v_forfeited[v_a] := v_forfeited[v_a] + v_of_lot - greatest(v_part, v_extra);
                             if v_part < v_extra then
                                 v_of_lot := v_extra;
                                 v_c_opened[v_c] := v_gift_on[v_s];
@@ -1436,6 +1507,13 @@ begin
                     v_leg_native[v_i] := case when v_has_native then v_c_native_lot[v_first + v_i] else v_c_lot[v_first + v_i] end;
                     v_leg_wash[v_i] := v_c_wash[v_first + v_i];
                     v_leg_used[v_i] := v_used[v_c_piece[v_first + v_i]];
+                    if v_tracing then
+                        v_premiums := v_premiums + 1;
+                        v_p_event[v_premiums] := v_k;
+                        v_p_piece[v_premiums] := v_c_piece[v_first + v_i];
+                        v_p_quantity[v_premiums] := v_weights[v_i];
+                        v_p_amount[v_premiums] := v_leg_amount[v_i];
+                    end if;
                 end loop;
                 v_c := v_first;
                 if v_left > 0 then
@@ -1709,13 +1787,15 @@ begin
                     v_kind := 'sale';
                     v_then := c_sold;
                     v_method := case
+                        when p_options ? 'method' then tax.override_code(
+                            p_user_id, p_history.pool_account[v_target], p_history.pool_instrument[v_target], (p_options ->> 'method')::core.lot_method
+                        )
                         when exists (
                             select from tax.lot_picks p
                             where p.user_id = p_user_id
                             and p.transaction_id = v_pick_id
                             and p.leg = 'stock'
                         ) then 9
-                        when p_options ? 'method' then tax.method_code((p_options ->> 'method')::core.lot_method)
                         else tax.lot_method(p_user_id, p_history.pool_account[v_target], p_history.pool_instrument[v_target], v_event_date[v_k], v_x.lot_method)
                     end;
                 end if;
@@ -1732,7 +1812,9 @@ begin
                 v_method := 0;
                 if v_from % 2 = 1 then
                     v_method := case
-                        when p_options ? 'method' then tax.method_code((p_options ->> 'method')::core.lot_method)
+                        when p_options ? 'method' then tax.override_code(
+                            p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], (p_options ->> 'method')::core.lot_method
+                        )
                         else tax.lot_method(p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], v_event_date[v_k], v_x.lot_method)
                     end;
                 end if;
@@ -2052,6 +2134,14 @@ begin
     v_result.match_amount := v_m_amount;
     v_result.pool_unmatched := v_unmatched;
     v_result.account_flow := v_flow;
+    v_result.account_forfeited := v_forfeited;
+    v_result.trace_event := v_t_event;
+    v_result.trace_piece := v_t_piece;
+    v_result.trace_state := v_t_state;
+    v_result.premium_event := v_p_event;
+    v_result.premium_piece := v_p_piece;
+    v_result.premium_quantity := v_p_quantity;
+    v_result.premium_amount := v_p_amount;
     if p_standing.first_event is null and (v_has_short or v_has_option or not v_sorted) then
         for v_flag in
             select f.*

@@ -48,6 +48,9 @@ values
         $$api.basis_set([arrival], 100, '2024-02-01', 'old confirmation')$$, 'QM001'
     ),
     ('lots_rebuild', '{quantmatrix_admin,quantmatrix_user}', 'api.lots_rebuild(verify => true)', 'own'),
+    ('lots_compare', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_compare(2024)$$, 'own'),
+    ('lots_explain', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_explain(closing => [closing])$$, 'QM001'),
+    ('what_if_sale', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.what_if_sale('zqann-1', 'ZQANN', 1, 10)$$, 'QM001'),
     ('totals', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.totals()', 'own'),
     ('section_104', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.section_104()', 'own'),
     ('tax_settings_set', '{quantmatrix_admin,quantmatrix_user}', $$api.tax_settings_set('{"wash_scope": "taxpayer"}')$$, 'own');
@@ -119,14 +122,15 @@ select tests.create_user('carl', 'admin');
 insert into ingest.staging (load_id, user_id, kind, line_number, raw)
 values ('22222222-2222-4222-8222-222222222222', tests.user_id('ann'), 'line', 1, 'zqann secret');
 update expected e
-set call = replace(replace(replace(replace(replace(replace(replace(e.call,
+set call = replace(replace(replace(replace(replace(replace(replace(replace(e.call,
     '[load]', '22222222-2222-4222-8222-222222222222'),
     '[digest]', repeat('e', 64)),
     '[sync]', (select s.id::text from core.sync_history s where s.user_id = tests.user_id('ann') and s.kind = 'import')),
     '[finding]', (select f.id::text from ingest.findings f where f.user_id = tests.user_id('ann'))),
     '[transaction]', (select t.id::text from core.transactions t where t.external_id = 'zqann-b1')),
     '[again]', (select t.id::text from core.transactions t where t.external_id = 'zqann-b2')),
-    '[arrival]', (select t.id::text from core.transactions t where t.external_id = 'zqann-i1'));
+    '[arrival]', (select t.id::text from core.transactions t where t.external_id = 'zqann-i1')),
+    '[closing]', (select min(c.id)::text from tax.closings c where c.user_id = tests.user_id('ann')));
 
 select results_eq(
     'select f.name collate "default" from functions f order by 1',

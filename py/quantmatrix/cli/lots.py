@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from quantmatrix.cli.output import to_json, write_object, write_rows
+from quantmatrix.cli.lots_questions import closings, compare, explain, what_if
+from quantmatrix.cli.lots_rebuild import rebuild
+from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.rows import account_id, stream
 from quantmatrix.cli.session import administrator, signed_in
 from quantmatrix.cli.settings import Settings
@@ -14,6 +16,7 @@ from quantmatrix.errors import ExitCode
 
 # What fits a terminal; the other formats carry every column of the view.
 TABLE_COLUMNS = (
+    "id",
     "account",
     "symbol",
     "side",
@@ -42,8 +45,14 @@ def lots() -> None:
 
     \b
       quantmatrix lots list --symbol ABC
+      quantmatrix lots explain 17
+      quantmatrix lots compare --year 2024
       quantmatrix lots rebuild --verify
     """
+
+
+for command in (closings, compare, explain, rebuild, what_if):
+    lots.add_command(command)
 
 
 @lots.command("list", short_help="Open lots; closed ones with --closed or --all.")
@@ -66,33 +75,6 @@ def list_lots(settings: Settings, account: str | None, symbol: str | None, shown
         found = stream(session, QUERY, parameters)
         columns = TABLE_COLUMNS if settings.format == "table" else None
         write_rows(found, settings.format, columns=columns, empty="no such lots: import a statement first")
-
-
-@lots.command(short_help="Derive all lots anew; --verify only compares.")
-@click.option(
-    "--verify", is_flag=True, help="Write nothing; list each row that differs. Ends with 3 if any does."
-)
-@click.pass_obj
-def rebuild(settings: Settings, verify: bool) -> ExitCode:
-    """Derive all lots, closings and positions anew and write the rows that differ.
-
-    \b
-      quantmatrix lots rebuild
-      quantmatrix lots rebuild --verify
-    """
-    with signed_in(settings) as session, session.transaction(dry_run=verify) as connection:
-        row = connection.execute("select api.lots_rebuild(%s) as report", [verify]).fetchone()
-    assert row is not None
-    report = row["report"]
-    if settings.format == "json":
-        click.echo(to_json(report))
-    else:
-        differences = report.pop("differences")
-        write_object(report | {"differences": len(differences)}, settings.format)
-        for difference in differences:
-            click.echo(to_json(difference, indent=None), err=True)
-        report["differences"] = differences
-    return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
 
 
 @lots.command("check-case", short_help="Import worked cases and compare what comes out.")
