@@ -711,6 +711,7 @@ begin
                     end if;
                     v_kind := 'expire';
                     v_then := c_unmatched;
+                    v_price := 0;
                     v_amount := case v_side when 1 then - v_costs else v_costs end;
                     v_native_amount := case v_side when 1 then - v_native_costs else v_native_costs end;
                 elsif v_x.exercise_settlement = 'cash' then
@@ -2141,7 +2142,7 @@ begin
     v_result.premium_piece := v_p_piece;
     v_result.premium_quantity := v_p_quantity;
     v_result.premium_amount := v_p_amount;
-    if v_has_short or v_has_option or not v_sorted then
+    if p_standing.first_event is null and (v_has_short or v_has_option or not v_sorted) then
         for v_flag in
             select f.*
             from tax.flags(p_history, v_result, v_merged_old, v_merged_new) f

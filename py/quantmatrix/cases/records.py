@@ -163,7 +163,8 @@ class CaseRecords:
             order_id=row.get("order_id"),
             executed_at=self._executed_at(row),
             trade_date=self._trade_date(row),
-            settlement_date=day(row.get("settle_date")),
+            # What states no settlement settles at once: a market's usual cycle is no part of the format.
+            settlement_date=day(row.get("settle_date")) or self._trade_date(row),
             quantity=quantity,
             price=number(row.get("price")),
             gross_amount=gross,
