@@ -1,0 +1,83 @@
+"""Opens a dump of V1 as text: plain, packed with gzip, or an archive of pg_dump."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services.account import service_account
+from quantmatrix.services.binaries import executable_postgres, find_postgres
+
+_HEAD_BYTES = 512
+
+
+def digest(path: Path) -> str:
+    """Hexadecimal SHA-256 of the file as it stands."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def open_dump(path: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """The dump's text and its layout (``plain``, ``gzip``, ``archive``); leaving early ends what runs for it."""
+    if path.is_dir():
+        raise Problem(
+            "the dump is a folder",
+            where=str(path),
+            unchanged="nothing was written",
+            next_step="make it one file: pg_dump --format=custom --file=v1.dump V1",
+            exit_code=ExitCode.REFUSED,
+        )
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+        stream.seek(0)
+        if head.startswith(b"PGDMP") or head.startswith(b"toc.dat\0"):
+            with _restored_text(stream, path) as text:
+                yield text, "archive"
+        elif head.startswith(b"\x1f\x8b"):
+            with gzip.open(stream) as text:
+                yield cast(BinaryIO, text), "gzip"
+        else:
+            yield stream, "plain"
+
+
+@contextmanager
+def _restored_text(archive: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+    """What ``pg_restore`` would send to a server; it runs as the servers' account, with nothing but the file."""
+    account = service_account()
+    program = executable_postgres(find_postgres(), account).program("pg_restore")
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(
+            [program, "--file=-", "--no-owner", "--no-privileges"],
+            stdin=archive,
+            stdout=subprocess.PIPE,
+            stderr=told,
+            cwd="/",
+            env={"LC_ALL": "C"},
+            **account.popen_arguments(),
+        )
+        assert process.stdout is not None
+        try:
+            yield cast(BinaryIO, process.stdout)
+            if process.wait() != 0:
+                told.seek(0)
+                raise Problem(
+                    "the archive cannot be read",
+                    where=str(path),
+                    why=" ".join(told.read(2000).decode("utf-8", "replace").split()),
+                    unchanged="nothing was written",
+                    next_step="make a new dump of V1 with a pg_dump that is not newer than this PostgreSQL",
+                    exit_code=ExitCode.REFUSED,
+                )
+        finally:
+            process.stdout.close()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
