@@ -183,6 +183,28 @@ $$;
 
 comment on function ingest.legacy_comparison(uuid, uuid, timestamptz) is 'Holdings of V1 beside our positions and lots, each with match or the one cause of its difference.';
 
+-- What the same accounts hold from elsewhere: broker files imported before or since, entries by hand, and the owner's files where this run was given none.
+create function ingest.legacy_elsewhere(p_user_id uuid, p_load_id uuid, p_with_files boolean)
+returns table (account text, symbol text, currency text, quantity numeric, amount numeric)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select a.account_number, i.symbol, t.currency, sum(coalesce(t.quantity, 0)), sum(t.net_amount)
+    from core.transactions t
+    join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
+    join (select distinct k.broker, k.account from ingest.legacy_accounts(p_user_id, p_load_id) k) k
+        on k.broker = a.broker and k.account = a.account_number
+    left join core.instruments i on i.id = t.instrument_id
+    where t.user_id = p_user_id
+    and not t.metadata ?| array['v1_transactions', 'v1_dividends']
+    and not (p_with_files and t.metadata ? 'v1_file')
+    group by a.account_number, i.symbol, t.currency
+$$;
+
+comment on function ingest.legacy_elsewhere(uuid, uuid, boolean) is 'Units and cash that the accounts of V1 have from rows that are not of V1.';
+
 create function ingest.legacy_proof(p_user_id uuid, p_load_id uuid, p_migration jsonb, p_frozen_at timestamptz)
 returns jsonb
 language plpgsql
@@ -197,6 +219,7 @@ declare
     v_quantities jsonb;
     v_cash jsonb;
     v_accounts jsonb;
+    v_with_files constant boolean := jsonb_array_length(coalesce(p_migration -> 'files', '[]')) > 0;
 begin
     select
         coalesce(jsonb_agg(
@@ -230,13 +253,19 @@ begin
     select coalesce(jsonb_agg(
         jsonb_build_object(
             'account', coalesce(b.account, p.account), 'symbol', coalesce(b.symbol, p.symbol),
-            'before', trim_scale(coalesce(b.quantity, 0))::text, 'after', trim_scale(coalesce(p.quantity, 0))::text
+            'before', trim_scale(coalesce(b.quantity, 0))::text, 'elsewhere', trim_scale(coalesce(e.quantity, 0))::text,
+            'after', trim_scale(coalesce(p.quantity, 0))::text
         )
         order by coalesce(b.account, p.account), coalesce(b.symbol, p.symbol)
     ), '[]')
     into v_quantities
     from brought b
-    full join ingest.legacy_positions(p_user_id, p_load_id) p on p.account = b.account and p.symbol = b.symbol;
+    full join ingest.legacy_positions(p_user_id, p_load_id) p on p.account = b.account and p.symbol = b.symbol
+    left join (
+        select o.account, o.symbol, sum(o.quantity) as quantity
+        from ingest.legacy_elsewhere(p_user_id, p_load_id, v_with_files) o
+        group by o.account, o.symbol
+    ) e on e.account = coalesce(b.account, p.account) and e.symbol = coalesce(b.symbol, p.symbol);
 
     with brought as materialized (
         select
@@ -260,13 +289,19 @@ begin
     select coalesce(jsonb_agg(
         jsonb_build_object(
             'account', coalesce(b.account, c.account), 'currency', coalesce(b.currency, c.currency),
-            'before', trim_scale(coalesce(b.amount, 0))::text, 'after', trim_scale(coalesce(c.amount, 0))::text
+            'before', trim_scale(coalesce(b.amount, 0))::text, 'elsewhere', trim_scale(coalesce(e.amount, 0))::text,
+            'after', trim_scale(coalesce(c.amount, 0))::text
         )
         order by coalesce(b.account, c.account), coalesce(b.currency, c.currency)
     ), '[]')
     into v_cash
     from brought b
-    full join balances c on c.account = b.account and c.currency = b.currency;
+    full join balances c on c.account = b.account and c.currency = b.currency
+    left join (
+        select o.account, o.currency, sum(o.amount) as amount
+        from ingest.legacy_elsewhere(p_user_id, p_load_id, v_with_files) o
+        group by o.account, o.currency
+    ) e on e.account = coalesce(b.account, c.account) and e.currency = coalesce(b.currency, c.currency);
 
     select coalesce(jsonb_agg(
         jsonb_build_object('broker', a.broker, 'account', a.account, 'account_type', a.account_type, 'v1_ids', a.ids) order by a.broker, a.account
@@ -321,9 +356,11 @@ as $$
                 where s.rows_in <> s.kept + s.rejected_total
             ) as rows,
             (
-                select count(*) from jsonb_to_recordset(p_proof -> 'quantities') as q (before numeric, after numeric) where q.before <> q.after
+                select count(*) from jsonb_to_recordset(p_proof -> 'quantities') as q (before numeric, elsewhere numeric, after numeric)
+                where q.before + q.elsewhere <> q.after
             ) + (
-                select count(*) from jsonb_to_recordset(p_proof -> 'cash') as c (before numeric, after numeric) where c.before <> c.after
+                select count(*) from jsonb_to_recordset(p_proof -> 'cash') as c (before numeric, elsewhere numeric, after numeric)
+                where c.before + c.elsewhere <> c.after
             ) as totals
     ),
     answered as (
@@ -369,6 +406,6 @@ comment on function ingest.legacy_verdicts(jsonb, numeric, numeric) is 'The go/n
 
 grant execute on function
     ingest.legacy_sources(uuid, uuid), ingest.legacy_discrepancy_before(uuid, uuid), ingest.legacy_positions(uuid, uuid),
-    ingest.legacy_comparison(uuid, uuid, timestamptz), ingest.legacy_proof(uuid, uuid, jsonb, timestamptz),
+    ingest.legacy_comparison(uuid, uuid, timestamptz), ingest.legacy_elsewhere(uuid, uuid, boolean), ingest.legacy_proof(uuid, uuid, jsonb, timestamptz),
     ingest.legacy_verdicts(jsonb, numeric, numeric)
     to quantmatrix_writer;

@@ -41,6 +41,8 @@ COMMANDS: dict[str, Entry] = {
     "down": Entry("Servers", "quantmatrix.cli.services:down", "Stop the embedded servers."),
     "status": Entry("Servers", "quantmatrix.cli.services:status", "Show what runs, and where."),
     "doctor": Entry("Servers", "quantmatrix.cli.doctor:doctor", "Check everything the servers need."),
+    "backup": Entry("Servers", "quantmatrix.cli.backup:backup", "The whole database in one file."),
+    "restore": Entry("Servers", "quantmatrix.cli.backup:restore", "Put a backup back, and prove it."),
     "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
 }
 

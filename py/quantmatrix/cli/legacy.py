@@ -116,7 +116,14 @@ def legacy_migrate(
         zone=known_zone(timezone),
         dry_run=dry_run,
     )
-    proof = run.migrate(settings.environment, wish)
+    saved = None
+    if not (no_backup or dry_run):
+        from quantmatrix.backup import make
+
+        saved = backup_file or make.default_path(settings.environment)
+        make.backup(settings.environment, saved)
+        settings.narrate(f"backup: {saved}")
+    proof = run.migrate(settings.environment, wish) | {"backup": str(saved) if saved else None}
     if settings.format == "table":
         print_proof(proof)
     elif settings.format == "json":

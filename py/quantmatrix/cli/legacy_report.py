@@ -33,7 +33,7 @@ def print_inspection(found: Mapping[str, Any]) -> None:
         "table",
     )
     _title("Defects")
-    write_rows(found["defects"], "table", empty="none found")
+    write_rows(found["defects"], "table", columns=("source", "defect", "rows"), empty="none found")
     _print_discrepancy(found["discrepancy"])
 
 
@@ -60,11 +60,11 @@ def print_proof(proof: Mapping[str, Any]) -> None:
         "table",
     )
     _title("Holdings of V1, positions and lots")
-    write_rows(
-        [{name: row[name] for name in row if name != "v1_holding_id"} for row in proof["holdings"]], "table"
-    )
+    shown = ("account", "symbol", "holding", "position", "open_lots", "open_lot_quantity", "cause")
+    write_rows(proof["holdings"], "table", columns=shown, empty="none held")
     _title("Cash")
-    write_rows(proof["cash"], "table", empty="none moved")
+    balances = ("account", "currency", "before", "elsewhere", "after")
+    write_rows(proof["cash"], "table", columns=balances, empty="none moved")
     before, after = proof["discrepancies"]["before"], proof["discrepancies"]["after"]
     _title("Discrepancies")
     click.echo(
@@ -82,7 +82,8 @@ def print_proof(proof: Mapping[str, Any]) -> None:
 
 def _print_discrepancy(discrepancy: Mapping[str, Any]) -> None:
     _title("Lots against holdings")
-    write_rows(discrepancy["symbols"], "table", empty="they agree")
+    shown = ("account", "symbol", "v1_holding_id", "holding", "lots", "difference")
+    write_rows(discrepancy["symbols"], "table", columns=shown, empty="they agree")
     click.echo(
         f"  {discrepancy['holdings']} holdings differ by {discrepancy['shares']} shares; "
         f"lots are {discrepancy['ratio']} times these holdings"

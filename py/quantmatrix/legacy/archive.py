@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -24,9 +26,21 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class DumpText:
+    """The text of a dump, how it was packed (``plain``, ``gzip``, ``archive``), and what to ask at its end.
+
+    ``finish`` raises ``Problem`` where the text is not all there was.
+    """
+
+    stream: BinaryIO
+    layout: str
+    finish: Callable[[], None] = lambda: None
+
+
 @contextmanager
-def open_dump(path: Path) -> Iterator[tuple[BinaryIO, str]]:
-    """The dump's text and its layout (``plain``, ``gzip``, ``archive``); leaving early ends what runs for it."""
+def open_dump(path: Path) -> Iterator[DumpText]:
+    """A dump as text; leaving early ends what runs for it."""
     if path.is_dir():
         raise Problem(
             "the dump is a folder",
@@ -40,19 +54,21 @@ def open_dump(path: Path) -> Iterator[tuple[BinaryIO, str]]:
         stream.seek(0)
         if head.startswith(b"PGDMP") or head.startswith(b"toc.dat\0"):
             with _restored_text(stream, path) as text:
-                yield text, "archive"
+                yield text
         elif head.startswith(b"\x1f\x8b"):
             with gzip.open(stream) as text:
-                yield cast(BinaryIO, text), "gzip"
+                yield DumpText(cast(BinaryIO, text), "gzip")
         else:
-            yield stream, "plain"
+            yield DumpText(stream, "plain")
 
 
 @contextmanager
-def _restored_text(archive: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+def _restored_text(archive: BinaryIO, path: Path) -> Iterator[DumpText]:
     """What ``pg_restore`` would send to a server; it runs as the servers' account, with nothing but the file."""
     account = service_account()
     program = executable_postgres(find_postgres(), account).program("pg_restore")
+    # Where the child begins is the position of the descriptor, which a buffered seek need not move.
+    os.lseek(archive.fileno(), 0, os.SEEK_SET)
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(
             [program, "--file=-", "--no-owner", "--no-privileges"],
@@ -64,8 +80,8 @@ def _restored_text(archive: BinaryIO, path: Path) -> Iterator[BinaryIO]:
             **account.popen_arguments(),
         )
         assert process.stdout is not None
-        try:
-            yield cast(BinaryIO, process.stdout)
+
+        def finish() -> None:
             if process.wait() != 0:
                 told.seek(0)
                 raise Problem(
@@ -76,6 +92,9 @@ def _restored_text(archive: BinaryIO, path: Path) -> Iterator[BinaryIO]:
                     next_step="make a new dump of V1 with a pg_dump that is not newer than this PostgreSQL",
                     exit_code=ExitCode.REFUSED,
                 )
+
+        try:
+            yield DumpText(cast(BinaryIO, process.stdout), "archive", finish)
         finally:
             process.stdout.close()
             if process.poll() is None:

@@ -14,9 +14,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.legacy.archive import DumpText
 from quantmatrix.legacy.tables import READ, Catalogue, Table, is_readable, kind_of, require, require_columns
 
 LINE_BYTES = 16 * 1024 * 1024
@@ -40,7 +41,7 @@ Row = tuple[str, int, str]
 class DumpReader:
     """Yields the rows of one dump; ``catalogue`` is whole once they are all taken."""
 
-    stream: BinaryIO
+    text: DumpText
     name: str
     catalogue: Catalogue = field(default_factory=Catalogue)
     _line: int = 0
@@ -60,6 +61,7 @@ class DumpReader:
                 self._insert(self._decode(text))
             elif text.startswith(b"SET client_encoding"):
                 self._encoding(self._decode(text))
+        self.text.finish()
         require(self.catalogue.tables, self.name)
         for table in READ:
             if table in self.catalogue.tables and table not in self._filled:
@@ -67,7 +69,7 @@ class DumpReader:
 
     def _next(self) -> bytes:
         try:
-            text = self.stream.readline(LINE_BYTES + 1)
+            text = self.text.stream.readline(LINE_BYTES + 1)
         except (OSError, EOFError, gzip.zlib.error) as error:
             self._refuse("the dump is damaged", str(error))
         self._line += 1
