@@ -10,7 +10,7 @@ set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 as $$
     with judged as (
-        select r.payload ->> 'table' as source, r.payload ->> 'reason' as reason, (r.payload ->> 'id')::bigint as id, min(r.line_number) over (partition by r.payload ->> 'table') as first_line
+        select r.payload ->> 'table' as source, r.payload ->> 'reason' as reason, (r.payload ->> 'id')::bigint as id, r.line_number
         from ingest.staging r
         where r.load_id = p_load_id
         and r.user_id = p_user_id
@@ -20,9 +20,13 @@ as $$
         from ingest.legacy_holdings(p_user_id, p_load_id) h
     ),
     counted as (
-        select j.source, j.reason, j.first_line, count(*) as number, jsonb_agg(j.id order by j.id) filter (where j.reason is not null) as ids
+        select j.source, j.reason, min(j.line_number) as line_number, count(*) as number, jsonb_agg(j.id order by j.id) filter (where j.reason is not null) as ids
         from judged j
-        group by j.source, j.reason, j.first_line
+        group by j.source, j.reason
+        union all
+        -- An empty table is a source too.
+        select e.source, null, e.line_number, 0, null
+        from (values ('transactions', 0), ('dividends', 1), ('holdings', 2147483647)) e (source, line_number)
     )
     select coalesce(
         jsonb_agg(
@@ -34,16 +38,16 @@ as $$
                 'rejected_total', s.rows_in - s.kept,
                 'rejected_ids', s.rejected_ids
             )
-            order by s.first_line, s.source
+            order by s.line_number, s.source
         ), '[]'
     )
     from (
         select
-            c.source, c.first_line, sum(c.number) as rows_in, coalesce(sum(c.number) filter (where c.reason is null), 0) as kept,
+            c.source, min(c.line_number) as line_number, sum(c.number) as rows_in, coalesce(sum(c.number) filter (where c.reason is null), 0) as kept,
             coalesce(jsonb_object_agg(c.reason, c.number) filter (where c.reason is not null), '{}') as rejected,
             coalesce(jsonb_object_agg(c.reason, c.ids) filter (where c.reason is not null), '{}') as rejected_ids
         from counted c
-        group by c.source, c.first_line
+        group by c.source
     ) s
 $$;
 

@@ -17,7 +17,13 @@ from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.environment import Environment
 
-_VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+}
 
 
 def client_environment(dsn: str, **changed: str) -> dict[str, str]:
@@ -65,7 +71,7 @@ def _dump(dsn: str, path: Path) -> Manifest:
             snapshot = connection.execute("select pg_export_snapshot()").fetchone()
             assert snapshot is not None
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "wb") as stream:
+            with os.fdopen(descriptor, "wb") as stream:
                 done = subprocess.run(
                     [find_postgres().program("pg_dump"), "--format=custom", "--no-unlogged-table-data",
                      f"--snapshot={snapshot[0]}"],

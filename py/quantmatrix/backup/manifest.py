@@ -1,7 +1,7 @@
 """What a backup says of itself, and where that stands: behind the end of pg_dump's archive.
 
-``pg_restore`` reads the archive by its own table of contents and does not look further, so the file stays an ordinary
-custom-format dump, and the manifest cannot be lost from beside it.
+``pg_restore`` reads the archive by its own table of contents and does not look further, so the file stays an
+ordinary custom-format dump, and the manifest cannot be lost from beside it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TableCount:
 
 @dataclass(frozen=True)
 class Manifest:
-    """``migrations``: applied ones with their chained checksums; ``dump_sha256`` is that of the archive alone."""
+    """``migrations``: applied ones with their chained checksums; ``dump_sha256``: of the archive alone."""
 
     made_at: str
     program: str
@@ -90,7 +90,9 @@ def _count(connection: psycopg.Connection[Any], schema: str, name: str) -> Table
 
 def applied(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """Migrations that the database records, with their checksums."""
-    return dict(connection.execute("select m.name, m.chain from migrations.applied m order by m.name").fetchall())
+    return dict(
+        connection.execute("select m.name, m.chain from migrations.applied m order by m.name").fetchall()
+    )
 
 
 def file_digest(stream: BinaryIO, length: int) -> str:

@@ -1,4 +1,4 @@
-"""Puts a backup back: into a database of its own first, proved there, and only then in the place of the empty one."""
+"""Puts a backup back: into a database beside, proved there, and only then in the place of the empty one."""
 
 from __future__ import annotations
 
@@ -63,9 +63,13 @@ def _known(path: Path) -> Manifest:
         if chain.get(name) != recorded:
             newer = name not in chain
             raise Problem(
-                "the backup is newer than this program" if newer else "the backup was made with another migration",
+                "the backup is newer than this program"
+                if newer
+                else "the backup was made with another migration",
                 where=f"{path}, migration {name}",
-                why="this program does not know it" if newer else "its checksum is not the one of this program",
+                why="this program does not know it"
+                if newer
+                else "its checksum is not the one of this program",
                 unchanged="the database was not touched",
                 next_step=f"restore it with quantmatrix {manifest.program} or newer",
                 exit_code=ExitCode.MIGRATION_NEEDED,
@@ -84,8 +88,8 @@ def _require_empty(environment: Environment) -> None:
                     where=f"table {table}",
                     why="a backup is restored into an empty database only",
                     unchanged="the database was not touched",
-                    next_step="name another place with --data-dir or --database-url, or see if the backup is good: "
-                    "quantmatrix restore --verify FILE",
+                    next_step="name another place with --data-dir or --database-url; "
+                    "quantmatrix restore --verify FILE tells whether the backup is good",
                     exit_code=ExitCode.REFUSED,
                 )
 
@@ -110,7 +114,9 @@ def _beside(environment: Environment, path: Path) -> Iterator[str]:
                 raise _damaged(path, " ".join(done.stderr.decode("utf-8", "replace").split())[:2000])
             yield name
         finally:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
 
 
 def _prove(environment: Environment, database: str, manifest: Manifest, path: Path) -> None:

@@ -20,8 +20,8 @@ def backup(settings: Settings, file: Path | None) -> None:
       quantmatrix backup before-the-move.backup
       quantmatrix backup --format json
 
-    The file is a custom-format archive of pg_dump, with schema version, row counts and digests behind its end.
-    It holds everything that the database holds: keep it as secret as the database.
+    The file is a custom-format archive of pg_dump, with schema version, row counts and digests behind its
+    end. It holds everything that the database holds: keep it as secret as the database.
     """
     from quantmatrix.backup import make
 
@@ -42,8 +42,8 @@ def restore(settings: Settings, file: Path, verify: bool) -> None:
       quantmatrix restore --verify before-the-move.backup
       quantmatrix --data-dir ~/quantmatrix-again restore before-the-move.backup
 
-    Refuses a damaged file, one of a newer schema, and a database that holds data. The statements in the archive
-    are run by the database's administrator: restore only files of your own.
+    Refuses a damaged file, one of a newer schema, and a database that holds data. The statements in the
+    archive are run by the database's administrator: restore only files of your own.
     """
     from quantmatrix.backup import restore as restoring
 

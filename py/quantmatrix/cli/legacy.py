@@ -69,7 +69,9 @@ def legacy_inspect(settings: Settings, origin: str, timezone: str) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Your own file of trades and transfers that V1 lacks; repeatable.",
 )
-@click.option("--csv-account", "csv_accounts", multiple=True, help="Account of each --csv, in the same order.")
+@click.option(
+    "--csv-account", "csv_accounts", multiple=True, help="Account of each --csv, in the same order."
+)
 @ZONE
 @click.option("--dry-run", is_flag=True, help="Do everything, print go or no-go, then roll it back.")
 @click.option(

@@ -53,7 +53,9 @@ def print_proof(proof: Mapping[str, Any]) -> None:
                 "source": source["source"],
                 "rows_in": source["rows_in"],
                 "kept": source["kept"],
-                "rejected": ", ".join(f"{count} {reason}" for reason, count in sorted(source["rejected"].items())),
+                "rejected": ", ".join(
+                    f"{count} {reason}" for reason, count in sorted(source["rejected"].items())
+                ),
             }
             for source in proof["sources"]
         ],
@@ -67,13 +69,16 @@ def print_proof(proof: Mapping[str, Any]) -> None:
     write_rows(proof["cash"], "table", columns=balances, empty="none moved")
     before, after = proof["discrepancies"]["before"], proof["discrepancies"]["after"]
     _title("Discrepancies")
-    click.echo(
-        f"  before: {before['holdings']} holdings, {before['shares']} shares, lots are {before['ratio']} times the holdings"
-    )
-    click.echo(f"  after:  {after['holdings']} holdings, {after['shares']} shares, lots are {after['ratio']} times the holdings")
+    for name, figures in (("before", before), ("after", after)):
+        click.echo(
+            f"  {name}: {figures['holdings']} holdings, {figures['shares']} shares; "
+            f"lots are {figures['ratio']} times the holdings"
+        )
     _title("Discarded")
     unread = ", ".join(f"{table['table']} {table['rows']}" for table in proof["unread"])
-    click.echo(f"  tax_lots: {proof['discarded']['tax_lots']} rows, rebuilt from transactions; not read: {unread}")
+    click.echo(
+        f"  tax_lots: {proof['discarded']['tax_lots']} rows, rebuilt from transactions; not read: {unread}"
+    )
     _title("Go or no-go")
     for criterion in proof["criteria"]:
         verdict = click.style(f"{criterion['verdict']:<6}", fg=_VERDICTS[criterion["verdict"]])

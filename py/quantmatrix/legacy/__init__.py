@@ -1,1 +1,1 @@
-"""From V1, the old database, to this one: where its rows come from, and how they reach the database's rules."""
+"""From V1, the old database, to this one: how its rows reach the rules in the database."""

@@ -82,8 +82,7 @@ _DECLARED = {
     ),
     "option_greeks": "id option_id price implied_volatility delta gamma theta vega rho timestamp",
     "option_prices": (
-        "id option_id bid_price ask_price last_price bid_size ask_size volume open_interest "
-        "timestamp"
+        "id option_id bid_price ask_price last_price bid_size ask_size volume open_interest timestamp"
     ),
     "option_orders": (
         "id account_id option_id strategy_id external_order_id action quantity order_type "
@@ -219,5 +218,7 @@ _DECLARED = {
     ),
 }
 
-DECLARED: dict[str, frozenset[str]] = {name: frozenset(columns.split()) for name, columns in _DECLARED.items()}
+DECLARED: dict[str, frozenset[str]] = {
+    name: frozenset(columns.split()) for name, columns in _DECLARED.items()
+}
 """The 46 declared tables with their columns."""

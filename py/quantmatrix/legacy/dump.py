@@ -1,17 +1,17 @@
 """A dump of V1, read as text. It is hostile input: no statement of it is ever executed, nowhere.
 
-Only the data blocks (``COPY … FROM stdin``) of the tables that are read count, into definitions of our own; of
-everything else the names and the number of rows are told. A custom, directory or tar archive is turned into the same
-text by ``pg_restore``, which needs no server for that and runs without rights; so one reader serves both, and functions,
-triggers, rules and shell commands of a dump are words that nobody looks at.
+Only the data blocks (``COPY … FROM stdin``) of the tables that are read count, into definitions of our own;
+of everything else the names and the number of rows are told. An archive is turned into the same text by
+``pg_restore``, which needs no server for that and runs without rights; so one reader serves both, and
+functions, triggers, rules and shell commands of a dump are words that nobody looks at.
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -24,8 +24,12 @@ LINE_BYTES = 16 * 1024 * 1024
 """No row of V1 is longer; a longer line is no dump."""
 
 _NAME = r'(?:"?public"?\.)?"?(?P<table>[A-Za-z_][A-Za-z0-9_]{0,62})"?'
-_COPY = re.compile(rf"COPY (?:ONLY )?{_NAME} \((?P<columns>[^()]*)\) FROM stdin;\s*$", re.IGNORECASE | re.ASCII)
-_CREATE = re.compile(rf"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?{_NAME} \(\s*$", re.IGNORECASE | re.ASCII)
+_COPY = re.compile(
+    rf"COPY (?:ONLY )?{_NAME} \((?P<columns>[^()]*)\) FROM stdin;\s*$", re.IGNORECASE | re.ASCII
+)
+_CREATE = re.compile(
+    rf"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?{_NAME} \(\s*$", re.IGNORECASE | re.ASCII
+)
 _INSERT = re.compile(rf"INSERT INTO {_NAME}[ (]", re.IGNORECASE | re.ASCII)
 _COLUMN = re.compile(r'\s+"?(?P<column>[A-Za-z_][A-Za-z0-9_]{0,62})"? \S', re.ASCII)
 _ENCODING = re.compile(r"SET client_encoding (?:=|TO) '?([A-Za-z0-9_-]+)'?;", re.IGNORECASE)
@@ -70,7 +74,7 @@ class DumpReader:
     def _next(self) -> bytes:
         try:
             text = self.text.stream.readline(LINE_BYTES + 1)
-        except (OSError, EOFError, gzip.zlib.error) as error:
+        except (OSError, EOFError, zlib.error) as error:
             self._refuse("the dump is damaged", str(error))
         self._line += 1
         if len(text) > LINE_BYTES:
@@ -86,7 +90,9 @@ class DumpReader:
     def _encoding(self, text: str) -> None:
         found = _ENCODING.match(text)
         if found and found[1].upper().replace("-", "") not in ("UTF8", "SQL_ASCII"):
-            self._refuse(f"the dump is written in {found[1]}", "only UTF-8 is read", "pg_dump --encoding=UTF8")
+            self._refuse(
+                f"the dump is written in {found[1]}", "only UTF-8 is read", "pg_dump --encoding=UTF8"
+            )
 
     def _definition(self, text: str) -> None:
         found = _CREATE.match(text)
@@ -149,7 +155,9 @@ class DumpReader:
                 continue
             value = _ESCAPE.sub(_unescaped, cell) if "\\" in cell else cell
             if not is_readable(kind, value):
-                self._refuse(f"{table}.{column} holds {value[:60]!r}, which is no {kind}", "it was edited or damaged")
+                self._refuse(
+                    f"{table}.{column} holds {value[:60]!r}, which is no {kind}", "it was edited or damaged"
+                )
             row[column] = value.replace("\0", "")
         return json.dumps(row)
 

@@ -27,15 +27,19 @@ class OwnFile:
 
 def stage(connection: psycopg.Connection[Any], files: tuple[OwnFile, ...], zone: str) -> list[dict[str, str]]:
     """Stage all files; what ``api.legacy_migrate`` is told of them. Raises ``Problem`` (exit 5)."""
-    told = []
+    told: list[dict[str, str]] = []
     for number, file in enumerate(files, start=1):
         load_id = uuid.uuid4()
         try:
             with open_source(file.path) as source:
                 if SimpleParser.detect(source.head, file.path.name) is None:
-                    raise FileRefused("the header is not Date, Symbol, Quantity, Price, Commission, Type", line=1)
+                    raise FileRefused(
+                        "the header is not Date, Symbol, Quantity, Price, Commission, Type", line=1
+                    )
                 options = Options(account=file.account, zone=zone, file_name=file.path.name)
-                load.stage(connection, load_id, _accepted(SimpleParser().parse(source.text, options), file.path))
+                load.stage(
+                    connection, load_id, _accepted(SimpleParser().parse(source.text, options), file.path)
+                )
         except FileRefused as refused:
             raise _refused(file.path, refused.line, None, refused.reason, refused.hint) from None
         repeated = any(entry["name"] == file.path.name for entry in told)

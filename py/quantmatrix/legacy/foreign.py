@@ -1,9 +1,9 @@
 """A running V1, read in place through ``postgres_fdw``.
 
-The server, the login and the foreign tables exist inside one database transaction and are gone before it ends, so that
-V1's password is never stored. All of V1 is read in one snapshot: the wrapper opens a single repeatable-read transaction
-there, and only ever selects. This needs a superuser's session; nothing here is a function of the database, so that
-nobody else can bend what the superuser runs.
+The server, the login and the foreign tables exist inside one database transaction and are gone before it
+ends, so that V1's password is never stored. All of V1 is read in one snapshot: the wrapper opens a single
+repeatable-read transaction there, and only ever selects. This needs a superuser's session; nothing here is a
+function of the database, so that nobody else can bend what the superuser runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _QUIET = ("log_statement = 'none'", "log_min_error_statement = 'panic'", "log_mi
 
 
 def stage(connection: Connection, url: str, load_id: UUID, user_id: UUID) -> Catalogue:
-    """Copy what is read of V1 to staging, for ``user_id``; the superuser's ``connection`` is in a transaction.
+    """Copy what is read of V1 to staging, for ``user_id``, in a transaction of the superuser.
 
     Raises ``Problem``: exit 6 where V1 is not reachable or is lost on the way, 5 where it is no V1.
     """
@@ -68,7 +68,10 @@ def _attach(connection: Connection, url: str) -> bool:
     """Make the foreign server; whether the wrapper's extension was there before."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     options = {name: parts[name] for name in _SERVER_OPTIONS if name in parts}
-    options |= {"fetch_size": _ROWS_AT_A_TIME, "connect_timeout": parts.get("connect_timeout", _CONNECT_SECONDS)}
+    options |= {
+        "fetch_size": _ROWS_AT_A_TIME,
+        "connect_timeout": parts.get("connect_timeout", _CONNECT_SECONDS),
+    }
     login = {"user": parts.get("user", "postgres"), "password_required": "false"}
     if "password" in parts:
         login["password"] = parts["password"]
@@ -77,10 +80,14 @@ def _attach(connection: Connection, url: str) -> bool:
     installed = connection.execute("select from pg_extension where extname = 'postgres_fdw'").rowcount > 0
     connection.execute("create extension if not exists postgres_fdw with schema extensions")
     connection.execute(
-        sql.SQL("create server {} foreign data wrapper postgres_fdw options ({})").format(_SERVER, _options(options))
+        sql.SQL("create server {} foreign data wrapper postgres_fdw options ({})").format(
+            _SERVER, _options(options)
+        )
     )
     connection.execute(
-        sql.SQL("create user mapping for current_user server {} options ({})").format(_SERVER, _options(login))
+        sql.SQL("create user mapping for current_user server {} options ({})").format(
+            _SERVER, _options(login)
+        )
     )
     connection.execute(sql.SQL("create schema {}").format(_SERVER))
     return installed
@@ -96,7 +103,9 @@ def _detach(connection: Connection, *, keep_extension: bool) -> None:
 def _describe(connection: Connection) -> Catalogue:
     _foreign(connection, "v1_columns", ("table_schema", "table_name", "column_name", "ordinal_position"),
              "information_schema", "columns")  # fmt: skip
-    _foreign(connection, "v1_tables", ("table_schema", "table_name", "table_type"), "information_schema", "tables")
+    _foreign(
+        connection, "v1_tables", ("table_schema", "table_name", "table_type"), "information_schema", "tables"
+    )
     _foreign(connection, "v1_constraints", ("contype",), "pg_catalog", "pg_constraint")
     catalogue = Catalogue()
     found = connection.execute(
@@ -111,7 +120,9 @@ def _describe(connection: Connection) -> Catalogue:
         """
     ).fetchall()
     catalogue.tables = {name: Table(tuple(columns)) for name, columns in found}
-    keys = connection.execute("select count(*) from legacy_v1.v1_constraints k where k.contype = 'f'").fetchone()
+    keys = connection.execute(
+        "select count(*) from legacy_v1.v1_constraints k where k.contype = 'f'"
+    ).fetchone()
     catalogue.foreign_keys = keys[0] if keys else 0
     return catalogue
 
@@ -147,7 +158,9 @@ def _foreign(connection: Connection, name: str, columns: tuple[str, ...], schema
 
 
 def _options(options: dict[str, str]) -> sql.Composed:
-    pairs = [sql.SQL("{} {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in options.items()]
+    pairs = [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in options.items()
+    ]
     return sql.SQL(", ").join(pairs)
 
 

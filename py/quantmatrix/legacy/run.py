@@ -63,6 +63,14 @@ class _Staged:
 def source_of(text: str) -> Source:
     """A file by that name if there is one, else a connection string."""
     path = Path(text)
+    if path.is_dir():
+        raise Problem(
+            "the dump is a folder",
+            where=str(path),
+            unchanged="nothing was read or written",
+            next_step="make it one file: pg_dump --format=custom --file=v1.dump V1",
+            exit_code=ExitCode.REFUSED,
+        )
     if path.exists():
         return Source(path=path)
     if "://" in text or "=" in text:
@@ -103,7 +111,9 @@ def migrate(environment: Environment, wish: Wish) -> Report:
 
 
 @contextmanager
-def _transaction(environment: Environment, source: Source, *, keep: bool) -> Iterator[psycopg.Connection[Any]]:
+def _transaction(
+    environment: Environment, source: Source, *, keep: bool
+) -> Iterator[psycopg.Connection[Any]]:
     """A dump needs no more than any command; reading a server through the wrapper needs a superuser."""
     dsn = environment.authenticator_dsn if source.path is not None else environment.superuser_dsn
     with open_connection(dsn) as connection:
@@ -115,7 +125,9 @@ def _transaction(environment: Environment, source: Source, *, keep: bool) -> Ite
 
 
 @contextmanager
-def _person(connection: psycopg.Connection[Any], user_id: UUID, role: str) -> Iterator[psycopg.Connection[Any]]:
+def _person(
+    connection: psycopg.Connection[Any], user_id: UUID, role: str
+) -> Iterator[psycopg.Connection[Any]]:
     """Be that person for a while, exactly as PostgREST would be; afterwards whoever the session was."""
     before = connection.row_factory
     connection.row_factory = dict_row
@@ -157,6 +169,7 @@ def _owner(connection: psycopg.Connection[Any], email: str | None) -> tuple[UUID
                     )
                 return user["id"], _ROLES[user["role"]], False
         made = admin.execute("select * from api.user_add(%s, null, 'user')", [wanted]).fetchone()
+        assert made is not None
         return made["id"], "quantmatrix_user", True
 
 

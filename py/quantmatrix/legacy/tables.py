@@ -1,4 +1,4 @@
-"""What is read of V1: tables, columns and kinds of values. No secret of V1 is among them, so none ever leaves it."""
+"""What is read of V1: tables, columns and kinds of values. No secret is among them, so none leaves V1."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _READ = {
     "accounts": "id account_name account_type account_number broker",
     "holdings": "id account_id symbol quantity currency? contract_type last_updated",
     "transactions": (
-        "id account_id external_id order_id? execution_id symbol description transaction_type action quantity "
-        "price amount commission fees net_amount currency? contract_type transaction_date source synced_at? "
-        "last_updated?"
+        "id account_id external_id order_id? execution_id symbol description transaction_type action "
+        "quantity price amount commission fees net_amount currency? contract_type transaction_date "
+        "source synced_at? last_updated?"
     ),
     "dividends": (
         "id account_id external_id? symbol ex_date pay_date dividend_per_share shares_held total_dividend "
@@ -29,12 +29,16 @@ _READ = {
 OPTIONAL_TABLES = frozenset({"option_instruments"})
 
 _NUMBERS = frozenset(
-    "quantity price amount commission fees net_amount dividend_per_share shares_held total_dividend tax_withheld "
-    "shares_remaining".split()
-)
-_INSTANTS = frozenset("last_updated transaction_date synced_at ex_date pay_date".split())
+    {
+        "quantity", "price", "amount", "commission", "fees", "net_amount", "dividend_per_share",
+        "shares_held", "total_dividend", "tax_withheld", "shares_remaining",
+    }
+)  # fmt: skip
+_INSTANTS = frozenset({"last_updated", "transaction_date", "synced_at", "ex_date", "pay_date"})
 _WHOLE = frozenset({"id", "holding_id"})
-_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,3})?|[+-]?Infinity|NaN", re.ASCII)
+_NUMBER = re.compile(
+    r"[+-]?(\d{1,40}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,3})?|[+-]?Infinity|NaN", re.ASCII
+)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _SHAPES = {"number": _NUMBER, "date": _INSTANT, "whole number": _INTEGER}

@@ -52,6 +52,7 @@ class Environment(ABC):
 
     def stop_api(self) -> None:
         """Stop the API if it is ours, so that nobody of us is connected to the database."""
+        return
 
     def stop(self) -> list[str]:
         """Stop the servers that are ours, wait for a clean end, and name those that ran."""

@@ -22,9 +22,9 @@ class ExternalEnvironment(Environment):
 
     ``QUANTMATRIX_DATABASE_URL`` (or ``--database-url``) is a login that may migrate,
     ``QUANTMATRIX_AUTHENTICATOR_URL`` the authenticator's; ``QUANTMATRIX_DATABASE_PASSWORD_FILE`` and
-    ``QUANTMATRIX_AUTHENTICATOR_PASSWORD_FILE`` may hold their passwords; ``QUANTMATRIX_ADMINISTRATOR_URL`` is a
-    superuser's, which only few commands need; ``QUANTMATRIX_API_URL`` and
-    ``QUANTMATRIX_JWT_SECRET_FILE`` (a key set) belong to PostgREST.
+    ``QUANTMATRIX_AUTHENTICATOR_PASSWORD_FILE`` may hold their passwords; ``QUANTMATRIX_ADMINISTRATOR_URL`` is
+    a superuser's, which only few commands need; ``QUANTMATRIX_API_URL`` and ``QUANTMATRIX_JWT_SECRET_FILE``
+    (a key set) belong to PostgREST.
     """
 
     embedded = False
