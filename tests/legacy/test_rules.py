@@ -209,6 +209,22 @@ def test_an_expiration_closes_what_the_history_opened(
     assert proof["discrepancies"]["after"]["holdings"] == 0
 
 
+def test_an_option_closed_for_nothing_is_a_trade(
+    migrating: Migrating, old: OldDatabase, tmp_path: Path
+) -> None:
+    tasty = old.add("accounts", broker="TASTYTRADE", account_number="5WT1")
+    option = {
+        "account_id": tasty, "symbol": "ABC250620C00120000", "contract_type": "Equity Option",
+        "quantity": 2.0, "source": "tastytrade_enhanced",
+    }  # fmt: skip
+    old.add("transactions", description="Buy to Open", **option)
+    closed = {"transaction_type": "SELL", "price": 0.0, "transaction_date": "2025-06-19 15:00:00"}
+    old.add("transactions", description="Sell to Close", **(option | closed))
+    holding(old, 0.0)
+    _, kept = carried(migrating, old, tmp_path)
+    assert [(row[0], row[4]) for row in kept] == [("buy", Decimal(2)), ("sell", Decimal(-2))]
+
+
 def test_short_positions_are_compared_without_a_sign(
     migrating: Migrating, old: OldDatabase, tmp_path: Path
 ) -> None:

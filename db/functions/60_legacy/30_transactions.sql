@@ -39,7 +39,8 @@ as $$
         select a.v1_id, a.broker, a.account
         from ingest.legacy_accounts(p_user_id, p_load_id) a
     ),
-    spelled as (
+    -- Materialized, so that each cell is understood once and not wherever it is asked about.
+    spelled as materialized (
         select
             t.*,
             k.account,
@@ -63,13 +64,18 @@ as $$
         and s.user_id = p_user_id
         and s.kind = 'v1_transactions'
     ),
-    typed as (
+    typed as materialized (
         select
             s.*,
             s.contract = 'CASH' or s.canonical = 'CASH' as is_cash,
             s.stated_type = 'DIVIDEND' as is_dividend,
             ingest.legacy_is_option(s.canonical) as is_option,
-            s.contract ~ 'OPT' or s.contract = 'FOP' as is_option_contract
+            s.contract ~ 'OPT' or s.contract = 'FOP' as is_option_contract,
+            -- The only use of the description, beside expirations: whether a trade opened or closed.
+            case
+                when concat_ws(' ', s.action, s.description) ~* 'to[ _]open' then 'open'
+                when concat_ws(' ', s.action, s.description) ~* 'to[ _]close' then 'close'
+            end as stated_effect
         from spelled s
     ),
     judged as (
@@ -96,7 +102,8 @@ as $$
             when j.is_cash and j.net_amount > 0 then 'deposit'
             when j.is_cash then 'withdrawal'
             when j.is_dividend then 'dividend'
-            when j.is_option and j.quoted = 0 then 'option_expiration'
+            -- Removed at no price; an option that somebody closed for nothing is a trade and says so.
+            when j.is_option and j.quoted = 0 and (j.stated_effect is null or j.description ~* 'expir') then 'option_expiration'
             else j.stated_side
         end,
         j.stated_side,
@@ -124,11 +131,7 @@ as $$
         nullif(btrim(j.order_id), ''),
         j.source,
         coalesce(j.source = 'ibkr_csv_import', false),
-        -- The only use of the description: whether a trade opened or closed.
-        case
-            when concat_ws(' ', j.action, j.description) ~* 'to[ _]open' then 'open'
-            when concat_ws(' ', j.action, j.description) ~* 'to[ _]close' then 'close'
-        end
+        j.stated_effect
     from judged j
 $$;
 

@@ -398,9 +398,11 @@ as $$
         select 7, 'it fits into the time planned', p_seconds < 14 * 86400, round(p_seconds, 1) || ' seconds; two weeks are planned'
         union all
         select 8, 'a query answers within a second', p_query_seconds < 1, 'all holdings in ' || round(p_query_seconds, 3) || ' seconds'
+        union all
+        select 9, 'the owner has looked at the result', null, 'compare the holdings above with what the brokers show'
     )
     select jsonb_agg(
-        jsonb_build_object('criterion', a.criterion, 'verdict', case when a.is_met then 'go' else 'no-go' end, 'evidence', a.evidence)
+        jsonb_build_object('criterion', a.criterion, 'verdict', case a.is_met when true then 'go' when false then 'no-go' else 'ask' end, 'evidence', a.evidence)
         order by a.place
     )
     from answered a

@@ -102,6 +102,7 @@ def legacy_migrate(
     One transaction: a failure leaves everything as it was. Run again, it finds nothing new. V1 is only read.
     Ends with 3 where a holding is not explained, with 5 where something is refused.
     """
+    from quantmatrix.cli.imports import MANY, refresh_statistics
     from quantmatrix.cli.legacy_report import print_proof
     from quantmatrix.legacy import run
     from quantmatrix.legacy.files import OwnFile
@@ -123,9 +124,15 @@ def legacy_migrate(
         from quantmatrix.backup import make
 
         saved = backup_file or make.default_path(settings.environment)
-        make.backup(settings.environment, saved)
+        try:
+            make.backup(settings.environment, saved)
+        except Problem as problem:
+            problem.next_step = f"{problem.next_step}; --no-backup goes on without one"
+            raise
         settings.narrate(f"backup: {saved}")
     proof = run.migrate(settings.environment, wish) | {"backup": str(saved) if saved else None}
+    if not dry_run and proof["rows"]["new"] >= MANY:
+        refresh_statistics(settings)
     if settings.format == "table":
         print_proof(proof)
     elif settings.format == "json":

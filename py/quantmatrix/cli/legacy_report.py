@@ -9,7 +9,7 @@ import click
 
 from quantmatrix.cli.output import write_rows
 
-_VERDICTS = {"go": "green", "no-go": "red"}
+_VERDICTS = {"go": "green", "no-go": "red", "ask": "yellow"}
 
 
 def print_inspection(found: Mapping[str, Any]) -> None:

@@ -8,12 +8,14 @@ function of the database, so that nobody else can bend what the superuser runs.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.legacy.tables import READ, Catalogue, Table, require, require_columns
@@ -23,6 +25,7 @@ Connection = psycopg.Connection[Any]
 _SERVER = sql.Identifier("legacy_v1")
 _ROWS_AT_A_TIME = "10000"
 _CONNECT_SECONDS = "10"
+_SOCKETS = "/var/run/postgresql"
 # The rest of a connection string is about the client, or would name files of the server.
 _SERVER_OPTIONS = ("host", "hostaddr", "port", "dbname", "sslmode", "connect_timeout", "target_session_attrs")
 _QUIET = ("log_statement = 'none'", "log_min_error_statement = 'panic'", "log_min_duration_statement = -1")
@@ -66,7 +69,7 @@ def place(url: str) -> str:
 
 def _attach(connection: Connection, url: str) -> bool:
     """Make the foreign server; whether the wrapper's extension was there before."""
-    parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    parts = _complete(url)
     options = {name: parts[name] for name in _SERVER_OPTIONS if name in parts}
     options |= {
         "fetch_size": _ROWS_AT_A_TIME,
@@ -91,6 +94,19 @@ def _attach(connection: Connection, url: str) -> bool:
     )
     connection.execute(sql.SQL("create schema {}").format(_SERVER))
     return installed
+
+
+def _complete(url: str) -> dict[str, str]:
+    """What the connection string says, and what psql would assume here; the server's own differs."""
+    usual = {
+        option.keyword.decode(): option.val.decode()
+        for option in Conninfo.get_defaults()
+        if option.val is not None
+    }
+    said = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    taken = {name: usual[name] for name in ("host", "port", "user", "password", "dbname") if name in usual}
+    sockets = {"host": _SOCKETS} if "hostaddr" not in said and Path(_SOCKETS).is_dir() else {}
+    return sockets | taken | said
 
 
 def _detach(connection: Connection, *, keep_extension: bool) -> None:
