@@ -219,7 +219,7 @@ begin
     from core.sync_history h
     where h.user_id = v_user_id
     and h.id = v_sync_id
-    and h.kind = 'import';
+    and h.kind in ('import', 'migration');
     if v_status is distinct from 'finished' then
         raise exception 'import % cannot be undone', v_sync_id
             using errcode = 'QM012',

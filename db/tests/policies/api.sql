@@ -21,6 +21,8 @@ values
         'import_load', '{quantmatrix_admin,quantmatrix_user}',
         $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "sha256": "[digest]"}')$$, 'own'
     ),
+    ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{}')$$, 'QM010'),
+    ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1"}')$$, 'QM010'),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
     ('user_add', '{quantmatrix_admin}', $$api.user_add('eve@example.test')$$, '42501'),
@@ -121,8 +123,14 @@ select tests.fixture_two_tenants();
 select tests.create_user('carl', 'admin');
 insert into ingest.staging (load_id, user_id, kind, line_number, raw)
 values ('22222222-2222-4222-8222-222222222222', tests.user_id('ann'), 'line', 1, 'zqann secret');
+insert into ingest.staging (load_id, user_id, kind, line_number, payload)
+values (
+    '33333333-3333-4333-8333-333333333333', tests.user_id('ann'), 'v1_accounts', 1,
+    '{"id": 1, "account_number": "zqann-9", "broker": "IBKR", "account_name": "zqann savings", "account_type": "taxable"}'
+);
 update expected e
-set call = replace(replace(replace(replace(replace(replace(replace(replace(e.call,
+set call = replace(replace(replace(replace(replace(replace(replace(replace(replace(e.call,
+    '[old]', '33333333-3333-4333-8333-333333333333'),
     '[load]', '22222222-2222-4222-8222-222222222222'),
     '[digest]', repeat('e', 64)),
     '[sync]', (select s.id::text from core.sync_history s where s.user_id = tests.user_id('ann') and s.kind = 'import')),

@@ -138,6 +138,7 @@ insert into tries (name, refused, accepted) values
 
     ('files_size_is_not_negative', $$size_bytes = -1$$, $$size_bytes = 0$$),
     ('files_warnings_is_a_list', $$warnings = '{}'$$, $$warnings = '[{}]'$$),
+    ('files_report_is_an_object', $$report = '[]'$$, $$report = '{"a": 1}'$$),
     ('lines_number_counts_from_one', $$line_number = 0$$, $$line_number = 99$$),
     ('lines_refused_has_a_reason', $$verdict = 'refused', reason = null$$, $$verdict = 'refused', reason = 'why'$$),
     ('line_picks_quantity_is_positive', $$quantity = 0$$, $$quantity = 0.001$$),

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "account": Entry("Data", "quantmatrix.cli.accounts:account", "Accounts at brokers: add, list, set."),
     "basis": Entry("Data", "quantmatrix.cli.basis:basis", "Supply the basis of transferred shares."),
     "export": Entry("Data", "quantmatrix.cli.export:export", "All transactions as one file."),
+    "legacy": Entry("Data", "quantmatrix.cli.legacy:legacy", "From the old database: inspect, migrate."),
     "sql": Entry("Data", "quantmatrix.cli.sql:sql", "Ask the database yourself."),
     "audit": Entry("People", "quantmatrix.cli.audit:audit", "Who changed what; verify the log."),
     "user": Entry("People", "quantmatrix.cli.users:user", "People: add, list, role, disable, token."),
@@ -40,6 +41,8 @@ COMMANDS: dict[str, Entry] = {
     "down": Entry("Servers", "quantmatrix.cli.services:down", "Stop the embedded servers."),
     "status": Entry("Servers", "quantmatrix.cli.services:status", "Show what runs, and where."),
     "doctor": Entry("Servers", "quantmatrix.cli.doctor:doctor", "Check everything the servers need."),
+    "backup": Entry("Servers", "quantmatrix.cli.backup:backup", "The whole database in one file."),
+    "restore": Entry("Servers", "quantmatrix.cli.backup:restore", "Put a backup back, and prove it."),
     "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
 }
 

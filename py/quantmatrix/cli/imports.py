@@ -21,7 +21,7 @@ SOURCES = ("ibkr_activity_csv", "tastytrade_csv", "simple_csv", "quantmatrix_csv
 BROKERS = {"ibkr_activity_csv": "ibkr", "tastytrade_csv": "tastytrade"}
 
 
-MANY = 5000
+MANY = 500
 """So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
 
 GROWN = (

@@ -101,6 +101,11 @@ class EmbeddedEnvironment(Environment):
                 stopped.append("PostgreSQL")
             return stopped
 
+    def stop_api(self) -> None:
+        """Stop PostgREST if it runs; the database goes on."""
+        with self._locked():
+            self.postgrest(self.known_state()).stop()
+
     def postgres(self, state: State) -> PostgresServer:
         """The database server of this environment."""
         return PostgresServer(self.layout(state), self.account, self._settings)

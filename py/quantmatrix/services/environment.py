@@ -50,6 +50,10 @@ class Environment(ABC):
     def data_dir(self) -> Path:
         """Folder for files of ours beside the database."""
 
+    def stop_api(self) -> None:
+        """Stop the API if it is ours, so that nobody of us is connected to the database."""
+        return
+
     def stop(self) -> list[str]:
         """Stop the servers that are ours, wait for a clean end, and name those that ran."""
         return []
