@@ -17,10 +17,6 @@ from quantmatrix.database.connect import PersonSession, open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
 
-SOURCES = ("ibkr_activity_csv", "tastytrade_csv", "simple_csv", "quantmatrix_csv")
-BROKERS = {"ibkr_activity_csv": "ibkr", "tastytrade_csv": "tastytrade"}
-
-
 MANY = 5000
 """So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
 
@@ -44,6 +40,21 @@ def refresh_statistics(settings: Settings) -> None:
             connection.execute(f"analyze {table}".encode())
 
 
+class SourceName(click.ParamType[str]):
+    """The name of a format; installed packages are asked only when one is given."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse a name that no format has."""
+        from quantmatrix.ingest.formats import names
+
+        known = names()
+        if value not in known:
+            self.fail(f"{value!r} is not one of {', '.join(known)}", param, ctx)
+        return value
+
+
 class ImportGroup(click.Group):
     """``import FILE…`` without a word in between; ``list``, ``show`` and ``undo`` are always commands."""
 
@@ -62,19 +73,20 @@ def import_group() -> None:
       quantmatrix import activity-2025.csv
       quantmatrix import --dry-run *.csv
       quantmatrix import --account 5WT00001 tastytrade.csv
+      quantmatrix import formats
       quantmatrix import list
       quantmatrix import show 3
       quantmatrix import undo 3
 
     The format is found by looking; --source NAME forces one. --accept-refusals imports what can be read.
-    A file called list, show or undo is written ./list.
+    A file called list, show, undo or formats is written ./list.
     """
 
 
 @import_group.command("files", hidden=True)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=False))
 @click.option(
-    "--source", type=click.Choice(SOURCES), help="The format, where it is not found or found wrongly."
+    "--source", type=SourceName(), help="The format, where it is not found or found wrongly (see formats)."
 )
 @click.option("--account", help="Account number or name, for files that name none.")
 @click.option("--broker", help="Broker of a new account, for formats of no broker (default: manual).")
@@ -172,7 +184,7 @@ def import_one(
                     source=parser.source,
                     layout=layout,
                     newest_first=parser.newest_first,
-                    broker=broker or BROKERS.get(parser.source, "manual"),
+                    broker=broker or parser.broker,
                     account=options.account,
                     currency=options.currency,
                     accept_refusals=accept_refusals,
@@ -199,6 +211,28 @@ def import_one(
         raise
     report["dry_run"] = dry_run
     return report
+
+
+@import_group.command("formats", short_help="What can be read, and which package reads it.")
+@click.pass_obj
+def import_formats(settings: Settings) -> None:
+    """What can be read, and which package reads it; installed packages may add formats.
+
+    \b
+      quantmatrix import formats
+      quantmatrix import formats --format json
+    """
+    from dataclasses import asdict
+
+    from quantmatrix.ingest.formats import formats
+
+    rows = [asdict(known) for known in formats()]
+    for row in rows:
+        if row["problem"]:
+            settings.narrate(
+                f"{row['source']} of the package {row['package']} cannot be used: {row['problem']}"
+            )
+    write_rows(rows, settings.format)
 
 
 @import_group.command("list", short_help="Earlier imports, newest first.")
