@@ -198,7 +198,7 @@ def _damage(data: st.DataObject, text: str) -> str:
             lines[at], lines[other] = lines[other], lines[at]
         elif how in (3, 4):
             lines[at] = _damage_cell(data, lines[at])
-        elif how == 5:
+        elif how == 5 and lines[at]:
             place = data.draw(st.integers(0, len(lines[at]) - 1))
             lines[at] = lines[at][:place] + chr(data.draw(st.integers(1, 0x2FF))) + lines[at][place + 1 :]
         else:
