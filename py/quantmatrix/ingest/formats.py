@@ -24,6 +24,7 @@ SIMPLE = "simple_csv"
 OWN = {
     "ibkr_flex": "quantmatrix.ingest.ibkr_flex:IbkrFlex",
     "ibkr_activity_csv": "quantmatrix.ingest.ibkr_activity:IbkrActivity",
+    "ofx": "quantmatrix.ingest.ofx:OfxParser",
     "schwab_csv": "quantmatrix.ingest.schwab:SchwabParser",
     "tastytrade_csv": "quantmatrix.ingest.tastytrade:TastytradeParser",
     SIMPLE: "quantmatrix.ingest.simple:SimpleParser",
