@@ -24,8 +24,11 @@ SIMPLE = "simple_csv"
 OWN = {
     "ibkr_flex": "quantmatrix.ingest.ibkr_flex:IbkrFlex",
     "ibkr_activity_csv": "quantmatrix.ingest.ibkr_activity:IbkrActivity",
+    "ibkr_history_csv": "quantmatrix.ingest.ibkr_history:IbkrHistory",
     "ofx": "quantmatrix.ingest.ofx:OfxParser",
     "schwab_csv": "quantmatrix.ingest.schwab:SchwabParser",
+    "fidelity_csv": "quantmatrix.ingest.fidelity:FidelityParser",
+    "robinhood_csv": "quantmatrix.ingest.robinhood:RobinhoodParser",
     "tastytrade_csv": "quantmatrix.ingest.tastytrade:TastytradeParser",
     SIMPLE: "quantmatrix.ingest.simple:SimpleParser",
     "quantmatrix_csv": "quantmatrix.ingest.canonical:CanonicalParser",
