@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from quantmatrix.ingest.etrade import EtradeParser
 from quantmatrix.ingest.fidelity import FidelityParser
 from quantmatrix.ingest.formats import find
 from quantmatrix.ingest.ibkr_history import IbkrHistory
@@ -30,6 +31,7 @@ from quantmatrix.ingest.model import (
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.parser import Parser
 from quantmatrix.ingest.robinhood import RobinhoodParser
+from quantmatrix.ingest.vanguard import VanguardParser
 from quantmatrix.testing.conformance import Conformance, hold_together, records_of
 from quantmatrix.testing.parsing import only, reasons, these, transaction
 
@@ -49,6 +51,18 @@ class TestFidelity(Conformance):
     parser = FidelityParser
     samples = {"fidelity.csv": sample("fidelity.csv")}
     repeat_from = "SHINY NEW THING"
+
+
+class TestVanguard(Conformance):
+    parser = VanguardParser
+    samples = {"vanguard.csv": sample("vanguard.csv")}
+    repeat_from = "Stardust"
+
+
+class TestEtrade(Conformance):
+    parser = EtradeParser
+    samples = {"etrade.csv": sample("etrade.csv"), "etrade_v2.csv": sample("etrade_v2.csv")}
+    repeat_from = "Moonshine"
 
 
 class TestRobinhood(Conformance):
@@ -89,6 +103,20 @@ EXPECTED: dict[str, Expected] = {
         "7616.21",
         {"TSLA": "50", "KO": "0.401234", "MINE": "-240", "TGTX": "-20", "NVDA": "90", "VTI": "25",
          "FREE": "1"},
+    ),
+    "vanguard_csv": Expected(
+        "vanguard.csv",
+        {T.SELL: 1, T.DIVIDEND: 1, T.REINVEST: 1, T.CAPITAL_GAIN_DISTRIBUTION: 1, T.SYMBOL_CHANGE: 1,
+         T.BUY: 1, T.DEPOSIT: 1, T.TRANSFER_IN: 1, T.OTHER: 1},
+        "36002.07",
+        {"VTI": "60.1", "VFIAX": "9.5"},
+    ),
+    "etrade_csv": Expected(
+        "etrade.csv",
+        {T.SELL: 3, T.OPTION_ASSIGNMENT: 1, T.BUY: 1, T.OPTION_EXPIRATION: 1, T.DIVIDEND: 1,
+         T.REINVEST: 1, T.DEPOSIT: 1, T.INTEREST: 1, T.OTHER: 1},
+        "7363.57",
+        {"KO": "50.4"},
     ),
 }  # fmt: skip
 
@@ -245,3 +273,24 @@ def test_bad_cells_are_refused_with_their_column(source: str, old: str, new: str
     text = sample(EXPECTED[source].file)
     assert old in text
     assert [r.column for r in only(read(source, text.replace(old, new, 1)), Refusal)] == [column]
+
+
+def test_etrade_of_old() -> None:
+    records = read("etrade_csv", sample("etrade_v2.csv"))
+    kinds = {t.line: t.type for t in only(records, Transaction)}
+    assert kinds == {
+        5: T.SELL, 6: T.OPTION_EXPIRATION, 7: T.REINVEST, 8: T.DIVIDEND, 9: T.BUY, 10: T.DEPOSIT,
+    }  # fmt: skip
+    assert held(records) == {"KO": Decimal("-49.5")}
+    assert transaction(records, 9).instrument == "option|SPY   200320C00300000|USD"
+    assert [s.account for s in only(records, Statement) if s.account] == ["...1234"]
+
+
+def test_etrade_ties_an_assignment_to_its_stock() -> None:
+    assert [link.kind for link in only(read("etrade_csv"), Link)] == [LinkKind.EXERCISE]
+
+
+def test_vanguard_skips_the_settlement_fund_and_the_positions() -> None:
+    verdicts = {line.number: line.verdict for line in only(read("vanguard_csv"), Line)}
+    assert (verdicts[2], verdicts[10]) == ("skipped", "skipped")
+    assert {t.account for t in only(read("vanguard_csv"), Transaction)} == {"00000001"}

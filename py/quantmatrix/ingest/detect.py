@@ -18,6 +18,21 @@ _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"symbol", "quantity", "p/l open"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"symbol", "quantity", "d's opn"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"symbol", "quantity", "dte"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"symbol", "qty (quantity)"}), "a list of positions of Charles Schwab", _TRADES_WANTED),
+    (frozenset({"symbol", "market value", "% of account"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"open date", "cost/share"}), "a list of lots of Charles Schwab", _TRADES_WANTED),
+    (frozenset({"account number", "symbol", "current value"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"txid", "ordertxid", "pair"}), "a list of trades of Kraken", "export the ledger instead"),
+    (
+        frozenset({"date(utc)", "pair", "side"}),
+        "a list of trades of Binance",
+        "export the transaction history instead, which has the deposits too",
+    ),
+    (
+        frozenset({"date(utc)", "market", "type"}),
+        "a list of trades of Binance",
+        "export the transaction history instead, which has the deposits too",
+    ),
 )
 """Columns that tell a file which nobody here reads, what it is, and what to do instead."""
 

@@ -83,7 +83,7 @@ class _Reading(TableReading):
         super().__init__(options)
         self.named = False
 
-    def is_row(self, fields: list[str]) -> bool:
+    def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
         return bool(_DATE.fullmatch(fields[0].strip()))
 

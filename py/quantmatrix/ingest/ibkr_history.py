@@ -76,7 +76,7 @@ class _Reading(TableReading):
         self.rows_of: set[str] = set()
         self.total = _ZERO
 
-    def title(self, line: int, fields: list[str]) -> None:
+    def title(self, line: int, fields: list[str], /) -> None:
         """Period, base currency and cash stand above the rows."""
         if len(fields) < 4 or fields[1].strip() != "Data":
             return
@@ -95,7 +95,7 @@ class _Reading(TableReading):
         except ValueError as error:
             self.warn(line, name, value, f"{error}; read as not stated")
 
-    def is_row(self, fields: list[str]) -> bool:
+    def is_row(self, fields: list[str], /) -> bool:
         """Rows of the one section that holds rows."""
         return len(fields) > 1 and fields[0].strip() == "Transaction History" and fields[1].strip() == "Data"
 

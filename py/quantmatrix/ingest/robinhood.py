@@ -78,7 +78,7 @@ class _Reading(TableReading):
     what = "an account activity report of Robinhood"
     newest_first = True
 
-    def is_row(self, fields: list[str]) -> bool:
+    def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date; below them stands a disclaimer."""
         return fields[0].strip()[:1].isdigit()
 

@@ -155,7 +155,7 @@ class _Reading(TableReading):
             pass
         text.seek(0)
 
-    def title(self, line: int, fields: list[str]) -> None:
+    def title(self, line: int, fields: list[str], /) -> None:
         """The title names the account in part, and when the file was made."""
         if found := _TITLE.fullmatch(fields[0].strip()):
             try:
@@ -165,11 +165,11 @@ class _Reading(TableReading):
             if digits := _DIGITS.search(found["account"]):
                 self._name(line, digits["digits"], "title")
 
-    def is_row(self, fields: list[str]) -> bool:
+    def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
         return bool(fields[0].strip()[:1].isdigit())
 
-    def note(self, line: int, fields: list[str]) -> Verdict:
+    def note(self, line: int, fields: list[str], /) -> Verdict:
         """The last line sums the amounts of all rows."""
         if not fields[0].strip().lower().startswith("transactions total"):
             return "unknown"

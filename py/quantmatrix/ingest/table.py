@@ -29,7 +29,7 @@ from quantmatrix.ingest.model import (
     Transaction,
     Warning,
 )
-from quantmatrix.ingest.reader import records
+from quantmatrix.ingest.reader import HEAD_BYTES, records
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
 HEADER_WITHIN = 40
@@ -152,6 +152,7 @@ class TableReading:
         self._told: dict[str, Instrument] = {}
         self._warned: set[tuple[str, str]] = set()
         self._accounts: set[str] = set()
+        self._ids: dict[int, int] = {}
 
     def run(self, text: TextIO) -> Iterator[Record]:
         """All records of the file. Raises ``FileRefused``."""
@@ -179,9 +180,9 @@ class TableReading:
     def title(self, _line: int, _fields: list[str], /) -> None:
         """A record above the header."""
 
-    def is_row(self, fields: list[str]) -> bool:
+    def is_row(self, _fields: list[str], /) -> bool:
         """Whether a record below the header is data; others are notes."""
-        raise NotImplementedError
+        return True
 
     def note(self, _line: int, _fields: list[str], /) -> Verdict:
         """A record below the header that is no data: a total, a legal text."""
@@ -253,6 +254,22 @@ class TableReading:
             self.out.append(known)
         return known
 
+    def own_id(self, row: Row, identity: str) -> str | None:
+        """The id of a row; None for the very row of before, another one for another row of the same id."""
+        digest, number, known = hash(tuple(row.fields)), 1, identity
+        while (seen := self._ids.get(hash(known))) is not None:
+            if seen == digest:
+                self.warn_once(
+                    "repeated", row.line, None, identity, "the same row as one before; counted once"
+                )
+                return None
+            number += 1
+            known = f"{identity}#{number}"
+        self._ids[hash(known)] = digest
+        if known != identity:
+            self.warn(row.line, None, identity, "another row has the same id; both are kept")
+        return known
+
     def warn(self, line: int, column: str | None, text: str, reason: str) -> None:
         """Say something about a row that is imported as it is."""
         self.out.append(Warning(line=line, column=column, text=text[:200], reason=reason))
@@ -319,9 +336,15 @@ class TableParser:
         header = header_in(head, cls.reading.needed)
         return f"{sum(bool(cell.strip()) for cell in header)}col" if header else None
 
+    def reading_of(self, _head: str, /) -> type[TableReading]:
+        """The reading for a file that begins so, where a broker has several layouts."""
+        return self.reading
+
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order, but for those that wait until their day ends."""
-        reading = self.reading(options)
+        head = text.read(HEAD_BYTES)
+        text.seek(0)
+        reading = self.reading_of(head)(options)
         yield from reading.run(text)
         if reading.backwards != reading.forwards:
             self.newest_first = reading.backwards > reading.forwards
