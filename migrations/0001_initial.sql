@@ -1278,7 +1278,7 @@ create table ingest.broker_cash (
     as_of date not null,
     moment ingest.balance_moment not null,
     amount numeric not null,
-    constraint broker_cash_pkey primary key (user_id, sync_id, line_number),
+    constraint broker_cash_pkey primary key (user_id, sync_id, line_number, moment),
     constraint broker_cash_belongs_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint broker_cash_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_cash_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')

@@ -226,6 +226,10 @@ class _Reading(TableReading):
             self._event(row, _EVENTS[action], thing, quantity, values)
         elif action in _PAIRS and thing is not None:
             name, kind = _PAIRS[action]
+            if _CUSIP.fullmatch(row.text("symbol")):
+                # Which ticker a CUSIP stands for may show in one window of the history and not in another.
+                printed = (row.text("date"), action, row.text("symbol"), row.text("quantity"))
+                values["external_id"] = " ".join(printed)
             piece = Piece(
                 row.line, thing, quantity or _ZERO, values["net_amount"], values | {"kind_of_exchange": kind}
             )
