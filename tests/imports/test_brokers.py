@@ -50,22 +50,21 @@ def test_a_file_is_read_whole_and_known_when_it_comes_again(database: Database, 
 
 
 @pytest.mark.parametrize(
-    ("name", "head", "foot"),
+    ("name", "head", "foot", "starts", "ends"),
     [
-        ("brokers/schwab.csv", 2, 1),
-        ("brokers/coinbase.csv", 4, 0),
-        ("brokers/kraken.csv", 1, 0),
-        ("brokers/fidelity.csv", 5, 5),
+        ("brokers/schwab.csv", 2, 1, 9, 20),
+        ("brokers/coinbase.csv", 4, 0, 3, 6),
+        ("brokers/kraken.csv", 1, 0, 5, 11),
+        ("brokers/fidelity.csv", 5, 5, 7, 16),
     ],
 )
-def test_overlapping_windows_give_what_the_whole_gives(
-    database: Database, tmp_path: Path, name: str, head: int, foot: int
+def test_overlapping_windows_of_whole_days_give_what_the_whole_gives(
+    database: Database, tmp_path: Path, name: str, head: int, foot: int, starts: int, ends: int
 ) -> None:
     lines = (FIXTURES / name).read_text().splitlines(keepends=True)
     rows = lines[head : len(lines) - foot]
-    third = len(rows) // 3
     reports = []
-    for number, window in enumerate((rows[: 2 * third], rows[third:])):
+    for number, window in enumerate((rows[:ends], rows[starts:])):
         part = tmp_path / f"{number}.csv"
         part.write_text("".join((*lines[:head], *window)))
         reports.append(imported(database, part, "--account", "windows"))
