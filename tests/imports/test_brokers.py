@@ -54,7 +54,7 @@ def test_a_file_is_read_whole_and_known_when_it_comes_again(database: Database, 
     [
         ("brokers/schwab.csv", 2, 1, 9, 20),
         ("brokers/coinbase.csv", 4, 0, 3, 6),
-        ("brokers/kraken.csv", 1, 0, 5, 11),
+        ("brokers/kraken.csv", 1, 0, 4, 11),
         ("brokers/fidelity.csv", 5, 5, 7, 16),
     ],
 )
