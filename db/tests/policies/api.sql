@@ -118,6 +118,10 @@ select plan((
     select 5 + 5 * (select count(*) from expected) + 5 * (select count(*) from views)
 )::integer);
 select tests.fixture_two_tenants();
+insert into ingest.held_prices (instrument_id, interval, as_of, close, source, previous_close, previous_as_of)
+select i.id, '1d', now(), 20, 'test', 10, now() - interval '1 day'
+from core.instruments i
+where i.symbol = 'ZQANN';
 select tests.create_user('carl', 'admin');
 insert into ingest.staging (load_id, user_id, kind, line_number, raw)
 values ('22222222-2222-4222-8222-222222222222', tests.user_id('ann'), 'line', 1, 'zqann secret');

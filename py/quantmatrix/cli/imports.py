@@ -10,6 +10,7 @@ import click
 import psycopg
 
 from quantmatrix.cli.imports_report import print_report, print_undo
+from quantmatrix.cli.imports_totals import print_totals, totals
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
@@ -132,6 +133,7 @@ def import_files(
                 refresh_statistics(settings)
             if settings.format == "table":
                 print_report(settings, report)
+                print_totals(report["totals"])
     if settings.format == "json":
         click.echo(to_json(reports[0] if len(reports) == 1 else reports))
     elif settings.format == "ndjson":
@@ -210,6 +212,7 @@ def import_one(
             ) from error
         raise
     report["dry_run"] = dry_run
+    report["totals"] = totals(session, report) if not dry_run else {"cash": [], "positions": []}
     return report
 
 
@@ -334,4 +337,5 @@ def _unreadable(path: Path, source: str | None, refused: FileRefused) -> dict[st
         "accounts_created": [],
         "positions": [],
         "cash": [],
+        "totals": {"cash": [], "positions": []},
     }
