@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,19 @@ from quantmatrix.ingest.detect import choose_parser
 from quantmatrix.ingest.model import Options, Transaction
 from quantmatrix.ingest.reader import SourceFile
 from quantmatrix.testing.conformance import Conformance, hold_together
+from quantmatrix.testing.parsing import these
 
 DOCS = Path(__file__).parents[2] / "docs" / "importers.md"
-HISTORY = "Day,What,Ticker,Units,Money\n2025-01-02,Buy,KO,10,-600\n2025-01-03,Gift card,,0,5\n2025-01-06,Sell,KO,4,250\n"
+HISTORY = """\
+Day,What,Ticker,Units,Money
+2025-01-02,Buy,KO,10,-600
+2025-01-03,Gift card,,0,5
+2025-01-06,Sell,KO,4,250
+"""
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The example as an installed package."""
     code = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[0]
     (tmp_path / "examplebroker.py").write_text(code)
@@ -31,11 +36,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert points is not None
     line = points[0].replace('"', "")
     (info / "entry_points.txt").write_text(
-        f"[quantmatrix.importers]\n{line}\nbroken_csv = nowhere:Nothing\nschwab_csv = examplebroker:Examplebroker\n"
-        "misnamed_csv = examplebroker:Examplebroker\n"
+        f"[quantmatrix.importers]\n{line}\nbroken_csv = nowhere:Nothing\n"
+        "schwab_csv = examplebroker:Examplebroker\nmisnamed_csv = examplebroker:Examplebroker\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield tmp_path
+    return tmp_path
 
 
 def test_the_example_is_found_listed_and_reads(package: Path) -> None:
@@ -45,7 +50,7 @@ def test_the_example_is_found_listed_and_reads(package: Path) -> None:
         records = list(parser.parse(file.text, Options()))
     hold_together(records)
     rows = [record for record in records if isinstance(record, Transaction)]
-    assert [(row.type, row.net_amount, row.quantity) for row in rows] == [
+    assert [these(row.type, row.net_amount, row.quantity) for row in rows] == [
         ("buy", -600, 10), ("other", 5, None), ("sell", 250, -4),
     ]  # fmt: skip
     assert formats.find("examplebroker_csv") is type(parser)
@@ -55,11 +60,7 @@ def test_the_example_conforms(package: Path) -> None:
     found = formats.find("examplebroker_csv")
     assert found is not None
 
-    class Example(Conformance):
-        parser = found
-        samples = {"history.csv": HISTORY}
-
-    kit = Example()
+    kit = type("Example", (Conformance,), {"parser": found, "samples": {"history.csv": HISTORY}})()
     for name in dir(kit):
         if name.startswith("test_"):
             getattr(kit, name)()
