@@ -14,7 +14,7 @@ from quantmatrix.ingest.ibkr_activity.corporate_actions import effective_day
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext
-from quantmatrix.ingest.model import Link, LinkKind, Refusal, Terms, TransactionType
+from quantmatrix.ingest.model import Link, LinkKind, Refusal, TransactionType
 
 _ZERO = Decimal(0)
 _NEAR_DAYS = 4
@@ -201,7 +201,7 @@ def _redeemed(event: Event, source: str, type_code: str) -> Meaning | None:
     quantity = event.changes().get(source)
     if not quantity or quantity > 0:
         return None
-    return Meaning(TransactionType.SELL, Terms(), quantity)
+    return Meaning(TransactionType.SELL, None, quantity)
 
 
 def _refusal(error: RowError, line: int) -> Refusal:

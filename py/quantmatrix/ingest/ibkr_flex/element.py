@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from quantmatrix.ingest.cells import RowError, number
 from quantmatrix.ingest.ibkr_flex.dates import DateStyle
 
 _NOTHING = ("", "-", "--", "N/A", "n/a")
+_SPECIAL = re.compile(r'[&<>"\n\r\t]')
 
 
 @dataclass(slots=True)
@@ -85,4 +87,11 @@ class Element:
 
 def as_text(name: str, attributes: dict[str, str]) -> str:
     """The element as XML, for the line that is kept."""
-    return f"<{name} {' '.join(f'{key}={quoteattr(value)}' for key, value in attributes.items())} />"
+    return f"<{name} {' '.join(map(_printed, attributes.items()))} />"
+
+
+def _printed(attribute: tuple[str, str]) -> str:
+    key, value = attribute
+    if value.isalnum() or not _SPECIAL.search(value):
+        return f'{key}="{value}"'
+    return f"{key}={quoteattr(value)}"

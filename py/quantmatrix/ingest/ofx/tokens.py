@@ -6,6 +6,7 @@ Banks break both standards, so nothing is demanded but tags. No document type, n
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
@@ -13,6 +14,7 @@ from quantmatrix.ingest.model import FileRefused
 
 _CHUNK = 64 * 1024
 _LONGEST = 256 * 1024
+_PLAIN = re.compile(r"/?[A-Za-z0-9.]+")
 _HINT = "download the statement again"
 
 
@@ -36,11 +38,15 @@ def tokens(text: TextIO) -> Iterator[Token]:
             raise FileRefused("a tag or text is longer than 256 KiB", line=line, hint=_HINT)
         for piece in pieces:
             if not is_first:
-                yield from _token(piece, line)
+                # Almost every piece is a plain tag with its text; the rest are told apart by their first letter.
+                name, closed, value = piece.partition(">")
+                if closed and _PLAIN.fullmatch(name):
+                    value = value.strip()
+                    yield Token(line, name.upper(), html.unescape(value) if "&" in value else value)
+                else:
+                    yield from _token(piece, line)
             is_first = False
             line += piece.count("\n") or piece.count("\r")
-        if is_first:
-            continue
     if rest and not is_first:
         yield from _token(rest, line)
 
