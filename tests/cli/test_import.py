@@ -161,3 +161,24 @@ def test_formats_are_listed(database: Database) -> None:
     unknown = run(database, "import", "--source", "moon_csv", STATEMENT)
     assert unknown.exit_code == 2
     assert "ibkr_flex" in unknown.output
+
+
+def test_days_that_two_sources_tell_of_are_listed(database: Database, tmp_path: Path) -> None:
+    run(database, "import", "tests/ingest/fixtures/ibkr_flex/year.xml")
+    assert json.loads(run(database, "import", "conflicts", "--format", "json").stdout) == []
+    trades = tmp_path / "trades.csv"
+    trades.write_text(
+        "Date,Symbol,Quantity,Price,Commission,Type\n2024-01-10,KO,100,60,1.00,BUY\n"
+        "2024-01-05,GCM,2500,0.30,0,BUY\n2024-11-11,KO,1,60,0,SELL\n"
+    )
+    assert run(database, "import", str(trades), "--account", "U5550001").exit_code == 0
+    found = json.loads(run(database, "import", "conflicts", "--format", "json").stdout)
+    assert [(c["day"], c["symbol"], c["verdict"]) for c in found] == [
+        ("2024-01-05", "GCM", "differs"), ("2024-01-10", "KO", "same"),
+    ]  # fmt: skip
+    assert found[1]["sources"] == [
+        {"source": "ibkr_flex", "rows": 2, "quantity": "100", "net": "-6001"},
+        {"source": "simple_csv", "rows": 1, "quantity": "100", "net": "-6001"},
+    ]
+    table = run(database, "import", "conflicts", "--account", "U5550001")
+    assert "ibkr_flex: 2 rows, 100 units" in table.stdout

@@ -23,6 +23,7 @@ values
     ),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
+    ('import_conflicts', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_conflicts()', 'own'),
     ('prices_load', '{quantmatrix_admin}', $$api.prices_load('[]')$$, '42501'),
     ('prices_held', '{quantmatrix_admin}', 'api.prices_held()', '42501'),
     ('prices_decide', '{quantmatrix_admin}', $$api.prices_decide('ZQANN', true)$$, '42501'),

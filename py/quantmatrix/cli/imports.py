@@ -77,10 +77,11 @@ def import_group() -> None:
       quantmatrix import formats
       quantmatrix import list
       quantmatrix import show 3
+      quantmatrix import conflicts
       quantmatrix import undo 3
 
     The format is found by looking; --source NAME forces one. --accept-refusals imports what can be read.
-    A file called list, show, undo or formats is written ./list.
+    A file called like a command (list, show, ...) is written ./list.
     """
 
 
@@ -271,6 +272,37 @@ def import_show(settings: Settings, number: int) -> None:
             next_step="quantmatrix import list",
         )
     write_object(shown, settings.format)
+
+
+@import_group.command("conflicts", short_help="Days that two sources tell of.")
+@click.option("--account", help="Number or name of one account.")
+@click.pass_obj
+def import_conflicts(settings: Settings, account: str | None) -> None:
+    """Days and instruments that two sources tell of, in one account: the same events would count twice.
+
+    \b
+      quantmatrix import conflicts
+      quantmatrix import conflicts --account U1000001
+
+    "same" means that quantities and cash agree: one of the two imports is too much. "differs" is for you to
+    decide: keep the source that says more (docs/formats.md) and undo the import of the other.
+    """
+    with signed_in(settings) as session:
+        found = session.rows("select api.import_conflicts(%s) as found", [account])[0]["found"]
+    if settings.format == "json":
+        click.echo(to_json(found))
+        return
+    rows = [
+        {
+            **{name: conflict[name] for name in ("account", "day", "symbol", "verdict")},
+            "sources": "; ".join(
+                f"{told['source']}: {told['rows']} rows, {told['quantity'] or 'no'} units, {told['net']}"
+                for told in conflict["sources"]
+            ),
+        }
+        for conflict in found
+    ]
+    write_rows(rows, settings.format, empty="no day is told of by two sources")
 
 
 @import_group.command("undo", short_help="Take an import back; what other files attest stays.")

@@ -38,7 +38,7 @@ def tokens(text: TextIO) -> Iterator[Token]:
             raise FileRefused("a tag or text is longer than 256 KiB", line=line, hint=_HINT)
         for piece in pieces:
             if not is_first:
-                # Almost every piece is a plain tag with its text; the rest are told apart by their first letter.
+                # Almost every piece is a plain tag with its text.
                 name, closed, value = piece.partition(">")
                 if closed and _PLAIN.fullmatch(name):
                     value = value.strip()
