@@ -244,3 +244,39 @@ def test_windows_text_is_read_where_the_header_says_so() -> None:
     with SourceFile(io.BytesIO(data), "statement.qfx") as file:
         rows = only(list(OfxParser().parse(file.text, Options())), Transaction)
     assert "CAFÉ" in {row.description for row in rows}
+
+
+def test_a_transfer_of_nothing_has_no_effect() -> None:
+    row = (
+        "<TRANSFER><INVTRAN><FITID>1<DTTRADE>20240307<MEMO>Balance Update</INVTRAN><SECID><UNIQUEID>A"
+        "<UNIQUEIDTYPE>CUSIP</SECID><UNITS>0<TFERACTION>IN<POSTYPE>LONG<UNITPRICE>1</TRANSFER>"
+    )
+    assert by_id(records_of(OfxParser, wrapped(row)), "1").type is T.OTHER
+
+
+def test_a_split_booked_as_transfer() -> None:
+    row = (
+        "<TRANSFER><INVTRAN><FITID>1<DTTRADE>20240307<MEMO>NVDA(US67066G1040) SPLIT 10 FOR 1 (NVDA, NVIDIA,"
+        " US67066G1040)</INVTRAN><SECID><UNIQUEID>4815747<UNIQUEIDTYPE>CONID</SECID><UNITS>90"
+        "<TFERACTION>IN<POSTYPE>LONG</TRANSFER>"
+    )
+    records = records_of(OfxParser, wrapped(row))
+    assert by_id(records, "1").terms == Terms(
+        ratio_numerator=Decimal(10), ratio_denominator=Decimal(1), stated_quantity=Decimal(90)
+    )
+    assert only(records, Instrument)[0].identifiers == {"conid": "4815747"}
+
+
+def test_an_option_in_the_brokers_own_words_expires_by_a_trade_at_nothing() -> None:
+    listed = (
+        "<SECLISTMSGSRSV1><SECLIST><OPTINFO><SECINFO><SECID><UNIQUEID>73<UNIQUEIDTYPE>CONID</SECID>"
+        "<TICKER>P RHM  20250919 560 M</SECINFO><OPTTYPE>PUT<STRIKEPRICE>560<DTEXPIRE>20250919"
+        "<SHPERCTRCT>100</OPTINFO></SECLIST></SECLISTMSGSRSV1>"
+    )
+    row = (
+        "<BUYOPT><INVBUY><INVTRAN><FITID>1<DTTRADE>20250919<MEMO>RHM 19SEP25 560 P expiry</INVTRAN><SECID>"
+        "<UNIQUEID>73<UNIQUEIDTYPE>CONID</SECID><UNITS>1<UNITPRICE>0.00<TOTAL>0.00</INVBUY></BUYOPT>"
+    )
+    expired = by_id(records_of(OfxParser, wrapped(row, more=listed)), "1")
+    assert these(expired.type, expired.quantity) == (T.OPTION_EXPIRATION, 1)
+    assert expired.instrument == "option|RHM   250919P00560000|USD"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from quantmatrix.ingest.cells import EXACT, RowError, number
+from quantmatrix.ingest.ibkr_activity.action_text import Action, read_action
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.ofx.securities import day
@@ -34,7 +35,7 @@ _INCOME = {
 }
 _CLOSURES = {"EXERCISE": T.OPTION_EXERCISE, "ASSIGN": T.OPTION_ASSIGNMENT, "EXPIRE": T.OPTION_EXPIRATION}
 _MEMOS = (
-    (re.compile(r"\bEXPIRED?\b|\bEXPIRATION\b"), T.OPTION_EXPIRATION),
+    (re.compile(r"\bEXPIRED?\b|\bEXPIRATION\b|\bEXPIRY\b"), T.OPTION_EXPIRATION),
     (re.compile(r"\bASSIGN(?:ED|MENT)\b"), T.OPTION_ASSIGNMENT),
     (re.compile(r"\bEXERCISED?\b"), T.OPTION_EXERCISE),
 )
@@ -88,9 +89,14 @@ def trade(record: Record, instrument: Instrument, values: Values) -> Values:
     """A purchase or sale; units are signed by the tag whatever is printed."""
     sign = 1 if record.kind.startswith("BUY") else -1
     units = needed(record, "UNITS")
-    if not units:
-        raise RowError("zero_quantity", "a trade of nothing", column="UNITS", text=record.text("UNITS"))
     price = amount(record, "UNITPRICE")
+    if not units:
+        moved = amount(record, "TOTAL") or _ZERO
+        return values | {"type": T.OTHER, "gross_amount": moved, "net_amount": moved}
+    if not price and not amount(record, "TOTAL") and instrument.type is InstrumentType.OPTION:
+        kind = _option_event(record)
+        if kind is not None:
+            return closure(instrument, kind, abs(units) * sign, values)
     commission = _cost(record, ("COMMISSION",))
     fees = _cost(record, (*_COSTS, "WITHHOLDING"))
     total = amount(record, "TOTAL")
@@ -171,12 +177,17 @@ def transfer(record: Record, instrument: Instrument, values: Values) -> Values:
     if units > 0 and record.text("TFERACTION").upper() == "OUT":
         units = units.copy_negate()
     if not units:
-        raise RowError("zero_quantity", "a transfer of nothing", column="UNITS", text=record.text("UNITS"))
+        return values | {"type": T.OTHER}
     memo = record.text("MEMO").upper()
     is_option = instrument.type is InstrumentType.OPTION or re.search(r"\b(?:PUT|CALL)\b", memo)
-    kind = next((kind for pattern, kind in _MEMOS if pattern.search(memo)), None) if is_option else None
+    kind = _option_event(record) if is_option else None
     if kind is not None:
         return closure(instrument, kind, units, values)
+    action = read_action(memo)
+    if action.action is Action.SPLIT and action.ratios:
+        new, old = action.ratios[0]
+        terms = Terms(ratio_numerator=new, ratio_denominator=old, stated_quantity=units)
+        return values | {"type": T.SPLIT, "terms": terms}
     if acquired := record.text("DTPURCHASE"):
         values["terms"] = Terms(supplied_acquired_on=day(acquired, "DTPURCHASE"))
     for tag in ("AVGCOSTBASIS", "UNITPRICE"):
@@ -223,6 +234,12 @@ def money(record: Record, kind: T, values: Values) -> Values:
     """Income or cost: one amount."""
     total = needed(record, "TOTAL")
     return values | {"type": kind, "gross_amount": total, "net_amount": total}
+
+
+def _option_event(record: Record) -> T | None:
+    """What a memo says of an option that leaves."""
+    memo = record.text("MEMO").upper()
+    return next((kind for pattern, kind in _MEMOS if pattern.search(memo)), None)
 
 
 def _cost(record: Record, tags: tuple[str, ...]) -> Decimal:

@@ -228,8 +228,13 @@ class _Reading:
 
     def _check(self, number: int, instrument: Instrument, values: dict[str, Any]) -> None:
         multiplier = instrument.multiplier or DEFAULT_MULTIPLIERS.get(instrument.type.value)
-        price, gross = values["price"], values["gross_amount"]
-        if price is None or multiplier is None or agrees(values["quantity"], price, multiplier, gross):
+        price, gross = values.get("price"), values.get("gross_amount")
+        if (
+            price is None
+            or gross is None
+            or multiplier is None
+            or agrees(values["quantity"], price, multiplier, gross)
+        ):
             return
         reason = f"the amount is not units times price times {multiplier:f}; it counts"
         self._warn(number, "TOTAL", f"{gross:f}", reason)

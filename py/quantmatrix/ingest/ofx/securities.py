@@ -32,8 +32,9 @@ _SHORT_OPTION = re.compile(
     r"-?(?P<root>[A-Z]{1,6}[0-9]?)(?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
     r"(?P<right>[CP])(?P<strike>[0-9]+(?:\.[0-9]+)?)"
 )
+_WORDED_OPTION = re.compile(r"[CP] (?P<root>[A-Z0-9]{1,6}) +[0-9]{8} .*")
 _DAY = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
-_IDENTIFIERS = {"CUSIP": "cusip", "ISIN": "isin", "FIGI": "figi"}
+_IDENTIFIERS = {"CUSIP": "cusip", "ISIN": "isin", "FIGI": "figi", "CONID": "conid"}
 _HUNDRED = Decimal(100)
 
 
@@ -119,7 +120,8 @@ class Securities:
             underlying = self._by_id.get(record.second.get("UNIQUEID", ""))
             root = short["root"] if short else underlying.ticker if underlying else ""
             printed = parse_option(known.ticker)
-            root = root or (printed.root if printed else "")
+            worded = _WORDED_OPTION.fullmatch(known.ticker)
+            root = root or (printed.root if printed else worded["root"] if worded else "")
             if not root:
                 return None
             expiration = day(record.text("DTEXPIRE"), "DTEXPIRE")
