@@ -294,3 +294,30 @@ def test_vanguard_skips_the_settlement_fund_and_the_positions() -> None:
     verdicts = {line.number: line.verdict for line in only(read("vanguard_csv"), Line)}
     assert (verdicts[2], verdicts[10]) == ("skipped", "skipped")
     assert {t.account for t in only(read("vanguard_csv"), Transaction)} == {"00000001"}
+
+
+FIDELITY = (
+    "Run Date,Account,Action,Symbol,Security Description,Security Type,Price ($),Quantity,Commission ($),"
+    "Fees ($),Accrued Interest ($),Amount ($),Cash Balance ($),Settlement Date\n"
+)
+
+
+def test_fidelity_distributions_are_splits_of_what_is_held_else_spinoffs() -> None:
+    text = FIDELITY + (
+        "06-10-2024,Z1,DISTRIBUTION NVIDIA COM (NVDA) (Cash),NVDA,NVIDIA,Cash,,90,,,,0,Processing,\n"
+        "06-03-2024,Z1,DISTRIBUTION SOLVENT CORP (SOLX) (Cash),SOLX,SOLVENT,Cash,,5,,,,0,0,\n"
+        "01-15-2024,Z1,YOU BOUGHT NVIDIA CORPORATION COM (NVDA) (Cash),NVDA,NVIDIA,Cash,500,10,,,,-5000,0,\n"
+    )
+    records = read("fidelity_csv", text)
+    assert {t.line: t.type for t in only(records, Transaction)} == {2: T.SPLIT, 3: T.SPINOFF, 4: T.BUY}
+    assert {t.account for t in only(records, Transaction)} == {"Z1"}
+    assert held(records) == {"NVDA": Decimal(100), "SOLX": Decimal(5)}
+
+
+def test_fidelity_shorts() -> None:
+    text = FIDELITY + (
+        "03/20/2026,Z1, YOU BOUGHT TO COVER BETA INC (BETA) (Margin),BETA,BETA,Margin,45,100,,,,-4500,0,\n"
+        "03/15/2026,Z1, YOU SOLD SHORT BETA INC (BETA) (Margin),BETA,BETA,Margin,50,-100,,,,5000,0,\n"
+    )
+    effects = [(t.type, t.position_effect) for t in only(read("fidelity_csv", text), Transaction)]
+    assert effects == [(T.BUY, PositionEffect.CLOSE), (T.SELL, PositionEffect.OPEN)]

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
-from quantmatrix.ingest.model import Instrument, InstrumentType, Options, PositionEffect, Terms
+from quantmatrix.ingest.model import (
+    FileRefused,
+    Instrument,
+    InstrumentType,
+    Options,
+    PositionEffect,
+    Terms,
+)
 from quantmatrix.ingest.model import TransactionType as T
+from quantmatrix.ingest.reader import records
 from quantmatrix.ingest.symbols import OptionTerms, parse_option
-from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict
+from quantmatrix.ingest.table import Columns, Row, TableParser, TableReading, Verdict, name_of
 
 _ZERO = Decimal(0)
 _FORMATS = ("%m/%d/%Y", "%m-%d-%Y", "%b-%d-%Y", "%Y-%m-%d")
@@ -54,6 +62,7 @@ _CASH = (
     (re.compile(r"^(?:INTEREST|MARGIN INTEREST|MUNI (?:EXEMPT|TAXABLE) INT|CREDIT INTEREST)"), T.INTEREST),
     (re.compile(r"^(?:FEE CHARGED|ADVISOR FEE|SERVICE FEE|ADR|WIRE FEE|FEE\b)"), T.FEE),
 )  # fmt: skip
+_HOLDS = re.compile(r"^\s*(?:YOU BOUGHT|YOU SOLD|REINVESTMENT|DIVIDEND RECEIVED|TRANSFER|JOURNALED)")
 _TRANSFERS = re.compile(
     r"^(?:TRANSFER OF ASSETS|TRANSFERRED|ROLLOVER|JOURNALED|CONV TO SHARES|DEPOSIT OF SHARES)"
 )
@@ -82,6 +91,29 @@ class _Reading(TableReading):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.named = False
+        self.held_since: dict[str, date] = {}
+
+    def before(self, text: TextIO) -> None:
+        """Learn since when each symbol is held: a distribution of more of it is a split."""
+        columns: Columns | None = None
+        try:
+            for _, _, fields in records(text):
+                if columns is None:
+                    if self.needed <= {name_of(cell) for cell in fields}:
+                        columns = Columns.of(fields)
+                    continue
+                row = Row(0, fields, columns)
+                if not fields or not self.is_row(fields) or not _HOLDS.search(row.text("action").upper()):
+                    continue
+                try:
+                    day = row.day(row.text("run date"), _FORMATS, "run date")
+                except RowError:
+                    continue
+                symbol = row.text("symbol")
+                self.held_since[symbol] = min(self.held_since.get(symbol, day), day)
+        except FileRefused:
+            pass
+        text.seek(0)
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
@@ -175,7 +207,7 @@ class _Reading(TableReading):
         if not cancels:
             if "OPENING TRANSACTION" in verb or verb.startswith("YOU SOLD SHORT"):
                 effect = _OPEN
-            elif "CLOSING TRANSACTION" in verb or "SHORT COVER" in verb:
+            elif "CLOSING TRANSACTION" in verb or "SHORT COVER" in verb or "TO COVER" in verb:
                 effect = _CLOSE
         price = row.number("price ($)", "price")
         made = self.emit(
@@ -219,7 +251,9 @@ class _Reading(TableReading):
         self, row: Row, verb: str, thing: Instrument, quantity: Decimal, values: dict[str, Any]
     ) -> None:
         values |= {"instrument": thing.key}
-        if "SPLIT" in verb or not re.search(r"SPIN", verb):
+        known_since = self.held_since.get(row.text("symbol"))
+        was_held = known_since is not None and known_since < values["trade_date"]
+        if "SPLIT" in verb or (was_held and "SPIN" not in verb):
             self.emit(values | {"type": T.SPLIT, "terms": Terms(stated_quantity=quantity)})
             return
         terms = Terms(new_instrument=thing.key, stated_new_quantity=quantity)
@@ -261,7 +295,7 @@ class _Reading(TableReading):
         return self.security(InstrumentType.STOCK, text.lstrip("-").rstrip("*"), currency)
 
     def _account_of(self, row: Row) -> str | None:
-        number = row.text("account number").strip('"')
+        number = (row.text("account number") or row.text("account")).strip('"')
         if number:
             return self.account(number[:64])
         if not self.named:
