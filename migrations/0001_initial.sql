@@ -521,7 +521,7 @@ create table core.tax_lots (
     constraint tax_lots_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 );
 
-create index tax_lots_open on core.tax_lots (user_id, account_id, instrument_id, acquired_at) where closed_at is null;
+create index tax_lots_open on core.tax_lots (user_id, account_id, instrument_id, side, acquired_at) where closed_at is null;
 create index tax_lots_of_opening on core.tax_lots (user_id, opening_transaction_id);
 -- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
 alter table core.tax_lots

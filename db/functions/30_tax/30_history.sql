@@ -174,7 +174,7 @@ $$;
 
 comment on function tax.spoken_for(uuid) is 'Transactions of a person that are no events of their own, because a linked row speaks for them.';
 
-create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb)
+create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb, p_only bigint[] default null)
 returns tax.history
 language plpgsql
 stable
@@ -348,7 +348,14 @@ begin
         cross join lateral (
             select own.*
             from core.transactions own
-            where own.user_id = any (v_person)
+            where p_only is null
+            and own.user_id = any (v_person)
+            and own.instrument_id = i.id
+            union all
+            select own.*
+            from core.transactions own
+            where own.user_id = p_user_id
+            and own.id = any (p_only)
             and own.instrument_id = i.id
             offset 0
         ) t
@@ -463,4 +470,4 @@ begin
 end
 $$;
 
-comment on function tax.read_history(uuid, bigint, jsonb) is 'Reads one group of a person''s instruments, in the order in which the rules apply. Options: method, wash_scope, as_of.';
+comment on function tax.read_history(uuid, bigint, jsonb, bigint[]) is 'Reads one group of a person''s instruments, in the order in which the rules apply; of its transactions all, or only the given ones. Options: method, wash_scope, as_of.';

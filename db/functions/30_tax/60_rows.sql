@@ -163,7 +163,7 @@ $$;
 
 comment on function tax.covered_from(core.instrument_type, boolean) is 'H.3: the first acquisition date at which a lot of this kind is covered.';
 
--- Every name that begins with v_ is a variable of the function that the text becomes part of. Arrays that are addressed by place must be
+-- Every name that begins with v_ is a variable of the function that the text becomes part of: v_h, v_d and v_is_resumed are its own. Arrays that are addressed by place must be
 -- variables: only those are kept unpacked.
 create function tax.mapping(p_name text)
 returns text
@@ -174,8 +174,6 @@ set search_path = pg_catalog, pg_temp
 as $$
     select case p_name
         when 'variables' then $sql$
-            v_h tax.history := tax.read_history(p_user_id, p_group_id, p_options);
-            v_d tax.derivation := tax.derive(p_user_id, v_h, p_options);
             v_instruments integer := cardinality(v_h.instrument_id);
             v_has_native boolean := v_h.has_native;
             v_event_id bigint[] := v_d.event_id;
@@ -186,7 +184,7 @@ as $$
             v_pool integer[] := v_d.piece_pool;
             v_opened numeric[] := v_d.piece_opened;
             v_number integer[] := case
-                when cardinality(v_d.piece_source) > cardinality(v_d.event_id)
+                when cardinality(v_d.piece_source) > cardinality(v_d.event_id) and not v_is_resumed
                     then tax.piece_numbers(v_d.piece_source, v_d.piece_pool, v_d.piece_number, v_d.piece_opened)
                 else v_d.piece_number
             end;

@@ -14,7 +14,11 @@ begin
         set plan_cache_mode = force_generic_plan
         set jit = off
         as $body$
-        declare %1$s
+        declare
+            v_h tax.history := tax.read_history(p_user_id, p_group_id, p_options);
+            v_d tax.derivation := tax.derive(p_user_id, v_h, p_options);
+            v_is_resumed constant boolean := false;
+            %1$s
         begin
             if v_d is null then
                 return;

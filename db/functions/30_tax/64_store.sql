@@ -17,6 +17,32 @@ create type tax.derived_state as (
 
 comment on type tax.derived_state is 'A row of tax.lot_state.';
 
+-- Losses that an appended purchase replaces.
+create function tax.disallow(p_user_id uuid, p_ids bigint[], p_disallowed numeric[], p_permanent numeric[])
+returns bigint
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+    with changed as (
+        update tax.closings c
+        set disallowed = coalesce(n.disallowed, 0),
+            permanently_disallowed = coalesce(n.permanent, 0)
+        from unnest(p_ids, p_disallowed, p_permanent) n (id, disallowed, permanent)
+        where c.user_id = p_user_id
+        and c.id = n.id
+        and (c.disallowed, c.permanently_disallowed) is distinct from (coalesce(n.disallowed, 0), coalesce(n.permanent, 0))
+        returning 1
+    )
+    select count(*)
+    from changed
+$$;
+
+comment on function tax.disallow(uuid, bigint[], numeric[], numeric[]) is 'Gives closings the part of their loss that is disallowed now; returns how many changed.';
+
 do $generate$
 declare
     v_by_instrument constant text := $sql$
@@ -30,6 +56,18 @@ declare
             offset 0
         ) own
     $sql$;
+    -- What an append can have changed: the lots that it could reach. All else that it derives is new.
+    v_reached constant text := $sql$
+        select stored.*
+        from {target} stored
+        where stored.user_id = p_user_id
+        and stored.{id} = any (v_standing.lot_id)
+    $sql$;
+    v_none constant text := $sql$
+        select stored.*
+        from {target} stored
+        where false
+    $sql$;
     v_by_group constant text := $sql$
         select stored.*
         from {target} stored
@@ -41,6 +79,107 @@ declare
         'select l.id as lot_id, n.* from (%s) n join (%s) l using (account_id, instrument_id, opening_transaction_id, piece, side)',
         tax.mapping('states'), replace(v_by_instrument, '{target}', 'core.tax_lots')
     );
+    v_appended_states constant text := format(
+        $sql$
+            select l.id as lot_id, n.*
+            from (%s) n
+            cross join lateral (
+                select stored.id
+                from core.tax_lots stored
+                where stored.user_id = any (v_person)
+                and stored.instrument_id = n.instrument_id
+                and stored.account_id = n.account_id
+                and stored.opening_transaction_id = n.opening_transaction_id
+                and stored.side = n.side
+                and stored.piece = n.piece
+                offset 0
+            ) l
+        $sql$,
+        tax.mapping('states')
+    );
+    v_moved constant text := format(
+        $sql$
+            select
+                p.account_id, p.instrument_id, p.quantity + n.quantity - b.quantity as quantity,
+                case when u.units <> 0 then round(u.cost_basis / (u.units * u.multiplier), 6) end as average_cost,
+                u.cost_basis, p.realized_pnl + n.realized_pnl - g.realized_pnl as realized_pnl,
+                p.unmatched_quantity + n.unmatched_quantity as unmatched_quantity, p.open_lots + n.open_lots - b.open_lots as open_lots,
+                n.unknown_basis_quantity, p.wash_sale_adjustment + n.wash_sale_adjustment - b.wash_sale_adjustment as wash_sale_adjustment,
+                p.native_cost + n.native_cost - b.native_cost as native_cost, p.currency,
+                tax.opened_at(p_user_id, p.account_id, p.instrument_id) as opened_at,
+                greatest(p.last_transaction_at, n.last_transaction_at) as last_transaction_at
+            from (%s) n
+            cross join lateral (
+                select stored.*
+                from core.positions stored
+                where stored.user_id = any (v_person)
+                and stored.instrument_id = n.instrument_id
+                and stored.account_id = n.account_id
+                offset 0
+            ) p
+            cross join lateral (
+                select
+                    coalesce(sum(h.quantity * h.sign), 0) as quantity, coalesce(sum(h.cost * h.sign), 0) as cost_basis,
+                    coalesce(sum(h.native * h.sign), 0) as native_cost, coalesce(sum(h.wash), 0) as wash_sale_adjustment, count(*)::integer as open_lots
+                from (
+                    select
+                        unnest(v_standing.lot_pool) as pool, unnest(v_standing.lot_quantity) as quantity, unnest(v_standing.lot_cost) as cost,
+                        unnest(v_standing.lot_native) as native, unnest(v_standing.lot_wash) as wash,
+                        unnest(v_standing.lot_pool) %% 2 * 2 - 1 as sign
+                ) h
+                where v_h.pool_account[h.pool] = n.account_id
+                and v_h.pool_instrument[h.pool] = n.instrument_id
+            ) b
+            cross join lateral (
+                select coalesce(sum((l.other - l.lot) * (l.pool %% 2 * 2 - 1)), 0) as realized_pnl
+                from unnest(v_standing.loss_pool, v_standing.loss_lot, v_standing.loss_other) l (pool, lot, other)
+                where v_h.pool_account[l.pool] = n.account_id
+                and v_h.pool_instrument[l.pool] = n.instrument_id
+            ) g
+            cross join lateral (
+                select
+                    p.quantity + p.unmatched_quantity + n.quantity + n.unmatched_quantity - b.quantity as units,
+                    p.cost_basis + n.cost_basis - b.cost_basis as cost_basis,
+                    v_h.instrument_multiplier[array_position(v_h.instrument_id, n.instrument_id)] as multiplier
+            ) u
+        $sql$,
+        tax.mapping('positions')
+    );
+    v_same_notices constant text := format(
+        $sql$
+            select own.*
+            from (%s) n
+            cross join lateral (
+                select stored.*
+                from tax.notices stored
+                where stored.user_id = p_user_id
+                and stored.code = n.code
+                and stored.transaction_id = n.transaction_id
+                and coalesce(stored.related_transaction_id, 0) = coalesce(n.related_transaction_id, 0)
+                offset 0
+            ) own
+        $sql$,
+        tax.mapping('notices')
+    );
+    v_same_positions constant text := $sql$
+        select stored.*
+        from (
+            select distinct v_h.pool_account[e.pool] as account_id, v_h.pool_instrument[e.pool] as instrument_id
+            from (
+                select unnest(v_h.event_pool) as pool
+                union
+                select unnest(v_pool)
+            ) e
+        ) n
+        cross join lateral (
+            select own.*
+            from core.positions own
+            where own.user_id = any (v_person)
+            and own.instrument_id = n.instrument_id
+            and own.account_id = n.account_id
+            offset 0
+        ) stored
+    $sql$;
     v_change_template constant text := $template$
         create function tax.change_{name}(p_user_id uuid, p_ids bigint[], p_rows tax.{row_type}[])
         returns void
@@ -99,7 +238,10 @@ declare
     v_part record;
     v_change text;
     v_merge text;
+    v_append text;
     v_merges text := '';
+    v_appends text := '';
+    v_last_append text;
     v_declarations text := '';
 begin
     for v_table in
@@ -113,7 +255,7 @@ begin
                         'quantity', 'average_cost', 'cost_basis', 'realized_pnl', 'unmatched_quantity', 'open_lots', 'unknown_basis_quantity',
                         'wash_sale_adjustment', 'native_cost', 'currency', 'opened_at', 'last_transaction_at'
                     ],
-                    ', updated_at = now()'
+                    ', updated_at = now()', v_same_positions, v_moved
                 ),
                 (
                     'lots', 'core.tax_lots', 'derived_lot', 'id', tax.mapping('lots'), 'true',
@@ -122,7 +264,7 @@ begin
                         'acquired_at', 'holding_start', 'quantity_opened', 'quantity_remaining', 'native_cost_remaining', 'cost_remaining',
                         'wash_sale_adjustment', 'closed_at', 'basis_status'
                     ],
-                    ', rebuilt_at = now()'
+                    ', rebuilt_at = now()', v_reached, tax.mapping('lots')
                 ),
                 (
                     'states', 'tax.lot_state', 'derived_state', 'lot_id', v_states,
@@ -131,7 +273,7 @@ begin
                     array[
                         'arrived_on', 'is_purchase', 'is_used', 'gift_loss_basis', 'gift_loss_holding_start', 'is_inherited', 'is_covered'
                     ],
-                    ''
+                    '', v_reached, v_appended_states
                 ),
                 (
                     'closings', 'tax.closings', 'derived_closing', 'id', tax.mapping('closings'), 'true',
@@ -141,7 +283,8 @@ begin
                         'holding_start', 'closed_on', 'proceeds', 'basis', 'native_proceeds', 'native_basis', 'disallowed',
                         'permanently_disallowed', 'term', 'taxable', 'tax_year', 'box'
                     ],
-                    ''
+                    '', v_none,
+                    'select * from (' || tax.mapping('closings') || ') c where c.closing_transaction_id = any (v_h.event_id[v_standing.first_event :])'
                 ),
                 (
                     'matches', 'tax.wash_matches', 'derived_match', 'id', tax.mapping('matches'), 'true',
@@ -150,18 +293,21 @@ begin
                         'replacement_transaction_id', 'replacement_account_id', 'replacement_instrument_id', 'replacement_piece',
                         'is_permanent', 'quantity', 'amount'
                     ],
-                    ''
+                    '', v_none, tax.mapping('matches')
                 ),
                 (
                     'notices', 'tax.notices', 'derived_notice', 'id', tax.mapping('notices'), 'true',
                     array['code', 'transaction_id', 'related_transaction_id'],
                     array['sentence'],
-                    ''
+                    '', v_same_notices, tax.mapping('notices')
                 )
-        ) t (name, target, row_type, id, derived, needed, keys, figures, stamp)
+        ) t (name, target, row_type, id, derived, needed, keys, figures, stamp, reached, appended)
     loop
         v_change := v_change_template;
         v_merge := v_merge_template;
+        v_append := replace(
+            replace(replace(v_merge_template, '{stored}', v_table.reached), '{derived}', v_table.appended), '{needed}', 'true'
+        );
         for v_part in
             select p.*
             from (
@@ -215,6 +361,7 @@ begin
         loop
             v_change := replace(v_change, '{' || v_part.name || '}', v_part.content);
             v_merge := replace(v_merge, '{' || v_part.name || '}', v_part.content);
+            v_append := replace(v_append, '{' || v_part.name || '}', v_part.content);
         end loop;
         execute v_change;
         execute format(
@@ -223,6 +370,12 @@ begin
             'Gives rows of ' || v_table.target || ' the figures that are derived now: found one by one by their number, whatever the planner believes of the table.'
         );
         v_merges := v_merges || v_merge;
+        if v_table.name = 'positions' then
+            -- The oldest open lot is looked up once the lots are written; an append finds its positions there.
+            v_last_append := v_append;
+        else
+            v_appends := v_appends || v_append;
+        end if;
         v_declarations := v_declarations || format('v_changed_%s tax.%s[]; ', v_table.name, v_table.row_type);
     end loop;
 
@@ -240,7 +393,9 @@ begin
         set jit = off
         as $body$
         declare
-            p_options constant jsonb := '{}';
+            v_h tax.history := tax.read_history(p_user_id, p_group_id, '{}');
+            v_d tax.derivation := tax.derive(p_user_id, v_h, '{}');
+            v_is_resumed constant boolean := false;
             %1$s
             %2$s
             v_person uuid[] := array[p_user_id];
@@ -256,8 +411,58 @@ begin
         $template$,
         tax.mapping('variables'), v_declarations, v_merges
     );
+    execute format(
+        $template$
+        create function tax.append_to_group(p_user_id uuid, p_group_id bigint, p_resumption tax.resumption)
+        returns bigint
+        language plpgsql
+        volatile
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        set plan_cache_mode = force_generic_plan
+        set enable_nestloop = off
+        set enable_seqscan = off
+        set jit = off
+        as $body$
+        declare
+            v_h tax.history := p_resumption.history;
+            v_standing tax.standing := p_resumption.standing;
+            v_d tax.derivation := tax.derive(p_user_id, v_h, '{}', v_standing);
+            v_is_resumed constant boolean := true;
+            %1$s
+            %2$s
+            v_person uuid[] := array[p_user_id];
+            v_changed_ids bigint[];
+            v_gone_ids bigint[];
+            v_rows bigint;
+            v_changed bigint;
+        begin
+            if v_d is null or v_h.event_id is null then
+                return 0;
+            end if;
+            -- Most sales are no loss, and need not look for what replaces it.
+            if not v_standing.has_replacements and exists (
+                select from unnest(v_d.closing_piece, v_d.closing_lot, v_d.closing_other) with ordinality c (piece, lot, other, place)
+                where c.place > cardinality(v_standing.loss_id)
+                and case v_pool[c.piece] %% 2 when 1 then c.lot > c.other else c.other > c.lot end
+            ) then
+                return null;
+            end if;
+            v_changed := tax.disallow(
+                p_user_id, v_standing.loss_id, v_d.closing_disallowed[1 : cardinality(v_standing.loss_id)],
+                v_d.closing_permanent[1 : cardinality(v_standing.loss_id)]
+            );
+            %3$s
+            return v_changed;
+        end
+        $body$
+        $template$,
+        tax.mapping('variables'), v_declarations, v_appends || v_last_append
+    );
 end
 $generate$;
 
 comment on function tax.store_group(uuid, bigint) is
     'Merges what is derived from one group into the tables and writes only rows that differ; returns how many it wrote.';
+comment on function tax.append_to_group(uuid, bigint, tax.resumption) is
+    'Goes on with appended transactions where the group stands, and writes what they change; returns how many rows, or null, with nothing written, if what may replace a loss must be looked at first.';

@@ -50,6 +50,75 @@ $$;
 comment on function tax.rebuild_instruments(uuid, bigint[]) is
     'Regroups what hangs together with these instruments, then rebuilds the groups; returns how many rows changed.';
 
+-- New transactions: each group goes on where it stands, if they are plain trades at its end, and is derived whole if not.
+create function tax.rebuild_appended(p_user_id uuid, p_transaction_ids bigint[], p_instrument_ids bigint[])
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_group record;
+    v_resumption tax.resumption;
+    v_instrument_ids bigint[];
+    v_written bigint;
+    v_changed bigint := 0;
+begin
+    if not exists (select from core.users u where u.id = p_user_id) then
+        return 0;
+    end if;
+    -- An instrument that is new to the person may join others: only regrouping knows.
+    select array_agg(i.id)
+    into v_instrument_ids
+    from unnest(p_instrument_ids) i (id)
+    where not exists (select from core.positions p where p.user_id = p_user_id and p.instrument_id = i.id);
+    for v_group in
+        select g.group_id, array_agg(g.instrument_id) as instrument_ids
+        from unnest(p_instrument_ids) i (id)
+        cross join lateral (
+            select own.instrument_id, own.group_id
+            from tax.instrument_groups own
+            where own.user_id = p_user_id
+            and own.instrument_id = i.id
+            offset 0
+        ) g
+        where not i.id = any (coalesce(v_instrument_ids, '{}'))
+        group by g.group_id
+        order by g.group_id
+    loop
+        v_written := null;
+        v_resumption := tax.resume(p_user_id, v_group.group_id, p_transaction_ids, false);
+        if v_resumption is not null then
+            v_written := tax.append_to_group(p_user_id, v_group.group_id, v_resumption);
+            if v_written is null then
+                v_resumption := tax.resume(p_user_id, v_group.group_id, p_transaction_ids, true);
+                if v_resumption is not null then
+                    v_written := tax.append_to_group(p_user_id, v_group.group_id, v_resumption);
+                end if;
+            end if;
+        end if;
+        if v_written is null then
+            v_instrument_ids := v_instrument_ids || v_group.instrument_ids;
+        else
+            v_changed := v_changed + v_written;
+        end if;
+    end loop;
+    if v_changed > 0 then
+        update tax.rebuild_state s
+        set rebuilt_at = now()
+        where s.user_id = p_user_id;
+    end if;
+    if v_instrument_ids is not null then
+        v_changed := v_changed + tax.rebuild_instruments(p_user_id, v_instrument_ids);
+    end if;
+    return v_changed;
+end
+$$;
+
+comment on function tax.rebuild_appended(uuid, bigint[], bigint[]) is
+    'Brings lots in line with new transactions of these instruments; returns how many rows changed. The caller holds the taxpayer''s lock.';
+
 create function tax.rebuild_all(p_user_id uuid)
 returns bigint
 language plpgsql
@@ -244,6 +313,7 @@ comment on function tax.totals(uuid) is
 grant execute on function tax.rebuild_all(uuid), tax.verify(uuid), tax.totals(uuid) to quantmatrix_writer;
 alter function tax.rebuild_groups(uuid, bigint[]) owner to quantmatrix_engine;
 alter function tax.rebuild_instruments(uuid, bigint[]) owner to quantmatrix_engine;
+alter function tax.rebuild_appended(uuid, bigint[], bigint[]) owner to quantmatrix_engine;
 alter function tax.rebuild_all(uuid) owner to quantmatrix_engine;
 alter function tax.verify(uuid) owner to quantmatrix_engine;
 alter function tax.totals(uuid) owner to quantmatrix_engine;

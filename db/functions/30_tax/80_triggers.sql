@@ -29,13 +29,14 @@ declare
 begin
     if tg_op = 'INSERT' then
         for v_touched in
-            select n.user_id, array_agg(distinct n.instrument_id) as instrument_ids
+            select n.user_id, array_agg(n.id) as transaction_ids, array_agg(distinct n.instrument_id) as instrument_ids
             from new_rows n
             where n.instrument_id is not null
             group by n.user_id
             order by n.user_id
         loop
-            perform tax.rebuild_touched(v_touched.user_id, v_touched.instrument_ids);
+            perform tax.lock_taxpayer(v_touched.user_id);
+            perform tax.rebuild_appended(v_touched.user_id, v_touched.transaction_ids, v_touched.instrument_ids);
         end loop;
     elsif tg_op = 'DELETE' then
         for v_touched in
