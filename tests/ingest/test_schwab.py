@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from quantmatrix.ingest.model import (
+    FileRefused,
     Instrument,
     Link,
     LinkKind,
@@ -19,6 +22,7 @@ from quantmatrix.ingest.model import (
     Statement,
     Terms,
     Transaction,
+    Warning,
 )
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.schwab import SchwabParser
@@ -183,3 +187,47 @@ def test_bonds_by_their_cusip() -> None:
 def test_bad_cells_are_refused_with_their_place(line: str, column: str) -> None:
     [refusal] = only(rows(line), Refusal)
     assert (refusal.line, refusal.column) == (2, column)
+
+
+JSON = json.dumps(
+    {
+        "FromDate": "03/01/2024",
+        "ToDate": "03/31/2024",
+        "TotalTransactionsAmount": "$2,929.97",
+        "BrokerageTransactions": [
+            {
+                "Date": "03/25/2024", "Action": "Sell", "Symbol": "KO", "Description": "COCA-COLA CO",
+                "Quantity": "50", "Price": "$62.00", "Fees & Comm": "$0.03", "Amount": "$3,099.97",
+                "AcctgRuleCd": "1",
+            },
+            {
+                "Date": "03/05/2024", "Action": "Buy", "Symbol": "T", "Description": "AT&T, INC",
+                "Quantity": "10", "Price": "$17.00", "Fees & Comm": None, "Amount": "-$170.00",
+            },
+        ],
+    },
+    indent=1,
+)  # fmt: skip
+
+
+def test_the_json_holds_the_same_rows() -> None:
+    assert SchwabParser.detect(JSON, "x.json") == "json"
+    records = parse(SchwabParser, JSON)
+    assert [these(t.type, t.quantity, t.net_amount) for t in only(records, Transaction)] == [
+        (T.SELL, -50, Decimal("3099.97")), (T.BUY, 10, -170),
+    ]  # fmt: skip
+    assert only(records, Warning) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (JSON[:200], "cannot be read"),
+        ('{"BrokerageTransactions": 1}', "no list"),
+        ('{"BrokerageTransactions": [1]}', "no list"),
+        ("{" * 50, "cannot be read"),
+    ],
+)
+def test_json_that_cannot_be_read_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(FileRefused, match=reason):
+        list(SchwabParser().parse(io.StringIO(text, newline=""), Options()))

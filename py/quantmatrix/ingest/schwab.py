@@ -1,8 +1,12 @@
-"""Charles Schwab: the history of transactions as CSV."""
+"""Charles Schwab: the history of transactions as CSV, or as JSON with the same rows."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, TextIO
@@ -16,6 +20,7 @@ from quantmatrix.ingest.model import (
     InstrumentType,
     Options,
     PositionEffect,
+    Record,
     Statement,
     Terms,
 )
@@ -43,6 +48,11 @@ _TITLE = re.compile(
 _FILE_NAME = re.compile(r"X{2,4}(?P<digits>[0-9]{3,4})_Transactions_", re.IGNORECASE)
 _DIGITS = re.compile(r"(?P<digits>[0-9]{3,4})\s*$")
 _TITLE_TIMES = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p")
+
+_JSON_ROWS = "BrokerageTransactions"
+_JSON_COLUMNS = ("Date", "Action", "Symbol", "Description", "Quantity", "Price", "Fees & Comm", "Amount")
+_JSON_HEAD = 64
+_JSON_LONGEST = 32 * 1024 * 1024
 
 _AUTO, _OPEN, _CLOSE = PositionEffect.AUTO, PositionEffect.OPEN, PositionEffect.CLOSE
 
@@ -366,12 +376,50 @@ class _Reading(TableReading):
 
 
 class SchwabParser(TableParser):
-    """Reads ``schwab_csv``."""
+    """Reads ``schwab_csv``; the JSON that the site offers beside it holds the same rows."""
 
     source: ClassVar[str] = "schwab_csv"
     broker: ClassVar[str] = "schwab"
-    title: ClassVar[str] = "history of transactions of Charles Schwab, as CSV"
+    title: ClassVar[str] = "history of transactions of Charles Schwab, as CSV or JSON"
     reading = _Reading
+
+    @classmethod
+    def detect(cls, head: str, name: str, /) -> str | None:
+        """The number of columns, or ``json``."""
+        if head.lstrip().startswith("{"):
+            return "json" if _JSON_ROWS in head else None
+        return super().detect(head, name)
+
+    def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
+        """Records in file order, but for those that wait until their day ends."""
+        is_json = text.read(_JSON_HEAD).lstrip().startswith("{")
+        text.seek(0)
+        yield from super().parse(_as_table(text) if is_json else text, options)
+
+
+def _as_table(text: TextIO) -> TextIO:
+    """The rows of the JSON as the CSV prints them, one a line."""
+    content = text.read(_JSON_LONGEST + 1)
+    if len(content) > _JSON_LONGEST:
+        raise FileRefused("the JSON is larger than 32 MiB", hint="export the CSV, or a shorter time")
+    try:
+        told = json.loads(content, parse_float=str, parse_int=str)
+    except json.JSONDecodeError as error:
+        reason = f"the JSON cannot be read: {error.msg}, at character {error.colno}"
+        raise FileRefused(reason, line=error.lineno, hint="download it again") from None
+    except RecursionError:
+        raise FileRefused("the JSON is nested too deep", line=1) from None
+    rows = told.get(_JSON_ROWS) if isinstance(told, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise FileRefused(f"the JSON has no list {_JSON_ROWS}", line=1, hint="export Transaction History")
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(_JSON_COLUMNS)
+    writer.writerows([str(row.get(name) or "") for name in _JSON_COLUMNS] for row in rows)
+    if total := told.get("TotalTransactionsAmount"):
+        writer.writerow(["Transactions Total", *[""] * (len(_JSON_COLUMNS) - 2), str(total)])
+    table.seek(0)
+    return table
 
 
 def _days(row: Row) -> tuple[date, date]:
