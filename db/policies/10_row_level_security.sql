@@ -78,6 +78,12 @@ create policy read_by_people on core.market_data for select
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine
     using (true);
 
+-- Prices are written by administrators through functions of the engine's owner; held ones are nobody else's.
+create policy loaded on core.market_data for all to quantmatrix_engine using (true) with check (true);
+alter table ingest.held_prices enable row level security;
+alter table ingest.held_prices force row level security;
+create policy loaded on ingest.held_prices for all to quantmatrix_engine using (true) with check (true);
+
 -- The log and the chain are written and read whole by the owner's own functions alone.
 create policy logged on core.audit_logs for all to quantmatrix_owner using (true) with check (true);
 create policy looked_up on auth.database_logins for all to quantmatrix_owner using (true) with check (true);

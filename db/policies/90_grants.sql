@@ -24,6 +24,8 @@ grant insert, update, delete on core.positions, core.tax_lots,
     tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices
     to quantmatrix_engine;
 grant insert on core.instruments to quantmatrix_engine;
+grant insert, update on core.market_data to quantmatrix_engine;
+grant select, insert, update, delete on ingest.held_prices to quantmatrix_engine;
 grant usage on sequence core.transactions_id_seq to quantmatrix_writer;
 
 grant usage on schema ingest to quantmatrix_user;

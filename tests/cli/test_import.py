@@ -131,3 +131,54 @@ def test_an_import_never_undoes_a_correction(database: Database) -> None:
     rows = json.loads(run(database, "transactions", "list", "--format", "json").stdout)
     assert [row["net_amount"] for row in rows if row["transaction_type"] == "fee"] == ["-2.50"]
     assert [row for row in rows if row["transaction_type"] == "interest"] == []
+
+
+def test_an_import_ends_with_the_files_own_totals(database: Database) -> None:
+    flex = "tests/ingest/fixtures/ibkr_flex/year.xml"
+    told = run(database, "import", flex)
+    assert told.exit_code == 0, told.output
+    assert "cash U5550001 USD: 10,000.00 and -" in told.stdout
+    assert "positions: 2 of 2 as the file states" in told.stdout
+    report = json.loads(run(database, "import", STATEMENT, "--format", "json").stdout)
+    [cash] = [row for row in report["totals"]["cash"] if row["currency"] == "USD"]
+    assert cash["difference"] == "0.00"
+
+
+def test_a_file_that_does_not_add_up_is_told(database: Database, tmp_path: Path) -> None:
+    text = Path("tests/ingest/fixtures/ibkr_flex/year.xml").read_text()
+    wrong = tmp_path / "wrong.xml"
+    wrong.write_text(text.replace('position="200"', 'position="250"'))
+    told = run(database, "import", str(wrong))
+    assert "positions: 1 of 2 as the file states" in told.stdout
+    assert "KO: 200 in the books, the file states 250" in told.stdout
+
+
+def test_formats_are_listed(database: Database) -> None:
+    listed = json.loads(run(database, "import", "formats", "--format", "json").stdout)
+    names = {row["source"] for row in listed}
+    assert {"ibkr_flex", "schwab_csv", "ofx", "kraken_csv", "simple_csv"} <= names
+    assert all(row["problem"] is None for row in listed)
+    unknown = run(database, "import", "--source", "moon_csv", STATEMENT)
+    assert unknown.exit_code == 2
+    assert "ibkr_flex" in unknown.output
+
+
+def test_days_that_two_sources_tell_of_are_listed(database: Database, tmp_path: Path) -> None:
+    run(database, "import", "tests/ingest/fixtures/ibkr_flex/year.xml")
+    assert json.loads(run(database, "import", "conflicts", "--format", "json").stdout) == []
+    trades = tmp_path / "trades.csv"
+    trades.write_text(
+        "Date,Symbol,Quantity,Price,Commission,Type\n2024-01-10,KO,100,60,1.00,BUY\n"
+        "2024-01-05,GCM,2500,0.30,0,BUY\n2024-11-11,KO,1,60,0,SELL\n"
+    )
+    assert run(database, "import", str(trades), "--account", "U5550001").exit_code == 0
+    found = json.loads(run(database, "import", "conflicts", "--format", "json").stdout)
+    assert [(c["day"], c["symbol"], c["verdict"]) for c in found] == [
+        ("2024-01-05", "GCM", "differs"), ("2024-01-10", "KO", "same"),
+    ]  # fmt: skip
+    assert found[1]["sources"] == [
+        {"source": "ibkr_flex", "rows": 2, "quantity": "100", "net": "-6001"},
+        {"source": "simple_csv", "rows": 1, "quantity": "100", "net": "-6001"},
+    ]
+    table = run(database, "import", "conflicts", "--account", "U5550001")
+    assert "ibkr_flex: 2 rows, 100 units" in table.stdout

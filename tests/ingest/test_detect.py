@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from quantmatrix.ingest.canonical_columns import NAMES
-from quantmatrix.ingest.detect import FORMATS, PARSERS, choose_parser
+from quantmatrix.ingest.detect import choose_parser
+from quantmatrix.ingest.formats import OWN, formats, parsers
 from quantmatrix.ingest.model import FileRefused
 from quantmatrix.ingest.reader import SourceFile, open_source
 
@@ -29,6 +30,8 @@ def source(text: str, name: str = "file.csv") -> SourceFile:
         ("\ufeffdate,symbol,qty,price,side\n", "simple_csv", "5col"),
         ("TradeDate,Symbol,Quantity,TradePrice,IBCommission,Buy/Sell\n", "simple_csv", "6col"),
         (",".join(NAMES) + "\n", "quantmatrix_csv", "1"),
+        ((FIXTURES / "ibkr_flex" / "year.xml").read_text(), "ibkr_flex", "xml"),
+        ((FIXTURES / "ibkr_flex" / "sections.csv").read_text(), "ibkr_flex", "csv"),
         (IBKR, "ibkr_activity_csv", "single"),
         ("\ufeff" + IBKR, "ibkr_activity_csv", "single"),
     ],
@@ -39,10 +42,9 @@ def test_each_format_is_found(text: str, name: str, layout: str) -> None:
 
 
 def test_every_format_has_a_parser_of_its_name_and_a_description() -> None:
-    assert set(PARSERS) == set(FORMATS) == {
-        "ibkr_activity_csv", "tastytrade_csv", "simple_csv", "quantmatrix_csv",
-    }  # fmt: skip
-    assert all(PARSERS[name].source == name for name in PARSERS)
+    assert set(parsers()) == set(OWN)
+    assert all(parser.source == name for name, parser in parsers().items())
+    assert all(known.title and known.broker and known.problem is None for known in formats())
 
 
 def test_each_file_gets_a_parser_of_its_own() -> None:
@@ -78,15 +80,7 @@ def test_the_user_can_force_a_format() -> None:
             "positions",
             "history",
         ),
-        (
-            '"Date","Action","Symbol","Description","Quantity","Price","Fees & Comm","Amount"\n',
-            "Schwab",
-            "simple_csv",
-        ),
-        ("\n\n\nRun Date,Action,Symbol,Description,Type,Quantity\n", "Fidelity", "simple_csv"),
-        ("<FlexQueryResponse queryName='x'>", "Flex Query", "Activity Statement"),
         ('<?xml version="1.0"?>', "XML", "CSV"),
-        ("OFXHEADER:100\n", "OFX", "simple_csv"),
         ("<!DOCTYPE html>", "web page", "download"),
         ('{"a": 1}', "JSON", "CSV"),
         ("Date;Symbol;Quantity;Price;Type\n", "semicolons", "commas"),

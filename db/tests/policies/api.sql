@@ -25,6 +25,10 @@ values
     ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1"}')$$, 'QM010'),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
+    ('import_conflicts', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_conflicts()', 'own'),
+    ('prices_load', '{quantmatrix_admin}', $$api.prices_load('[]')$$, '42501'),
+    ('prices_held', '{quantmatrix_admin}', 'api.prices_held()', '42501'),
+    ('prices_decide', '{quantmatrix_admin}', $$api.prices_decide('ZQANN', true)$$, '42501'),
     ('user_add', '{quantmatrix_admin}', $$api.user_add('eve@example.test')$$, '42501'),
     ('user_list', '{quantmatrix_admin}', 'api.user_list()', '42501'),
     ('user_set_role', '{quantmatrix_admin}', $$api.user_set_role('ann@example.test', 'readonly')$$, '42501'),
@@ -120,6 +124,10 @@ select plan((
     select 5 + 5 * (select count(*) from expected) + 5 * (select count(*) from views)
 )::integer);
 select tests.fixture_two_tenants();
+insert into ingest.held_prices (instrument_id, interval, as_of, close, source, previous_close, previous_as_of)
+select i.id, '1d', now(), 20, 'test', 10, now() - interval '1 day'
+from core.instruments i
+where i.symbol = 'ZQANN';
 select tests.create_user('carl', 'admin');
 insert into ingest.staging (load_id, user_id, kind, line_number, raw)
 values ('22222222-2222-4222-8222-222222222222', tests.user_id('ann'), 'line', 1, 'zqann secret');

@@ -146,6 +146,8 @@ insert into tries (name, refused, accepted) values
     ('corrections_corrected_is_an_object', $$corrected = '[]'$$, $$corrected = '{}'$$),
     ('broker_positions_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
     ('broker_lots_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
+    ('held_prices_are_positive', $$close = 0$$, $$close = 0.01$$),
+    ('held_prices_are_positive', $$previous_close = 0$$, $$previous_close = 0.01$$),
     ('broker_cash_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
     ('reconciliations_digest_is_sha256', $$inputs_digest = ''$$, $$inputs_digest = repeat('0', 64)$$),
     ('reconciliations_checked_is_an_object', $$checked = '[]'$$, $$checked = '{}'$$),
@@ -303,6 +305,10 @@ select plan((
 select tests.fixture_two_tenants();
 insert into core.market_data (instrument_id, interval, as_of, close, source)
 select i.id, '1d', now(), 10, 'test'
+from core.instruments i
+where i.symbol = 'ZQANN';
+insert into ingest.held_prices (instrument_id, interval, as_of, close, source, previous_close, previous_as_of)
+select i.id, '1d', now(), 10, 'test', 5, now()
 from core.instruments i
 where i.symbol = 'ZQANN';
 insert into audit.links (position, log_id, values_digest, link_digest)

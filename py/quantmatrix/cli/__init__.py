@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "basis": Entry("Data", "quantmatrix.cli.basis:basis", "Supply the basis of transferred shares."),
     "export": Entry("Data", "quantmatrix.cli.export:export", "All transactions as one file."),
     "legacy": Entry("Data", "quantmatrix.cli.legacy:legacy", "From the old database: inspect, migrate."),
+    "prices": Entry("Data", "quantmatrix.cli.prices:prices", "Load prices; decide about those that jump."),
     "sql": Entry("Data", "quantmatrix.cli.sql:sql", "Ask the database yourself."),
     "audit": Entry("People", "quantmatrix.cli.audit:audit", "Who changed what; verify the log."),
     "user": Entry("People", "quantmatrix.cli.users:user", "People: add, list, role, disable, token."),

@@ -10,16 +10,13 @@ import click
 import psycopg
 
 from quantmatrix.cli.imports_report import print_report, print_undo
+from quantmatrix.cli.imports_totals import print_totals, totals
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession, open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
-
-SOURCES = ("ibkr_activity_csv", "tastytrade_csv", "simple_csv", "quantmatrix_csv")
-BROKERS = {"ibkr_activity_csv": "ibkr", "tastytrade_csv": "tastytrade"}
-
 
 MANY = 500
 """So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
@@ -44,6 +41,21 @@ def refresh_statistics(settings: Settings) -> None:
             connection.execute(f"analyze {table}".encode())
 
 
+class SourceName(click.ParamType[str]):
+    """The name of a format; installed packages are asked only when one is given."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse a name that no format has."""
+        from quantmatrix.ingest.formats import names
+
+        known = names()
+        if value not in known:
+            self.fail(f"{value!r} is not one of {', '.join(known)}", param, ctx)
+        return value
+
+
 class ImportGroup(click.Group):
     """``import FILE…`` without a word in between; ``list``, ``show`` and ``undo`` are always commands."""
 
@@ -62,19 +74,21 @@ def import_group() -> None:
       quantmatrix import activity-2025.csv
       quantmatrix import --dry-run *.csv
       quantmatrix import --account 5WT00001 tastytrade.csv
+      quantmatrix import formats
       quantmatrix import list
       quantmatrix import show 3
+      quantmatrix import conflicts
       quantmatrix import undo 3
 
     The format is found by looking; --source NAME forces one. --accept-refusals imports what can be read.
-    A file called list, show or undo is written ./list.
+    A file called like a command (list, show, ...) is written ./list.
     """
 
 
 @import_group.command("files", hidden=True)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=False))
 @click.option(
-    "--source", type=click.Choice(SOURCES), help="The format, where it is not found or found wrongly."
+    "--source", type=SourceName(), help="The format, where it is not found or found wrongly (see formats)."
 )
 @click.option("--account", help="Account number or name, for files that name none.")
 @click.option("--broker", help="Broker of a new account, for formats of no broker (default: manual).")
@@ -120,6 +134,7 @@ def import_files(
                 refresh_statistics(settings)
             if settings.format == "table":
                 print_report(settings, report)
+                print_totals(report["totals"])
     if settings.format == "json":
         click.echo(to_json(reports[0] if len(reports) == 1 else reports))
     elif settings.format == "ndjson":
@@ -172,7 +187,7 @@ def import_one(
                     source=parser.source,
                     layout=layout,
                     newest_first=parser.newest_first,
-                    broker=broker or BROKERS.get(parser.source, "manual"),
+                    broker=broker or parser.broker,
                     account=options.account,
                     currency=options.currency,
                     accept_refusals=accept_refusals,
@@ -198,7 +213,30 @@ def import_one(
             ) from error
         raise
     report["dry_run"] = dry_run
+    report["totals"] = totals(session, report) if not dry_run else {"cash": [], "positions": []}
     return report
+
+
+@import_group.command("formats", short_help="What can be read, and which package reads it.")
+@click.pass_obj
+def import_formats(settings: Settings) -> None:
+    """What can be read, and which package reads it; installed packages may add formats.
+
+    \b
+      quantmatrix import formats
+      quantmatrix import formats --format json
+    """
+    from dataclasses import asdict
+
+    from quantmatrix.ingest.formats import formats
+
+    rows = [asdict(known) for known in formats()]
+    for row in rows:
+        if row["problem"]:
+            settings.narrate(
+                f"{row['source']} of the package {row['package']} cannot be used: {row['problem']}"
+            )
+    write_rows(rows, settings.format)
 
 
 @import_group.command("list", short_help="Earlier imports, newest first.")
@@ -234,6 +272,37 @@ def import_show(settings: Settings, number: int) -> None:
             next_step="quantmatrix import list",
         )
     write_object(shown, settings.format)
+
+
+@import_group.command("conflicts", short_help="Days that two sources tell of.")
+@click.option("--account", help="Number or name of one account.")
+@click.pass_obj
+def import_conflicts(settings: Settings, account: str | None) -> None:
+    """Days and instruments that two sources tell of, in one account: the same events would count twice.
+
+    \b
+      quantmatrix import conflicts
+      quantmatrix import conflicts --account U1000001
+
+    "same" means that quantities and cash agree: one of the two imports is too much. "differs" is for you to
+    decide: keep the source that says more (docs/formats.md) and undo the import of the other.
+    """
+    with signed_in(settings) as session:
+        found = session.rows("select api.import_conflicts(%s) as found", [account])[0]["found"]
+    if settings.format == "json":
+        click.echo(to_json(found))
+        return
+    rows = [
+        {
+            **{name: conflict[name] for name in ("account", "day", "symbol", "verdict")},
+            "sources": "; ".join(
+                f"{told['source']}: {told['rows']} rows, {told['quantity'] or 'no'} units, {told['net']}"
+                for told in conflict["sources"]
+            ),
+        }
+        for conflict in found
+    ]
+    write_rows(rows, settings.format, empty="no day is told of by two sources")
 
 
 @import_group.command("undo", short_help="Take an import back; what other files attest stays.")
@@ -300,4 +369,5 @@ def _unreadable(path: Path, source: str | None, refused: FileRefused) -> dict[st
         "accounts_created": [],
         "positions": [],
         "cash": [],
+        "totals": {"cash": [], "positions": []},
     }

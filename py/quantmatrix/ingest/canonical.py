@@ -50,6 +50,8 @@ class CanonicalParser:
     """Reads ``quantmatrix_csv``. Links may point forward: a first pass notes the references pointed at."""
 
     source: ClassVar[str] = "quantmatrix_csv"
+    broker: ClassVar[str] = "manual"
+    title: ClassVar[str] = "what quantmatrix export writes"
     newest_first: ClassVar[bool] = False
 
     @staticmethod

@@ -5,27 +5,11 @@ from __future__ import annotations
 import io
 from itertools import islice
 
-from quantmatrix.ingest.canonical import CanonicalParser
-from quantmatrix.ingest.ibkr_activity import IbkrActivity
+from quantmatrix.ingest.formats import OWN, SIMPLE, find, parsers
 from quantmatrix.ingest.model import FileRefused
 from quantmatrix.ingest.parser import Parser
 from quantmatrix.ingest.reader import SourceFile, head_record, records
-from quantmatrix.ingest.simple import SimpleParser
-from quantmatrix.ingest.tastytrade import TastytradeParser
 
-PARSERS: dict[str, type[Parser]] = {
-    parser.source: parser for parser in (IbkrActivity, TastytradeParser, SimpleParser, CanonicalParser)
-}
-"""Every format that can be read, by the name of ``--source``."""
-
-FORMATS = {
-    "ibkr_activity_csv": "Activity Statement of Interactive Brokers, as CSV and in English",
-    "tastytrade_csv": "transaction history of tastytrade, as CSV",
-    "simple_csv": "Date, Symbol, Quantity, Price, Commission, Type",
-    "quantmatrix_csv": "what quantmatrix export writes",
-}
-
-_NOT_YET = "bring its trades as simple_csv or everything as quantmatrix_csv (docs/formats.md)"
 _TRADES_WANTED = "export the transaction history (History, Transactions) as CSV"
 
 _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
@@ -34,22 +18,26 @@ _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"symbol", "quantity", "p/l open"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"symbol", "quantity", "d's opn"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"symbol", "quantity", "dte"}), "a list of positions", _TRADES_WANTED),
-    (frozenset({"action", "fees & comm"}), "an export of Charles Schwab", _NOT_YET),
-    (frozenset({"run date", "action"}), "an export of Fidelity", _NOT_YET),
-    (frozenset({"activity date", "trans code"}), "an export of Robinhood", _NOT_YET),
-    (frozenset({"transaction type", "investment name"}), "an export of Vanguard", _NOT_YET),
-    (frozenset({"transactiondate", "securitytype"}), "an export of E*TRADE", _NOT_YET),
-    (frozenset({"activity/trade date", "activity type"}), "an export of E*TRADE", _NOT_YET),
-    (frozenset({"transaction type", "quantity transacted"}), "an export of Coinbase", _NOT_YET),
-    (frozenset({"txid", "refid"}), "an export of Kraken", _NOT_YET),
-    (frozenset({"operation", "coin", "change"}), "an export of Binance", _NOT_YET),
+    (frozenset({"symbol", "qty (quantity)"}), "a list of positions of Charles Schwab", _TRADES_WANTED),
+    (frozenset({"symbol", "market value", "% of account"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"open date", "cost/share"}), "a list of lots of Charles Schwab", _TRADES_WANTED),
+    (frozenset({"account number", "symbol", "current value"}), "a list of positions", _TRADES_WANTED),
+    (frozenset({"txid", "ordertxid", "pair"}), "a list of trades of Kraken", "export the ledger instead"),
+    (
+        frozenset({"date(utc)", "pair", "side"}),
+        "a list of trades of Binance",
+        "export the transaction history instead, which has the deposits too",
+    ),
+    (
+        frozenset({"date(utc)", "market", "type"}),
+        "a list of trades of Binance",
+        "export the transaction history instead, which has the deposits too",
+    ),
 )
 """Columns that tell a file which nobody here reads, what it is, and what to do instead."""
 
 _STARTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("<!doctype html", "<html"), "a web page", "download the file itself, not the page"),
-    (("<flexqueryresponse",), "a Flex Query of Interactive Brokers", "export the Activity Statement as CSV"),
-    (("ofxheader", "<?ofx", "<ofx"), "an OFX statement", _NOT_YET),
     (("<?xml", "<"), "XML", "export the statement as CSV"),
     (("{", "["), "JSON", "export the statement as CSV"),
 )
@@ -62,25 +50,36 @@ def choose_parser(file: SourceFile, source: str | None = None) -> tuple[Parser, 
     ``source`` forces one. Raises ``FileRefused`` where nothing or too much fits, with what is known.
     """
     if source is not None:
-        if source not in PARSERS:
+        parser = find(source)
+        if parser is None:
             raise FileRefused(f"there is no format {source}", hint=_known())
-        parser = PARSERS[source]()
-        return parser, parser.detect(file.head, file.name) or "forced"
+        return parser(), parser.detect(file.head, file.name) or "forced"
     if not file.head.strip():
         raise FileRefused("the file is empty", hint="download it again")
-    found = [(name, layout) for name in PARSERS if (layout := PARSERS[name].detect(file.head, file.name))]
+    known = parsers()
+    found = [(name, layout) for name in known if (layout := _layout(known[name], file))]
     if len(found) > 1:
         # Brokers use the words of simple_csv too; who knows more of the header is right.
-        found = [match for match in found if match[0] != SimpleParser.source]
+        found = [match for match in found if match[0] != SIMPLE]
     names = [name for name, _ in found]
-    if names in ([], [SimpleParser.source]):
+    if names in ([], [SIMPLE]):
         _refuse_foreign(file.head, is_simple=bool(names))
     if len(found) == 1:
         name, layout = found[0]
-        return PARSERS[name](), layout
+        return known[name](), layout
     if found:
         raise FileRefused(f"the file looks like {' and '.join(names)}", hint="say which with --source NAME")
     raise FileRefused("no known format has this header", line=head_record(file.head)[0], hint=_known())
+
+
+def _layout(parser: type[Parser], file: SourceFile) -> str | None:
+    """What the parser makes of the file; one of an installed package that fails is not asked further."""
+    if parser.source in OWN:
+        return parser.detect(file.head, file.name)
+    try:
+        return parser.detect(file.head, file.name)
+    except Exception:
+        return None
 
 
 def _refuse_foreign(head: str, *, is_simple: bool) -> None:
@@ -114,5 +113,5 @@ def _rows(head: str) -> list[frozenset[str]]:
 
 
 def _known() -> str:
-    formats = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
+    formats = "; ".join(f"{name}: {parser.title}" for name, parser in parsers().items())
     return f"known are {formats}. --source NAME forces one"

@@ -14,6 +14,12 @@ class Parser(Protocol):
     source: ClassVar[str]
     """Name in the database and of ``--source``."""
 
+    broker: ClassVar[str]
+    """Broker of the accounts that such a file creates; ``manual`` for formats of no broker."""
+
+    title: ClassVar[str]
+    """What the format is, in one line of ``quantmatrix import formats``."""
+
     @property
     def newest_first(self) -> bool:
         """Whether the file's rows run backwards in time; known for certain once they are read."""

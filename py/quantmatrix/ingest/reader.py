@@ -10,6 +10,7 @@ import codecs
 import csv
 import hashlib
 import io
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,20 +38,29 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
+_DECLARED = re.compile(
+    rb"(?:^OFXHEADER[\s\S]{0,400}?^CHARSET:\s*|<\?xml[^>]{0,100}encoding=[\"'])(?P<name>[A-Za-z0-9_-]{1,20})",
+    re.MULTILINE | re.IGNORECASE,
+)
+_WESTERN = frozenset({"1252", "cp1252", "windows-1252", "iso-8859-1", "8859-1", "latin-1", "latin1"})
+
+
 class _CheckedBytes(io.RawIOBase):
     """Bytes of a file, each hashed and checked the first time that it passes.
 
-    Raises ``FileRefused`` from ``readinto``, with the line, at the first byte that is not UTF-8 text.
+    Raises ``FileRefused`` from ``readinto``, with the line, at the first byte that is no text in the
+    encoding.
     """
 
-    def __init__(self, stream: BinaryIO, progress: Callable[[int], None] | None) -> None:
+    def __init__(self, stream: BinaryIO, progress: Callable[[int], None] | None, encoding: str) -> None:
         self._stream = stream
         self._progress = progress
         self._position = 0
         self._seen = 0
         self._line = 1
         self._hash = hashlib.sha256()
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)()
 
     def readable(self) -> bool:
         return True
@@ -108,8 +118,11 @@ class _CheckedBytes(io.RawIOBase):
             self._decoder.decode(fresh, final)
         except UnicodeDecodeError as error:
             before = fresh[: max(0, error.start)]
+            is_utf_8 = self._encoding == "utf-8"
             raise FileRefused(
-                "the file is not UTF-8 text (perhaps Windows-1252 or Latin-1)",
+                "the file is not UTF-8 text (perhaps Windows-1252 or Latin-1)"
+                if is_utf_8
+                else f"the file is not text in {self._encoding}, which it declares",
                 line=self._line + _line_ends(before),
                 hint="save it again as CSV UTF-8",
             ) from None
@@ -132,11 +145,13 @@ class SourceFile:
         start = stream.read(HEAD_BYTES)
         _refuse_foreign(start)
         stream.seek(0)
-        self._bytes = _CheckedBytes(stream, progress)
+        encoding = _encoding(start)
+        named = "utf-8-sig" if encoding == "utf-8" else encoding
+        self._bytes = _CheckedBytes(stream, progress, encoding)
         self.text: TextIO = io.TextIOWrapper(
-            io.BufferedReader(self._bytes, _CHUNK), encoding="utf-8-sig", newline=""
+            io.BufferedReader(self._bytes, _CHUNK), encoding=named, newline=""
         )
-        self.head = codecs.getincrementaldecoder("utf-8-sig")("replace").decode(start)
+        self.head = codecs.getincrementaldecoder(named)("replace").decode(start)
 
     @property
     def bytes_read(self) -> int:
@@ -175,6 +190,18 @@ def open_source(path: Path | str, progress: Callable[[int], None] | None = None)
     except BaseException:
         stream.close()
         raise
+
+
+def _encoding(start: bytes) -> str:
+    """UTF-8, unless an OFX or XML header declares Windows-1252 and the beginning does not contradict it."""
+    found = _DECLARED.search(start[:1024])
+    if not found or found["name"].decode("ascii").lower() not in _WESTERN:
+        return "utf-8"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "cp1252" if start.isascii() else "utf-8"
 
 
 def _refuse_foreign(start: bytes) -> None:

@@ -36,6 +36,8 @@ class SimpleParser:
     """Reads ``simple_csv``. A first pass over the file decides which sign of a commission is a cost."""
 
     source: ClassVar[str] = "simple_csv"
+    broker: ClassVar[str] = "manual"
+    title: ClassVar[str] = "Date, Symbol, Quantity, Price, Commission, Type"
 
     def __init__(self) -> None:
         self.newest_first = False

@@ -17,7 +17,7 @@ _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
 _HALF = Decimal("0.5")
 _ONE = Decimal(1)
-_DEFAULT_MULTIPLIERS = {
+DEFAULT_MULTIPLIERS = {
     InstrumentType.STOCK.value: _ONE,
     InstrumentType.FUND.value: _ONE,
     InstrumentType.WARRANT.value: _ONE,
@@ -26,6 +26,8 @@ _DEFAULT_MULTIPLIERS = {
     InstrumentType.BOND.value: _CENT,
     InstrumentType.OPTION.value: _HUNDRED,
 }
+"""Money per point of price and unit, by the value of an instrument type, where a statement prints none."""
+
 _IN_PERCENT = InstrumentType.BOND.value
 _DOUBTS_AT_MOST = 1000
 
@@ -51,10 +53,10 @@ class PriceCheck:
         proceeds: Decimal,
     ) -> None:
         """Check one trade."""
-        multiplier = facts.multiplier or _DEFAULT_MULTIPLIERS.get(kind)
-        if multiplier is None or _agrees(quantity, price, multiplier, proceeds):
+        multiplier = facts.multiplier or DEFAULT_MULTIPLIERS.get(kind)
+        if multiplier is None or agrees(quantity, price, multiplier, proceeds):
             return
-        if kind == _IN_PERCENT and _agrees(quantity, price, _CENT, proceeds):
+        if kind == _IN_PERCENT and agrees(quantity, price, _CENT, proceeds):
             return
         if facts.multiplier is None and kind == InstrumentType.OPTION.value:
             if len(self._doubts) < _DOUBTS_AT_MOST:
@@ -66,7 +68,7 @@ class PriceCheck:
         """Decide the doubts by the multipliers that the instrument list stated."""
         for key, (line, text, quantity, price, proceeds) in self._doubts.items():
             multiplier = self._context.facts_of(key).multiplier or _HUNDRED
-            if not _agrees(quantity, price, multiplier, proceeds):
+            if not agrees(quantity, price, multiplier, proceeds):
                 self._warn(line, text, quantity, price, multiplier)
 
     def _warn(self, line: int, text: str, quantity: Decimal, price: Decimal, multiplier: Decimal) -> None:
@@ -78,7 +80,8 @@ class PriceCheck:
         )
 
 
-def _agrees(quantity: Decimal, price: Decimal, multiplier: Decimal, proceeds: Decimal) -> bool:
+def agrees(quantity: Decimal, price: Decimal, multiplier: Decimal, proceeds: Decimal) -> bool:
+    """Whether the amount is quantity times price times multiplier, within the price's last digit."""
     difference = abs(quantity * price * multiplier + proceeds)
     if difference <= _CENT:
         return True

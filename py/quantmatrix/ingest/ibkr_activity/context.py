@@ -198,6 +198,10 @@ class Context:
         """What is known of the instrument with this key."""
         return self._by_key[key]
 
+    def facts_by_symbol(self, kind: InstrumentType, symbol: str) -> Facts | None:
+        """What is known of a symbol; None where the file has not named it."""
+        return self._facts.get((kind, symbol))
+
     def describe(
         self,
         line: int,

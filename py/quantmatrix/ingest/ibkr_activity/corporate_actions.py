@@ -78,7 +78,7 @@ class CorporateActions(Section):
         if event is None:
             if len(self._events) >= _HELD_AT_MOST:
                 self.close()
-            effective = _effective(executed_at, printed, reported)
+            effective = effective_day(executed_at, printed, reported)
             event = self._events[event_key] = Event(
                 text=text,
                 description=description,
@@ -161,7 +161,7 @@ class CorporateActions(Section):
         return key
 
 
-def _effective(executed_at: datetime | None, printed: date, reported: date | None) -> date:
+def effective_day(executed_at: datetime | None, printed: date, reported: date | None) -> date:
     """The first day on which the action counts: after the close, the next, which the report date names."""
     if executed_at is None or executed_at.astimezone(ZoneInfo(NEW_YORK)).time() < _CLOSE:
         return printed

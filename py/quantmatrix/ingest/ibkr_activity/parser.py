@@ -94,6 +94,8 @@ class IbkrActivity:
     """
 
     source: ClassVar[str] = "ibkr_activity_csv"
+    broker: ClassVar[str] = "ibkr"
+    title: ClassVar[str] = "Activity Statement of Interactive Brokers, as CSV and in English"
     newest_first: ClassVar[bool] = False
 
     @staticmethod

@@ -40,6 +40,8 @@ class TastytradeParser:
     """Reads both layouts of ``tastytrade_csv``."""
 
     source: ClassVar[str] = "tastytrade_csv"
+    broker: ClassVar[str] = "tastytrade"
+    title: ClassVar[str] = "transaction history of tastytrade, as CSV"
     newest_first: ClassVar[bool] = True
 
     @staticmethod

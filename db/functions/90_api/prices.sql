@@ -1,0 +1,269 @@
+-- Prices: shared by all, so only administrators load them. A bar that jumps without a corporate action that anybody knows of is held apart, and
+-- so is what follows it at the new level; a single wrong bar holds only itself.
+
+create function ingest.jump_limit(p_type core.instrument_type)
+returns numeric
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_type in ('stock', 'fund', 'bond') then 1.4
+        when p_type = 'currency' then 1.2
+        when p_type in ('digital', 'future', 'other') then 2
+    end
+$$;
+
+comment on function ingest.jump_limit(core.instrument_type) is 'How many times a close may be the last one, up or down, before the bar is held; null: any.';
+
+create function ingest.has_action_between(p_instrument_id bigint, p_from timestamptz, p_to timestamptz)
+returns boolean
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from core.transactions t
+        where (t.instrument_id = p_instrument_id)
+        and t.transaction_type in ('split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_cash', 'merger_stock', 'merger_mixed')
+        and t.trade_date between p_from::date - 1 and p_to::date + 1
+    )
+$$;
+
+comment on function ingest.has_action_between(bigint, timestamptz, timestamptz) is 'Whether anybody''s books know a corporate action that may explain a jump of the price.';
+
+-- The catalogue's instrument for a symbol; a pair of currencies is made, nothing else is.
+create function ingest.priced_instrument(p_symbol text, p_type text, p_currency text)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_id bigint;
+begin
+    select i.id
+    into v_id
+    from core.instruments i
+    where i.symbol = p_symbol
+    and (p_type is null or i.instrument_type::text = p_type)
+    and (p_currency is null or i.currency = p_currency)
+    order by i.instrument_type = 'stock' desc, i.id
+    limit 1;
+    if v_id is null and p_type = 'currency' and p_symbol ~ '^[A-Z]{3}\.[A-Z]{3}$' then
+        insert into core.instruments (symbol, instrument_type, currency)
+        values (p_symbol, 'currency', right(p_symbol, 3))
+        on conflict on constraint instruments_identity_taken do nothing
+        returning id into v_id;
+    end if;
+    return v_id;
+end
+$$;
+
+comment on function ingest.priced_instrument(text, text, text) is 'The instrument that a price is of; null if the catalogue has none.';
+
+create function api.prices_load(prices jsonb)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_bar record;
+    v_instrument_id bigint;
+    v_of text;
+    v_type core.instrument_type;
+    v_limit numeric;
+    v_close numeric;
+    v_at timestamptz;
+    v_adjusted numeric;
+    v_stored numeric;
+    v_is_held boolean;
+    v_new integer := 0;
+    v_known integer := 0;
+    v_changed integer := 0;
+    v_held integer := 0;
+    v_unknown jsonb := '{}';
+begin
+    perform auth.require_admin();
+    for v_bar in
+        select b.*, (b.day)::timestamp at time zone 'America/New_York' as as_of
+        from jsonb_to_recordset(prices_load.prices) as b (
+            symbol text, type text, currency text, day date, open numeric, high numeric, low numeric, close numeric,
+            adjusted_close numeric, volume numeric, source text, is_explained boolean
+        )
+        order by b.symbol, b.type, b.currency, b.day
+    loop
+        if v_of is distinct from concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency) then
+            v_of := concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency);
+            v_instrument_id := ingest.priced_instrument(v_bar.symbol, v_bar.type, v_bar.currency);
+            v_close := null;
+            v_adjusted := null;
+            if v_instrument_id is not null then
+                select i.instrument_type, ingest.jump_limit(i.instrument_type)
+                into v_type, v_limit
+                from core.instruments i
+                where i.id = v_instrument_id;
+                select m.close, m.as_of, m.adjusted_close
+                into v_close, v_at, v_adjusted
+                from core.market_data m
+                where m.instrument_id = v_instrument_id
+                and m.interval = '1d'
+                and m.as_of < v_bar.as_of
+                order by m.as_of desc
+                limit 1;
+            end if;
+        end if;
+        if v_instrument_id is null then
+            v_unknown := v_unknown || jsonb_build_object(v_bar.symbol, coalesce((v_unknown ->> v_bar.symbol)::integer, 0) + 1);
+            continue;
+        end if;
+        if v_bar.close is null or v_bar.close <= 0 or v_bar.day > current_date + 1 then
+            raise exception 'a price of % on % is not a price', v_bar.symbol, v_bar.day using errcode = 'QM002';
+        end if;
+
+        v_is_held := v_close is not null
+            and v_limit is not null
+            and greatest(v_bar.close / v_close, v_close / v_bar.close) > v_limit
+            and v_bar.as_of - v_at < interval '31 days'
+            and not coalesce(v_bar.is_explained, false)
+            and not coalesce(greatest(v_bar.adjusted_close / v_adjusted, v_adjusted / v_bar.adjusted_close) <= v_limit, false)
+            and not ingest.has_action_between(v_instrument_id, v_at, v_bar.as_of);
+        if v_is_held then
+            insert into ingest.held_prices (
+                instrument_id, interval, as_of, open, high, low, close, adjusted_close, volume, source, previous_close, previous_as_of
+            )
+            values (
+                v_instrument_id, '1d', v_bar.as_of, v_bar.open, v_bar.high, v_bar.low, v_bar.close, v_bar.adjusted_close, v_bar.volume,
+                v_bar.source, v_close, v_at
+            )
+            on conflict on constraint held_prices_pkey do update
+            set close = excluded.close, source = excluded.source, previous_close = excluded.previous_close, previous_as_of = excluded.previous_as_of;
+            v_held := v_held + 1;
+            continue;
+        end if;
+
+        select m.close
+        into v_stored
+        from core.market_data m
+        where m.instrument_id = v_instrument_id
+        and m.interval = '1d'
+        and m.as_of = v_bar.as_of;
+        if not found then
+            v_new := v_new + 1;
+        elsif v_stored = v_bar.close then
+            v_known := v_known + 1;
+        else
+            v_changed := v_changed + 1;
+        end if;
+        insert into core.market_data (instrument_id, interval, as_of, open, high, low, close, adjusted_close, volume, source)
+        values (
+            v_instrument_id, '1d', v_bar.as_of, v_bar.open, v_bar.high, v_bar.low, v_bar.close, v_bar.adjusted_close, v_bar.volume, v_bar.source
+        )
+        on conflict on constraint market_data_pkey do update
+        set
+            open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+            adjusted_close = excluded.adjusted_close, volume = excluded.volume, source = excluded.source, created_at = now()
+        where market_data.close <> excluded.close;
+        v_close := v_bar.close;
+        v_at := v_bar.as_of;
+        v_adjusted := v_bar.adjusted_close;
+    end loop;
+    return jsonb_build_object('new', v_new, 'known', v_known, 'changed', v_changed, 'held', v_held, 'unknown', v_unknown);
+end
+$$;
+
+comment on function api.prices_load(jsonb) is $$Load daily prices
+Administrators only. prices: an array of objects with symbol, type, currency, day, open, high, low, close, adjusted_close, volume, source and is_explained.
+Returns how many are new, known, changed and held for review, and symbols that the catalogue does not have.$$;
+
+create function api.prices_held()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform auth.require_admin();
+    return coalesce((
+        select jsonb_agg(
+            jsonb_build_object(
+                'symbol', h.symbol, 'from', h.first_day, 'bars', h.bars, 'previous_close', trim_scale(h.previous_close)::text,
+                'close', trim_scale(h.close)::text, 'source', h.source
+            )
+            order by h.symbol
+        )
+        from (
+            select
+                i.symbol,
+                (min(p.as_of) at time zone 'America/New_York')::date as first_day,
+                count(*) as bars,
+                (array_agg(p.previous_close order by p.as_of))[1] as previous_close,
+                (array_agg(p.close order by p.as_of))[1] as close,
+                (array_agg(p.source order by p.as_of))[1] as source
+            from ingest.held_prices p
+            join core.instruments i on i.id = p.instrument_id
+            group by i.id, i.symbol
+        ) h
+    ), '[]');
+end
+$$;
+
+comment on function api.prices_held() is $$Prices held for review
+Administrators only. An array of objects: symbol, from, bars, previous_close, close, source.$$;
+
+create function api.prices_decide(symbol text, accept boolean)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count integer;
+begin
+    perform auth.require_admin();
+    with decided as (
+        delete from ingest.held_prices p
+        using core.instruments i
+        where i.id = p.instrument_id
+        and i.symbol = prices_decide.symbol
+        returning p.*
+    ),
+    taken as (
+        insert into core.market_data (instrument_id, interval, as_of, open, high, low, close, adjusted_close, volume, source)
+        select d.instrument_id, d.interval, d.as_of, d.open, d.high, d.low, d.close, d.adjusted_close, d.volume, d.source
+        from decided d
+        where prices_decide.accept
+        on conflict on constraint market_data_pkey do update
+        set close = excluded.close, adjusted_close = excluded.adjusted_close, source = excluded.source, created_at = now()
+        returning 1
+    )
+    select count(*)
+    into v_count
+    from decided d;
+    if v_count = 0 then
+        raise exception 'no price of "%" is held', coalesce(prices_decide.symbol, '')
+            using errcode = 'QM001', hint = 'quantmatrix prices held';
+    end if;
+    return v_count;
+end
+$$;
+
+comment on function api.prices_decide(text, boolean) is $$Take held prices over, or throw them away
+Administrators only. Returns how many bars.$$;
+
+grant execute on function ingest.jump_limit(core.instrument_type) to quantmatrix_engine;
+grant execute on function auth.require_admin() to quantmatrix_engine;
+grant execute on function api.prices_load(jsonb), api.prices_held(), api.prices_decide(text, boolean) to quantmatrix_admin;
+
+alter function ingest.has_action_between(bigint, timestamptz, timestamptz) owner to quantmatrix_engine;
+alter function ingest.priced_instrument(text, text, text) owner to quantmatrix_engine;
+alter function api.prices_load(jsonb) owner to quantmatrix_engine;
+alter function api.prices_held() owner to quantmatrix_engine;
+alter function api.prices_decide(text, boolean) owner to quantmatrix_engine;

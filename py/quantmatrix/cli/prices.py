@@ -1,0 +1,170 @@
+"""``prices``: load daily prices from files and statements; decide about those that jump."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+from psycopg.rows import scalar_row
+
+from quantmatrix.cli.output import to_json, write_rows
+from quantmatrix.cli.session import administrator
+from quantmatrix.cli.settings import Settings
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.ingest.model import FileRefused
+from quantmatrix.prices.bars import Options, read_bars
+
+_BARS_A_CALL = 5000
+_TYPES = ("stock", "fund", "bond", "option", "future", "digital", "currency", "other")
+
+
+@click.group(short_help="Load prices; decide about those that jump.")
+def prices() -> None:
+    """Daily prices: shared by everybody, so they are loaded by whoever administers the database.
+
+    \b
+      quantmatrix prices load aapl_us_d.csv
+      quantmatrix prices load --symbol VOD --currency GBX --source stooq vod.csv
+      quantmatrix prices load eurofxref-hist.csv flex-2025.xml
+      quantmatrix prices held
+      quantmatrix prices accept NVDA
+    """
+
+
+@prices.command("load", short_help="From CSV files, the ECB's reference rates, and statements' marks.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=False))
+@click.option("--symbol", help="Symbol, for files that name none (else their name: aapl_us_d.csv).")
+@click.option("--type", "kind", type=click.Choice(_TYPES), help="Kind of instrument, where a symbol is two.")
+@click.option("--currency", help="Currency of the prices; GBX for pence.")
+@click.option("--source", help="Where the prices come from; kept with each of them.")
+@click.option(
+    "--adjusted-for",
+    type=click.Choice(("none", "splits", "splits+dividends")),
+    default="none",
+    show_default=True,
+    help="What the closes are adjusted for.",
+)
+@click.option("--dry-run", is_flag=True, help="Do everything, then roll it back.")
+@click.pass_obj
+def prices_load(
+    settings: Settings,
+    files: tuple[Path, ...],
+    symbol: str | None,
+    kind: str | None,
+    currency: str | None,
+    source: str | None,
+    adjusted_for: str,
+    dry_run: bool,
+) -> None:
+    """Load FILES, each whole or not at all. A jump without a corporate action is held for review.
+
+    \b
+      quantmatrix prices load --source stooq --adjusted-for splits aapl_us_d.csv
+    """
+    reports = []
+    with administrator(settings) as session:
+        for path in files:
+            options = Options(
+                symbol=symbol,
+                type=kind,
+                currency=currency.upper() if currency else None,
+                source=source,
+                adjusted_for=adjusted_for,
+                file_name=path.name,
+            )
+            try:
+                with session.transaction(dry_run=dry_run) as connection:
+                    reports.append(_load(connection, path, options))
+            except FileRefused as refused:
+                raise Problem(
+                    refused.reason,
+                    where=str(path) if refused.line is None else f"{path}:{refused.line}",
+                    unchanged="nothing of this file was written",
+                    next_step=refused.hint,
+                    exit_code=ExitCode.REFUSED,
+                ) from None
+    if settings.format == "json":
+        click.echo(to_json(reports[0] if len(reports) == 1 else reports))
+        return
+    write_rows([{**r, "unknown": len(r["unknown"])} for r in reports], settings.format)
+    for report in reports:
+        if report["unknown"]:
+            names = ", ".join(sorted(report["unknown"])[:10])
+            settings.narrate(f"{report['file']}: nobody holds {names}: their prices were left out")
+        if report["held"]:
+            settings.narrate(f"{report['held']:,} prices jump and are held: quantmatrix prices held")
+
+
+@prices.command("held", short_help="Prices that jump without a corporate action.")
+@click.pass_obj
+def prices_held(settings: Settings) -> None:
+    """Prices that jump without a corporate action, and what follows them at the new level.
+
+    \b
+      quantmatrix prices held
+    """
+    with administrator(settings) as session:
+        held = session.rows("select api.prices_held() as held")[0]["held"]
+    write_rows(held, settings.format, empty="no price is held")
+
+
+@prices.command("accept", short_help="Take the held prices of a symbol over.")
+@click.argument("symbol")
+@click.pass_obj
+def prices_accept(settings: Settings, symbol: str) -> None:
+    """Believe the held prices of SYMBOL.
+
+    \b
+      quantmatrix prices accept NVDA
+    """
+    _decide(settings, symbol, accept=True)
+
+
+@prices.command("reject", short_help="Throw the held prices of a symbol away.")
+@click.argument("symbol")
+@click.pass_obj
+def prices_reject(settings: Settings, symbol: str) -> None:
+    """Throw the held prices of SYMBOL away.
+
+    \b
+      quantmatrix prices reject NVDA
+    """
+    _decide(settings, symbol, accept=False)
+
+
+def _decide(settings: Settings, symbol: str, *, accept: bool) -> None:
+    with administrator(settings) as session, session.transaction() as connection:
+        row = connection.execute("select api.prices_decide(%s, %s) as bars", [symbol, accept]).fetchone()
+    assert row is not None
+    word = "taken over" if accept else "thrown away"
+    click.echo(f"{row['bars']:,} prices of {symbol} were {word}")
+
+
+def _load(connection: Any, path: Path, options: Options) -> dict[str, Any]:
+    from quantmatrix.ingest.detect import choose_parser
+    from quantmatrix.ingest.reader import open_source
+    from quantmatrix.prices.marks import SOURCES, marks
+
+    total: dict[str, Any] = {"file": path.name, "bars": 0, "new": 0, "known": 0, "changed": 0, "held": 0}
+    unknown: dict[str, int] = {}
+    with open_source(path) as file:
+        try:
+            source = choose_parser(file)[0].source
+        except FileRefused:
+            source = ""
+        found = marks(file.text, source, options) if source in SOURCES else read_bars(file.text, options)
+        # A jump is told from the day before: newest-first files are turned round.
+        bars = iter(sorted(found, key=lambda bar: (bar.symbol, bar.day)))
+        while chunk := [bar.as_row() for bar in islice(bars, _BARS_A_CALL)]:
+            with connection.cursor(row_factory=scalar_row) as cursor:
+                cursor.execute("select api.prices_load(%s::jsonb)", [json.dumps(chunk)])
+                report = cursor.fetchone()
+            total["bars"] += len(chunk)
+            for name in ("new", "known", "changed", "held"):
+                total[name] += report[name]
+            for name, count in report["unknown"].items():
+                unknown[name] = unknown.get(name, 0) + count
+    return total | {"unknown": unknown}

@@ -1,0 +1,252 @@
+"""Rows of one day that belong together.
+
+Exercises with their stock, the rows of a corporate action, what cancels what. A broker that prints days
+prints such rows on the same day, in any order; cancels within some days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from quantmatrix.ingest.cells import EXACT, RowError, transaction
+from quantmatrix.ingest.exercise import Removal, StockLeg, pair
+from quantmatrix.ingest.model import (
+    Instrument,
+    Link,
+    LinkKind,
+    Record,
+    Terms,
+    Transaction,
+    TransactionType,
+    Warning,
+)
+
+_DAY_AT_MOST = 10_000
+_CANCELS_AT_MOST = 10_000
+_ZERO = Decimal(0)
+_PLACES = Decimal("0.00000001")
+
+
+@dataclass(slots=True)
+class Piece:
+    """One row of a corporate action: signed change of a position, signed cash, the row's other fields."""
+
+    line: int
+    instrument: Instrument
+    quantity: Decimal
+    cash: Decimal
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Day:
+    removals: list[Removal] = field(default_factory=list)
+    legs: list[StockLeg] = field(default_factory=list)
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.removals or self.pieces)
+
+
+class DayBook:
+    """Holds what waits for the end of its day; ``turn`` when another begins, ``close`` at the file's end."""
+
+    def __init__(self, out: list[Record]) -> None:
+        self._out = out
+        self._day = _Day()
+        self._open: dict[Hashable, list[int]] = {}
+        self._waiting: dict[Hashable, list[int]] = {}
+        self._moved: Callable[[Transaction], None] | None = None
+
+    def removal(self, row: Transaction, option: Instrument, contracts: Decimal) -> None:
+        """An option that left by exercise or assignment and delivers stock."""
+        if option.option_type is None or option.strike is None:
+            return
+        shares = EXACT.multiply(abs(contracts), option.multiplier or Decimal(1))
+        self._day.removals.append(
+            Removal(row.line, row.type, option.underlying or "", option.option_type, option.strike, shares)
+        )
+
+    def stock(self, row: Transaction, stock: Instrument) -> None:
+        """A trade in stock that may be a delivery."""
+        if row.price is not None and row.quantity is not None and len(self._day.legs) < _DAY_AT_MOST:
+            self._day.legs.append(StockLeg(row.line, stock.symbol, row.price, row.quantity))
+
+    def piece(self, action: str, piece: Piece) -> None:
+        """A row of a corporate action; ``action`` is what its other rows have in common with it."""
+        self._day.pieces.setdefault(action, []).append(piece)
+
+    def trade(self, key: Hashable, line: int) -> None:
+        """A trade that a cancel may take back, before or after it in the file."""
+        if waiting := self._waiting.get(key):
+            self._link(waiting.pop(0), line)
+            return
+        if len(self._open) >= _CANCELS_AT_MOST:
+            self._open.pop(next(iter(self._open)))
+        self._open.setdefault(key, []).append(line)
+
+    def cancel(self, key: Hashable, line: int) -> None:
+        """A row that takes back a trade."""
+        if known := self._open.get(key):
+            self._link(line, known.pop())
+        elif len(self._waiting) < _CANCELS_AT_MOST:
+            self._waiting.setdefault(key, []).append(line)
+        else:
+            self._unmatched(line)
+
+    def turn(self) -> None:
+        """Another day begins."""
+        day, self._day = self._day, _Day()
+        if not day:
+            return
+        if day.removals:
+            pairing = pair(day.removals, day.legs)
+            self._out += pairing.links
+            for line in pairing.lonely_removals:
+                reason = "no trade of the underlying at the strike on this day for all of its shares"
+                self._out.append(Warning(line=line, text="", reason=reason))
+        for pieces in day.pieces.values():
+            self._exchanges(pieces)
+
+    def close(self) -> None:
+        """The file ended."""
+        self.turn()
+        for lines in self._waiting.values():
+            for line in lines:
+                self._unmatched(line)
+        self._waiting.clear()
+
+    def _link(self, cancel: int, original: int) -> None:
+        self._out.append(Link(kind=LinkKind.CORRECTION, from_line=cancel, to_line=original))
+
+    def _unmatched(self, line: int) -> None:
+        reason = "cancels a trade that is not in this file; imported as the opposite trade"
+        self._out.append(Warning(line=line, text="", reason=reason))
+
+    def _exchanges(self, pieces: list[Piece]) -> None:
+        for event in _events(pieces):
+            try:
+                values, remark = _exchange(event)
+                self._out.append(transaction(values))
+                if remark:
+                    self._out.append(Warning(line=event[0].line, text="", reason=remark))
+            except RowError as error:
+                self._out += [error.refusal(piece.line) for piece in event]
+
+
+def _events(pieces: list[Piece]) -> list[list[Piece]]:
+    """Rows that make one event each: by instrument, else what leaves with what comes, in order."""
+    out = [piece for piece in pieces if piece.quantity < 0]
+    into = [piece for piece in pieces if piece.quantity > 0]
+    cash = [piece for piece in pieces if not piece.quantity]
+    found: list[list[Piece]] = []
+    for piece in list(out):
+        same = next((p for p in into if p.instrument.key == piece.instrument.key), None)
+        if same is not None:
+            found.append([piece, same])
+            out.remove(piece)
+            into.remove(same)
+    if len(out) == 1 and len(into) >= 1:
+        found.append([out.pop(), *into])
+        into = []
+    while out and into:
+        found.append([out.pop(0), into.pop(0)])
+    found += [[piece] for piece in (*out, *into)]
+    for piece in cash:
+        fitting = next((e for e in found if any(p.instrument.key == piece.instrument.key for p in e)), None)
+        if fitting is None and len(found) == 1:
+            fitting = found[0]
+        if fitting is None:
+            found.append([piece])
+        else:
+            fitting.append(piece)
+    return found
+
+
+def _exchange(event: list[Piece]) -> tuple[dict[str, Any], str | None]:
+    """Fields of the one transaction of an event, at its first row, and what is to be said of it."""
+    first = event[0]
+    cash = _ZERO
+    for piece in event:
+        cash = EXACT.add(cash, piece.cash)
+    values = dict(first.values)
+    kind = values.pop("kind_of_exchange", TransactionType.MERGER_STOCK)
+    values |= {
+        "line": first.line,
+        "also_lines": tuple(piece.line for piece in event[1:]),
+        "instrument": first.instrument.key,
+        "gross_amount": cash,
+        "net_amount": cash,
+        "quantity": None,
+        "price": None,
+        "commission": _ZERO,
+        "fees": _ZERO,
+    }
+    changes: dict[str, Decimal] = {}
+    for piece in event:
+        changes[piece.instrument.key] = EXACT.add(changes.get(piece.instrument.key, _ZERO), piece.quantity)
+    old = first.instrument.key
+    others = [key for key in changes if key != old and changes[key] > 0]
+    if kind is TransactionType.SPLIT and len(others) == 1 and first.quantity < 0:
+        return _renamed_split(event, values, others[0]), None
+    if first.quantity > 0 and not others and changes[old]:
+        added = Terms(stated_quantity=changes[old])
+        return values | {"type": TransactionType.SPLIT, "terms": added}, (
+            "the other half of this corporate action is not on its day; read as shares that were added"
+        )
+    if not others and len([p for p in event if p.quantity]) == 2:
+        numerator, denominator = _ratio(event[1].quantity, first.quantity)
+        terms = Terms(ratio_numerator=numerator, ratio_denominator=denominator, stated_quantity=changes[old])
+        if kind is TransactionType.SYMBOL_CHANGE and numerator == denominator:
+            terms = terms.model_copy(update={"new_instrument": old})
+            return values | {"type": kind, "terms": terms}, None
+        return values | {"type": TransactionType.SPLIT, "terms": terms}, None
+    if not others:
+        if not cash or not changes[old]:
+            reason = "the other half of this corporate action is not on its day; imported as other"
+            return values | {
+                "type": TransactionType.OTHER,
+                "terms": Terms(stated_quantity=changes[old]),
+            }, reason
+        if kind is TransactionType.SELL:
+            return values | {"type": kind, "quantity": changes[old]}, None
+        price = abs(EXACT.divide(cash, changes[old])).quantize(_PLACES, context=EXACT).normalize(EXACT)
+        terms = Terms(cash_per_share=price, stated_quantity=changes[old])
+        return values | {"type": TransactionType.MERGER_CASH, "terms": terms}, None
+    new = others[0]
+    numerator, denominator = _ratio(changes[new], changes[old])
+    fields: dict[str, Any] = {
+        "ratio_numerator": numerator,
+        "ratio_denominator": denominator,
+        "new_instrument": new,
+        "stated_quantity": changes[old],
+        "stated_new_quantity": changes[new],
+    }
+    if cash > 0 and kind is TransactionType.MERGER_STOCK:
+        kind = TransactionType.MERGER_MIXED
+        per_share = abs(EXACT.divide(cash, changes[old])).quantize(_PLACES, context=EXACT)
+        fields["cash_per_share"] = per_share.normalize(EXACT)
+    remark = None
+    if len(others) > 1:
+        remark = "more than one security came for the old one; only the first is followed"
+    return values | {"type": kind, "terms": Terms(**fields)}, remark
+
+
+def _renamed_split(event: list[Piece], values: dict[str, Any], ticker: str) -> dict[str, Any]:
+    """A reverse split whose old shares are printed under another id: the ticker's own position changes."""
+    new = next(piece.quantity for piece in event if piece.instrument.key == ticker)
+    old = event[0].quantity
+    numerator, denominator = _ratio(new, old)
+    terms = Terms(
+        ratio_numerator=numerator, ratio_denominator=denominator, stated_quantity=EXACT.add(new, old)
+    )
+    return values | {"type": TransactionType.SPLIT, "instrument": ticker, "terms": terms}
+
+
+def _ratio(new: Decimal, old: Decimal) -> tuple[Decimal, Decimal]:
+    ratio = Fraction(abs(new)) / Fraction(abs(old))
+    return Decimal(ratio.numerator), Decimal(ratio.denominator)

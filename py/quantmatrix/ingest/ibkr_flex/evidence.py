@@ -1,0 +1,97 @@
+"""What the broker itself states: positions, their lots, balances, and what it knows of instruments."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from quantmatrix.ingest.cells import EXACT
+from quantmatrix.ingest.ibkr_flex.element import Element
+from quantmatrix.ingest.ibkr_flex.instruments import FlexContext, identifiers_of, name_of
+from quantmatrix.ingest.ibkr_flex.survey import level_of
+from quantmatrix.ingest.model import CashEvidence, LotEvidence, PositionEvidence, Statement
+
+
+def open_position(element: Element, account: str | None, until: date | None, context: FlexContext) -> None:
+    """A position or one of its lots, at the end of its day. Raises ``RowError``."""
+    as_of = element.day("reportDate") or until
+    if as_of is None:
+        reason = "the statement names no period; not compared with the books"
+        context.warn_once("period", element.number, "reportDate", element.name, reason)
+        return
+    currency = element.currency()
+    quantity = element.amount("position", "quantity")
+    key = context.key_of(element, currency)
+    cost = element.number_of("costBasisMoney")
+    if cost is None and (price := element.number_of("costBasisPrice")) is not None:
+        multiplier = element.number_of("multiplier") or Decimal(1)
+        cost = EXACT.multiply(EXACT.multiply(quantity, price), multiplier)
+    if level_of(element.attributes) == "LOT":
+        opened = element.moment("openDateTime")
+        context.out.append(
+            LotEvidence(
+                line=element.number,
+                account=account,
+                instrument=key,
+                as_of=as_of,
+                acquired_on=opened[1] if opened else None,
+                acquired_at=opened[0] if opened else None,
+                quantity=quantity,
+                cost_basis=cost,
+                currency=currency,
+            )
+        )
+        return
+    context.out.append(
+        PositionEvidence(
+            line=element.number,
+            account=account,
+            instrument=key,
+            as_of=as_of,
+            quantity=quantity,
+            cost_basis=cost,
+            currency=currency,
+        )
+    )
+
+
+def balances(
+    element: Element, account: str | None, period: tuple[date | None, date | None], context: FlexContext
+) -> None:
+    """Starting and ending cash of one currency; the summary in the base currency adds up others."""
+    if element.text("currency") in ("BASE_SUMMARY", ""):
+        return
+    currency = element.currency()
+    days = element.day("fromDate") or period[0], element.day("toDate") or period[1]
+    for name, as_of, is_start in (("startingCash", days[0], True), ("endingCash", days[1], False)):
+        amount = element.number_of(name)
+        if amount is not None and as_of is not None:
+            context.out.append(
+                CashEvidence(
+                    line=element.number,
+                    account=account,
+                    currency=currency,
+                    as_of=as_of,
+                    moment="start" if is_start else "end",
+                    amount=amount,
+                )
+            )
+
+
+def security(element: Element, context: FlexContext) -> None:
+    """A row of the list of instruments: names and ids for those that the file uses."""
+    conid = element.text("conid")
+    if conid and (key := context.known_as(f"conid:{conid}")):
+        context.identify(key, name_of(element), identifiers_of(element))
+
+
+def account_facts(element: Element, account: str | None) -> Statement | None:
+    """What the file says of the account; names and addresses are left where they are."""
+    currency = element.text("currency").upper()
+    words = f"{element.text('accountType')} {element.text('customerType')}".upper()
+    is_ira = "IRA" in words.replace("-", " ").split()
+    kind = ("roth_ira" if "ROTH" in words else "ira") if is_ira else None
+    base = currency if len(currency) == 3 and currency.isalpha() else None
+    if kind is None and base is None:
+        return None
+    return Statement(account=account, account_type=kind, base_currency=base)

@@ -1,0 +1,1 @@
+"""Prices: from files of several layouts, and from the marks that statements carry."""
