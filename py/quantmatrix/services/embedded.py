@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from psycopg.conninfo import make_conninfo
 
-from quantmatrix.database import migrate
+from quantmatrix.database import migrate, signing
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap, ports
 from quantmatrix.services.account import Account, service_account
@@ -101,6 +101,13 @@ class EmbeddedEnvironment(Environment):
                 stopped.append("PostgreSQL")
             return stopped
 
+    def restart_api(self) -> None:
+        """Let a running API read its configuration and keys again; one that does not run stays so."""
+        state = self.known_state()
+        if self.postgrest(state).running():
+            with self._locked():
+                self._start_api(state)
+
     def postgres(self, state: State) -> PostgresServer:
         """The database server of this environment."""
         return PostgresServer(self.layout(state), self.account, self._settings)
@@ -154,7 +161,11 @@ class EmbeddedEnvironment(Environment):
 
     @property
     def jwt_secret(self) -> SigningKey:  # noqa: D102
-        return signing_key(key_set(self.layout(self.known_state()).secrets))
+        return signing_key(self.key_set_file)
+
+    @property
+    def key_set_file(self) -> Path:  # noqa: D102
+        return key_set(self.layout(self.known_state()).secrets)
 
     def postgrest_config(self) -> PostgrestConfig:
         """Configuration of the API, on the remembered ports."""
@@ -164,7 +175,7 @@ class EmbeddedEnvironment(Environment):
         login = f"{AUTHENTICATOR}:{quote(password(secrets, AUTHENTICATOR), safe='')}"
         return PostgrestConfig(
             database_uri=f"postgresql://{login}@{server}/{quote(self.database, safe='')}",
-            key_set=key_set(secrets).read_text(encoding="utf-8"),
+            key_set=self.key_set_file.read_text(encoding="utf-8"),
             port=state.api_port,
             admin_port=state.admin_port,
         )
@@ -224,6 +235,7 @@ class EmbeddedEnvironment(Environment):
         if not migrate.was_ever_migrated(self.migrator_dsn):
             self._narrate("making the tables")
             migrate.up(self.migrator_dsn)
+            signing.load(self.migrator_dsn, self.key_set_file)
         write_state(self._data_dir, replace(state, roles_digest=bootstrap.digest()))
 
     def _start_api(self, state: State) -> None:
