@@ -67,7 +67,15 @@ def test_the_time_of_an_answer_does_not_tell_whether_an_address_exists(people: P
 
 
 def test_weak_passwords_are_refused(people: People) -> None:
-    weak = ("short", "Password123!", "qwertyuiop1", "1234567890", "aaaaaaaaaaaa", "weak.person99", "welcome-welcome1")
+    weak = (
+        "short",
+        "Password123!",
+        "qwertyuiop1",
+        "1234567890",
+        "aaaaaaaaaaaa",
+        "weak.person99",
+        "welcome-welcome1",
+    )
     for password in weak:
         answer = people.call("register", email="weak.person@example.test", password=password)
         assert (answer.status_code, code(answer)) == (400, "QM054"), password
@@ -83,8 +91,10 @@ def test_long_passwords_are_told_apart_behind_their_72nd_byte(people: People) ->
 def test_secrets_are_kept_as_digests_alone(people: People) -> None:
     member = people.member("digest@example.test")
     with people.service.database.connect() as connection:
-        stored = connection.execute("select password_hash from auth.credentials c join core.users u on"
-                                    " u.id = c.user_id where u.email = 'digest@example.test'").fetchone()
+        stored = connection.execute(
+            "select password_hash from auth.credentials c join core.users u on"
+            " u.id = c.user_id where u.email = 'digest@example.test'"
+        ).fetchone()
         assert stored is not None
         assert stored[0].startswith("$2a$10$")
         found = connection.execute(
@@ -92,9 +102,7 @@ def test_secrets_are_kept_as_digests_alone(people: People) -> None:
             [hashlib.sha256(member.renewal.encode()).digest()],
         ).fetchone()
         assert found == (1,)
-        dump = connection.execute(
-            "select jsonb_agg(to_jsonb(t))::text from auth.refresh_tokens t"
-        ).fetchone()
+        dump = connection.execute("select jsonb_agg(to_jsonb(t))::text from auth.refresh_tokens t").fetchone()
         assert dump is not None
         assert member.renewal not in dump[0]
 

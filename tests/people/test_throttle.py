@@ -45,7 +45,7 @@ def test_a_request_made_to_fail_is_counted(people: People, query: str, headers: 
     assert not any("access-token" in answer.headers for answer in answers)
     refused = guess(people, email, PASSWORD, "", {})
     counted = refused.status_code == 429
-    # Some of these never reach the function at all: then the right password gets the same answer, and no token.
+    # Some never reach the function at all: then the right password gets the same answer, and no token.
     right = guess(people, email, PASSWORD, query, headers)
     never_ran = statuses == {right.status_code} and "access-token" not in right.headers
     assert counted or never_ran, (statuses, refused.status_code)
@@ -97,7 +97,9 @@ def test_a_guesser_elsewhere_does_not_lock_the_person_out(people: People) -> Non
 def test_one_origin_cannot_try_many_addresses(people: People) -> None:
     people.release()
     statuses = [
-        guess(people, f"somebody{n}@example.test", "wrong guess", "", {"X-Real-IP": "203.0.113.8"}).status_code
+        guess(
+            people, f"somebody{n}@example.test", "wrong guess", "", {"X-Real-IP": "203.0.113.8"}
+        ).status_code
         for n in range(70)
     ]
     assert statuses[:30] == [401] * 30
@@ -130,7 +132,10 @@ def test_writes_are_limited_for_each_person(people: People) -> None:
         connection.execute("update auth.settings set writes_per_second = 1")
     try:
         people.release()
-        statuses = [quick.call("session_end", id="00000000-0000-4000-8000-000000000000").status_code for _ in range(14)]
+        statuses = [
+            quick.call("session_end", id="00000000-0000-4000-8000-000000000000").status_code
+            for _ in range(14)
+        ]
         assert statuses[0] == 400
         assert statuses[-1] == 429
         assert slow.call("account_add", broker="ibkr", account_number="U1").status_code == 200

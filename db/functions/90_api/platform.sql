@@ -214,11 +214,7 @@ begin
         ),
         'signing_keys', (select jsonb_agg(jsonb_build_object('key_id', k.key_id, 'loaded_at', k.loaded_at) order by k.place) from auth.signing_keys k),
         'audit', auth.audit_state(),
-        'database', jsonb_build_object(
-            'version', current_setting('server_version'), 'size_bytes', pg_database_size(current_database()),
-            'connections', (select count(*) from pg_stat_activity a where a.datname = current_database()),
-            'schema_version', api.schema_version()
-        )
+        'database', auth.database_state() || jsonb_build_object('schema_version', api.schema_version())
     );
 end
 $$;
@@ -243,7 +239,31 @@ as $$
 $$;
 
 comment on function auth.audit_state() is 'How far the chain reaches: {sealed, last_sealed_at, last_entry, last_sealed_entry}.';
-grant execute on function auth.audit_state() to quantmatrix_keeper;
+
+create function auth.database_state()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'version', current_setting('server_version'),
+        'size_bytes', pg_database_size(current_database()),
+        'connections', (select count(*) from pg_stat_activity a where a.datname = current_database()),
+        'max_connections', current_setting('max_connections')::integer,
+        'oldest_transaction_seconds', (
+            select floor(extract(epoch from now() - min(a.xact_start)))::bigint
+            from pg_stat_activity a
+            where a.datname = current_database()
+        ),
+        'dead_rows', (select sum(s.n_dead_tup) from pg_stat_user_tables s),
+        'is_replica', pg_is_in_recovery()
+    )
+$$;
+
+comment on function auth.database_state() is 'Health of the database: size, connections, the oldest transaction, rows that wait for vacuum.';
+grant execute on function auth.audit_state(), auth.database_state() to quantmatrix_keeper;
 
 create function api.mail_list(status text default null)
 returns jsonb

@@ -35,11 +35,17 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("Data", "quantmatrix.cli.export:export", "All transactions as one file."),
     "sql": Entry("Data", "quantmatrix.cli.sql:sql", "Ask the database yourself."),
     "audit": Entry("People", "quantmatrix.cli.audit:audit", "Who changed what; verify the log."),
+    "login": Entry("People", "quantmatrix.cli.login:login", "Sign in at an API."),
+    "logout": Entry("People", "quantmatrix.cli.login:logout", "End the session there."),
+    "whoami": Entry("People", "quantmatrix.cli.login:whoami", "Who this is, and what it may see."),
+    "key": Entry("People", "quantmatrix.cli.keys:key", "Keys of programs: create, list, revoke."),
+    "share": Entry("People", "quantmatrix.cli.shares:share", "Share a book: add, list, revoke."),
     "user": Entry("People", "quantmatrix.cli.users:user", "People: add, list, role, disable, token."),
     "up": Entry("Servers", "quantmatrix.cli.services:up", "Start the embedded database and API."),
     "down": Entry("Servers", "quantmatrix.cli.services:down", "Stop the embedded servers."),
     "status": Entry("Servers", "quantmatrix.cli.services:status", "Show what runs, and where."),
     "doctor": Entry("Servers", "quantmatrix.cli.doctor:doctor", "Check everything the servers need."),
+    "mail": Entry("Servers", "quantmatrix.cli.mail:mail", "Send what is in the outbox."),
     "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
 }
 

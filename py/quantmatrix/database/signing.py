@@ -1,4 +1,4 @@
-"""The keys that sign tokens: a file for PostgREST, a table for the functions that sign; the same keys in both."""
+"""The keys that sign tokens: PostgREST reads them from a file, the functions that sign from a table."""
 
 from __future__ import annotations
 

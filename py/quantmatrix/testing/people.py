@@ -53,13 +53,16 @@ class People:
     members: dict[str, Member] = field(default_factory=dict)
 
     def call(
-        self, function: str, bearer: str | None = None, headers: dict[str, str] | None = None, /, **arguments: Any
+        self,
+        function: str,
+        bearer: str | None = None,
+        headers: dict[str, str] | None = None,
+        /,
+        **arguments: Any,
     ) -> httpx.Response:
         """What a function answers."""
         sent = {**(headers or {}), **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
-        return httpx.post(
-            f"{self.service.api.url}/rpc/{function}", json=arguments, headers=sent, timeout=30
-        )
+        return httpx.post(f"{self.service.api.url}/rpc/{function}", json=arguments, headers=sent, timeout=30)
 
     def get(self, path: str, token: str | None = None) -> httpx.Response:
         """What a path answers."""
