@@ -86,9 +86,10 @@ def test_a_book_moves_to_another_installation_numbers_intact(
     verified = run(elsewhere, "--user", "mover@example.test", "lots", "rebuild", "--verify")
     assert verified.exit_code == 0, verified.stdout
     added = run(
-        elsewhere, "--user", "mover@example.test", "transactions", "add", "--account", "U1", "--type", "deposit",
-        "--date", "2024-07-01", "--net", "5", "--reason", "after the move",
-    )  # fmt: skip
+        elsewhere,
+        *("--user", "mover@example.test", "transactions", "add", "--account", "U1", "--type", "deposit"),
+        *("--date", "2024-07-01", "--net", "5", "--reason", "after the move"),
+    )
     assert added.exit_code == 0, added.stderr
     again = run(elsewhere, "user", "import", str(archive))
     assert again.exit_code == 5
