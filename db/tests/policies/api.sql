@@ -59,6 +59,9 @@ values
     ('key_list', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.key_list()$$, 'own'),
     ('key_revoke', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.key_revoke([key id])$$, 'QM001'),
     ('grant_add', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.grant_add('ann-friend@example.test', 'zqann-1')$$, 'QM001'),
+    ('identity_link', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.identity_link()$$, 'own'),
+    ('identity_list', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.identity_list()$$, 'own'),
+    ('identity_unlink', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.identity_unlink('google')$$, 'own'),
     ('grant_list', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.grant_list()$$, 'own'),
     ('grant_revoke', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.grant_revoke([grant])$$, 'QM001'),
     ('user_unlock', '{quantmatrix_admin}', $$api.user_unlock('ann@example.test')$$, '42501'),
@@ -85,6 +88,7 @@ values
     ('second_factor_begin', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}'),
     ('second_factor_confirm', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}'),
     ('second_factor_remove', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}'),
+    ('oauth_collect', '{anon,quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}'),
     ('book_open', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}');
 
 create temporary table functions as

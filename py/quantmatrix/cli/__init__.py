@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "down": Entry("Servers", "quantmatrix.cli.services:down", "Stop the embedded servers."),
     "status": Entry("Servers", "quantmatrix.cli.services:status", "Show what runs, and where."),
     "doctor": Entry("Servers", "quantmatrix.cli.doctor:doctor", "Check everything the servers need."),
+    "serve": Entry("Servers", "quantmatrix.cli.serve:serve", "The page for signing in elsewhere."),
     "mail": Entry("Servers", "quantmatrix.cli.mail:mail", "Send what is in the outbox."),
     "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
 }
