@@ -391,11 +391,12 @@ create table core.transactions (
     constraint transactions_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 );
 
-create index transactions_of_instrument on core.transactions (user_id, instrument_id, trade_date);
 create index transactions_of_account on core.transactions (user_id, account_id, trade_date);
 create index transactions_by_date on core.transactions (user_id, trade_date, id);
 create index transactions_of_sync on core.transactions (user_id, sync_id) where sync_id is not null;
 create index transactions_instrument_reference on core.transactions (instrument_id);
+-- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+create index transactions_of_instrument on core.transactions (user_id, instrument_id, trade_date);
 
 comment on table core.transactions is 'Complete trade and cash history, one row per economic event, quantities and amounts signed in the account''s view.';
 comment on column core.transactions.user_id is 'The tenant.';
@@ -447,7 +448,6 @@ create table core.positions (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint positions_pkey primary key (user_id, id),
-    constraint positions_one_per_account_and_instrument unique (user_id, account_id, instrument_id),
     constraint positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
     constraint positions_unmatched_is_not_negative check (unmatched_quantity >= 0),
@@ -457,7 +457,10 @@ create table core.positions (
     constraint positions_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 );
 
+create index positions_of_account on core.positions (user_id, account_id);
 create index positions_instrument_reference on core.positions (instrument_id);
+-- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+alter table core.positions add constraint positions_one_per_account_and_instrument unique (user_id, instrument_id, account_id);
 
 comment on table core.positions is 'Derived by the engine: current holdings. quantity = open lots - unmatched_quantity.';
 comment on column core.positions.user_id is 'The tenant.';
@@ -482,7 +485,8 @@ comment on column core.positions.updated_at is 'When the row was last changed.';
 
 -- 16_tax_lots.sql
 
--- Derived: every lot, open or closed, one row for each piece.
+-- Derived: every lot, open or closed, one row for each piece. Keys lead with the instrument: the engine writes instrument by instrument, and so
+-- appends to one place of each index. A lot belongs to a position, whose account and instrument exist: one reference instead of two.
 
 create table core.tax_lots (
     user_id uuid not null,
@@ -504,9 +508,8 @@ create table core.tax_lots (
     rebuilt_at timestamptz not null default now(),
     metadata jsonb not null default '{}',
     constraint tax_lots_pkey primary key (user_id, id),
-    constraint tax_lots_one_per_piece unique (user_id, opening_transaction_id, account_id, instrument_id, side, piece),
-    constraint tax_lots_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
-    constraint tax_lots_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint tax_lots_belong_to_a_position foreign key (user_id, instrument_id, account_id)
+        references core.positions (user_id, instrument_id, account_id) on delete cascade,
     constraint tax_lots_opening_transaction_exists foreign key (user_id, opening_transaction_id)
         references core.transactions (user_id, id) on delete cascade,
     constraint tax_lots_piece_counts_from_one check (piece >= 1),
@@ -519,9 +522,10 @@ create table core.tax_lots (
 );
 
 create index tax_lots_open on core.tax_lots (user_id, account_id, instrument_id, acquired_at) where closed_at is null;
-create index tax_lots_of_instrument on core.tax_lots (user_id, instrument_id);
-create index tax_lots_of_account on core.tax_lots (user_id, account_id);
-create index tax_lots_instrument_reference on core.tax_lots (instrument_id);
+create index tax_lots_of_opening on core.tax_lots (user_id, opening_transaction_id);
+-- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+alter table core.tax_lots
+    add constraint tax_lots_one_per_piece unique (user_id, instrument_id, account_id, opening_transaction_id, side, piece);
 
 comment on table core.tax_lots is 'Derived by the engine: lots rebuilt from transactions, open and closed.';
 comment on column core.tax_lots.user_id is 'The tenant.';
@@ -900,6 +904,7 @@ comment on column tax.instrument_groups.group_id is 'Smallest instrument id of t
 create table tax.lot_state (
     user_id uuid not null,
     lot_id bigint not null,
+    instrument_id bigint not null,
     arrived_on date,
     is_purchase boolean not null,
     is_used boolean not null default false,
@@ -911,9 +916,12 @@ create table tax.lot_state (
     constraint lot_state_gift_is_complete check ((gift_loss_basis is null) = (gift_loss_holding_start is null))
 );
 
+create index lot_state_of_instrument on tax.lot_state (user_id, instrument_id);
+
 comment on table tax.lot_state is 'What the engine must remember of an open lot beyond its row. Only a lot that differs from a plain purchase has one: without it a lot arrived when it was acquired, is an unused purchase, and is covered or not by its date and kind.';
 comment on column tax.lot_state.user_id is 'The tenant.';
 comment on column tax.lot_state.lot_id is 'The lot.';
+comment on column tax.lot_state.instrument_id is 'The lot''s instrument.';
 comment on column tax.lot_state.arrived_on is 'When it came into this account; null if when it was acquired.';
 comment on column tax.lot_state.is_purchase is 'Whether it counts as an acquisition for wash sales.';
 comment on column tax.lot_state.is_used is 'Whether it has replaced a loss already.';

@@ -21,7 +21,6 @@ create table core.positions (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint positions_pkey primary key (user_id, id),
-    constraint positions_one_per_account_and_instrument unique (user_id, account_id, instrument_id),
     constraint positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
     constraint positions_unmatched_is_not_negative check (unmatched_quantity >= 0),
@@ -31,7 +30,10 @@ create table core.positions (
     constraint positions_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 );
 
+create index positions_of_account on core.positions (user_id, account_id);
 create index positions_instrument_reference on core.positions (instrument_id);
+-- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+alter table core.positions add constraint positions_one_per_account_and_instrument unique (user_id, instrument_id, account_id);
 
 comment on table core.positions is 'Derived by the engine: current holdings. quantity = open lots - unmatched_quantity.';
 comment on column core.positions.user_id is 'The tenant.';

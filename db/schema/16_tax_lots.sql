@@ -1,4 +1,5 @@
--- Derived: every lot, open or closed, one row for each piece.
+-- Derived: every lot, open or closed, one row for each piece. Keys lead with the instrument: the engine writes instrument by instrument, and so
+-- appends to one place of each index. A lot belongs to a position, whose account and instrument exist: one reference instead of two.
 
 create table core.tax_lots (
     user_id uuid not null,
@@ -20,9 +21,8 @@ create table core.tax_lots (
     rebuilt_at timestamptz not null default now(),
     metadata jsonb not null default '{}',
     constraint tax_lots_pkey primary key (user_id, id),
-    constraint tax_lots_one_per_piece unique (user_id, opening_transaction_id, account_id, instrument_id, side, piece),
-    constraint tax_lots_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
-    constraint tax_lots_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint tax_lots_belong_to_a_position foreign key (user_id, instrument_id, account_id)
+        references core.positions (user_id, instrument_id, account_id) on delete cascade,
     constraint tax_lots_opening_transaction_exists foreign key (user_id, opening_transaction_id)
         references core.transactions (user_id, id) on delete cascade,
     constraint tax_lots_piece_counts_from_one check (piece >= 1),
@@ -35,9 +35,10 @@ create table core.tax_lots (
 );
 
 create index tax_lots_open on core.tax_lots (user_id, account_id, instrument_id, acquired_at) where closed_at is null;
-create index tax_lots_of_instrument on core.tax_lots (user_id, instrument_id);
-create index tax_lots_of_account on core.tax_lots (user_id, account_id);
-create index tax_lots_instrument_reference on core.tax_lots (instrument_id);
+create index tax_lots_of_opening on core.tax_lots (user_id, opening_transaction_id);
+-- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+alter table core.tax_lots
+    add constraint tax_lots_one_per_piece unique (user_id, instrument_id, account_id, opening_transaction_id, side, piece);
 
 comment on table core.tax_lots is 'Derived by the engine: lots rebuilt from transactions, open and closed.';
 comment on column core.tax_lots.user_id is 'The tenant.';

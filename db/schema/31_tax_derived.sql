@@ -31,6 +31,7 @@ comment on column tax.instrument_groups.group_id is 'Smallest instrument id of t
 create table tax.lot_state (
     user_id uuid not null,
     lot_id bigint not null,
+    instrument_id bigint not null,
     arrived_on date,
     is_purchase boolean not null,
     is_used boolean not null default false,
@@ -42,9 +43,12 @@ create table tax.lot_state (
     constraint lot_state_gift_is_complete check ((gift_loss_basis is null) = (gift_loss_holding_start is null))
 );
 
+create index lot_state_of_instrument on tax.lot_state (user_id, instrument_id);
+
 comment on table tax.lot_state is 'What the engine must remember of an open lot beyond its row. Only a lot that differs from a plain purchase has one: without it a lot arrived when it was acquired, is an unused purchase, and is covered or not by its date and kind.';
 comment on column tax.lot_state.user_id is 'The tenant.';
 comment on column tax.lot_state.lot_id is 'The lot.';
+comment on column tax.lot_state.instrument_id is 'The lot''s instrument.';
 comment on column tax.lot_state.arrived_on is 'When it came into this account; null if when it was acquired.';
 comment on column tax.lot_state.is_purchase is 'Whether it counts as an acquisition for wash sales.';
 comment on column tax.lot_state.is_used is 'Whether it has replaced a loss already.';

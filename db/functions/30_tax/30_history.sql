@@ -130,6 +130,50 @@ create type tax.history as (
 comment on type tax.history is
     'One group of instruments as columns: events in the order of T.2, accounts, instruments, and pools. A pool is one side of an account and instrument: 2n - 1 long, 2n short. Event codes: 1 buy, 2 sell, 3 sell marked closing, 4 purchase that covers nothing, 5 short sale; others need a further look at the transaction.';
 
+-- Rows that another row speaks for: corrected ones and their cancellation, arriving legs, stock legs, cash for a fraction.
+create function tax.spoken_for(p_user_id uuid)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(array_agg(distinct s.id), '{}')
+    from (
+        select l.to_id as id
+        from tax.transaction_links l
+        where l.user_id = p_user_id
+        and l.kind in ('correction', 'transfer', 'exercise')
+        union all
+        select l.from_id
+        from tax.transaction_links l
+        where l.user_id = p_user_id
+        and l.kind = 'cash_in_lieu'
+        union all
+        select l.from_id
+        from tax.transaction_links l
+        cross join lateral (
+            select t.quantity, t.net_amount
+            from core.transactions t
+            where t.user_id = l.user_id
+            and t.id = l.from_id
+            offset 0
+        ) own
+        cross join lateral (
+            select t.quantity, t.net_amount
+            from core.transactions t
+            where t.user_id = l.user_id
+            and t.id = l.to_id
+            offset 0
+        ) wrong
+        where l.user_id = p_user_id
+        and l.kind = 'correction'
+        and coalesce(sign(own.quantity) = - sign(wrong.quantity), sign(own.net_amount) = - sign(wrong.net_amount), true)
+    ) s
+$$;
+
+comment on function tax.spoken_for(uuid) is 'Transactions of a person that are no events of their own, because a linked row speaks for them.';
+
 create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb)
 returns tax.history
 language plpgsql
@@ -139,15 +183,18 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     v_h tax.history;
+    v_person uuid[] := array[p_user_id];
     v_default core.lot_method;
     v_override core.lot_method := p_options ->> 'method';
     v_override_code integer := tax.method_code(v_override);
     v_as_of date := p_options ->> 'as_of';
     v_has_choices boolean;
     v_has_picks boolean;
+    v_spoken_for bigint[] := tax.spoken_for(p_user_id);
     v_has_terms boolean := exists (select from tax.transaction_terms x where x.user_id = p_user_id);
 begin
     select u.tax_currency, coalesce((p_options ->> 'wash_scope')::core.wash_scope, u.wash_scope), u.default_lot_method
@@ -230,27 +277,7 @@ begin
     cross join unnest(v_h.instrument_id) with ordinality i (id, place)
     cross join generate_series(1, 2) s (side);
 
-    with partner as (
-        -- Rows that another row speaks for: corrected ones and their cancellation, arriving legs, stock legs, cash for a fraction.
-        select l.to_id as id
-        from tax.transaction_links l
-        where l.user_id = p_user_id
-        and l.kind in ('correction', 'transfer', 'exercise')
-        union
-        select l.from_id
-        from tax.transaction_links l
-        where l.user_id = p_user_id
-        and l.kind = 'cash_in_lieu'
-        union
-        select l.from_id
-        from tax.transaction_links l
-        join core.transactions wrong on wrong.user_id = l.user_id and wrong.id = l.to_id
-        join core.transactions t on t.user_id = l.user_id and t.id = l.from_id
-        where l.user_id = p_user_id
-        and l.kind = 'correction'
-        and coalesce(sign(t.quantity) = - sign(wrong.quantity), sign(t.net_amount) = - sign(wrong.net_amount), true)
-    ),
-    named as (
+    with named as (
         select distinct p.transaction_id as id
         from tax.lot_picks p
         where p.user_id = p_user_id
@@ -316,12 +343,20 @@ begin
             t.sequence,
             t.source,
             t.dedupe_key
-        from core.transactions t
-        join unnest(v_h.instrument_id, v_h.instrument_multiplier) with ordinality i (id, multiplier, place) on i.id = t.instrument_id
+        from unnest(v_h.instrument_id, v_h.instrument_multiplier) with ordinality i (id, multiplier, place)
+        -- Fenced, and the person as a list of one (64_store.sql): found by person and instrument whatever the planner believes of the table.
+        cross join lateral (
+            select own.*
+            from core.transactions own
+            where own.user_id = any (v_person)
+            and own.instrument_id = i.id
+            offset 0
+        ) t
         join (
             select u.id, u.place, tax.method_code(coalesce(own.lot_method, v_default)) as method
             from unnest(v_h.account_id) with ordinality u (id, place)
             join core.accounts own on own.user_id = p_user_id and own.id = u.id
+            offset 0
         ) a on a.id = t.account_id
         left join lateral (
             select terms.*
@@ -331,10 +366,8 @@ begin
             and terms.transaction_id = t.id
             offset 0
         ) x on true
-        where t.user_id = p_user_id
-        and t.instrument_id = any (v_h.instrument_id)
-        and (v_as_of is null or t.trade_date <= v_as_of)
-        and not t.id in (select p.id from partner p)
+        where (v_as_of is null or t.trade_date <= v_as_of)
+        and not t.id in (select s.id from unnest(v_spoken_for) s (id))
         -- The fence keeps the planner from computing these columns again wherever they are used.
         offset 0
     ),

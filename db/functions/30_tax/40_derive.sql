@@ -355,7 +355,8 @@ begin
     for v_later in
         select b.to_id, b.basis
         from tax.supplied_basis(p_user_id, v_event_id) b
-        where b.basis is not null
+        where exists (select from tax.transaction_links l where l.user_id = p_user_id and l.kind = 'basis')
+        and b.basis is not null
     loop
         v_j := array_position(v_event_id, v_later.to_id);
         if v_event_code[v_j] in (1, 4) then
@@ -1347,16 +1348,13 @@ begin
                 v_account := (v_target - 1) / 2 / v_instruments + 1;
                 v_flow[v_account] := v_flow[v_account] - case when v_count > 0 then coalesce(v_costs, 0) else 0 end + case when v_leg_buys then - coalesce(v_cash, 0) else coalesce(v_cash, 0) end;
                 if v_leg_buys then
-                    -- One purchase for each option piece, so that what a wash sale did to it stays with its shares.
+                    -- One purchase for each option piece, so that what a wash sale did to it stays with its shares. What was paid is one
+                    -- amount, apportioned: pieces of a fraction of a contract must not change it.
                     v_numbers := tax.apportion(v_costs, v_leg_quantity);
                     v_native_numbers := tax.apportion(v_native_costs, v_leg_quantity, 8);
                     v_shares := tax.apportion(v_cash, v_leg_quantity);
                     v_native_shares := tax.apportion(v_native_cash, v_leg_quantity, 8);
                     for v_i in 1 .. v_count loop
-                        if v_y.kind is distinct from 'exercise' then
-                            v_shares[v_i] := round(v_weights[v_i] * v_value * v_x.rate, 2);
-                            v_native_shares[v_i] := v_weights[v_i] * v_value;
-                        end if;
                         v_leg_amount[v_i] := v_shares[v_i] + v_numbers[v_i] + case v_side when 1 then v_leg_amount[v_i] else - v_leg_amount[v_i] end;
                         v_leg_native[v_i] := v_native_shares[v_i] + v_native_numbers[v_i]
                             + case v_side when 1 then v_leg_native[v_i] else - v_leg_native[v_i] end;

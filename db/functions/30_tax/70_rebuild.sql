@@ -18,15 +18,6 @@ begin
         v_changed := v_changed + tax.store_group(p_user_id, v_group_id);
     end loop;
     if v_changed > 0 then
-        -- Lots that are gone or closed leave no state behind.
-        delete from tax.lot_state s
-        where s.user_id = p_user_id
-        and s.lot_id not in (
-            select l.id
-            from core.tax_lots l
-            where l.user_id = p_user_id
-            and l.closed_at is null
-        );
         update tax.rebuild_state s
         set rebuilt_at = now()
         where s.user_id = p_user_id;

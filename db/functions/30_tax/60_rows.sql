@@ -1,0 +1,519 @@
+-- From the columns of the event loop to rows: what a lot, a closing, a position is (tax-rules 0.4, A.9, A.11, H.3). The mapping is text, written
+-- once, and used twice: tax.run (62_run.sql) returns the rows, tax.store_group (64_store.sql) merges them into the tables. Passing rows from the
+-- one to the other costs more than deriving them (measured: 5 microseconds a row), so both are generated from the same text.
+
+create type tax.derived_lot as (
+    account_id bigint,
+    instrument_id bigint,
+    opening_transaction_id bigint,
+    piece integer,
+    side core.lot_side,
+    acquired_at timestamptz,
+    holding_start date,
+    quantity_opened numeric,
+    quantity_remaining numeric,
+    native_cost_remaining numeric,
+    cost_remaining numeric,
+    wash_sale_adjustment numeric,
+    closed_at timestamptz,
+    basis_status core.basis_status,
+    arrived_on date,
+    is_purchase boolean,
+    is_used boolean,
+    gift_loss_basis numeric,
+    gift_loss_holding_start date,
+    is_inherited boolean,
+    is_covered boolean
+);
+
+comment on type tax.derived_lot is 'A row of core.tax_lots with its row of tax.lot_state.';
+
+create type tax.derived_position as (
+    account_id bigint,
+    instrument_id bigint,
+    quantity numeric,
+    average_cost numeric,
+    cost_basis numeric,
+    realized_pnl numeric,
+    unmatched_quantity numeric,
+    open_lots integer,
+    unknown_basis_quantity numeric,
+    wash_sale_adjustment numeric,
+    native_cost numeric,
+    currency text,
+    opened_at timestamptz,
+    last_transaction_at timestamptz
+);
+
+comment on type tax.derived_position is 'A row of core.positions.';
+
+create type tax.derived_closing as (
+    closing_transaction_id bigint,
+    ordinal integer,
+    account_id bigint,
+    instrument_id bigint,
+    side core.lot_side,
+    kind tax.closing_kind,
+    quantity numeric,
+    opening_transaction_id bigint,
+    piece integer,
+    opened_on date,
+    holding_start date,
+    closed_on date,
+    proceeds numeric,
+    basis numeric,
+    native_proceeds numeric,
+    native_basis numeric,
+    disallowed numeric,
+    permanently_disallowed numeric,
+    term tax.holding_term,
+    taxable boolean,
+    tax_year integer,
+    box text
+);
+
+comment on type tax.derived_closing is 'A row of tax.closings.';
+
+create type tax.derived_match as (
+    loss_transaction_id bigint,
+    loss_ordinal integer,
+    match_order integer,
+    replacement_transaction_id bigint,
+    replacement_account_id bigint,
+    replacement_instrument_id bigint,
+    replacement_piece integer,
+    is_permanent boolean,
+    quantity numeric,
+    amount numeric
+);
+
+comment on type tax.derived_match is 'A row of tax.wash_matches.';
+
+create type tax.derived_notice as (
+    code tax.notice_code,
+    transaction_id bigint,
+    related_transaction_id bigint,
+    sentence text
+);
+
+comment on type tax.derived_notice is 'A row of tax.notices.';
+
+create type tax.derived_flow as (
+    account_id bigint,
+    amount numeric
+);
+
+comment on type tax.derived_flow is 'Net cash of one account from what touched lots, in the tax currency (F.11).';
+
+create type tax.derived_row as (
+    kind text,
+    lot tax.derived_lot,
+    "position" tax.derived_position,
+    closing tax.derived_closing,
+    match tax.derived_match,
+    notice tax.derived_notice,
+    flow tax.derived_flow
+);
+
+comment on type tax.derived_row is 'One derived row; kind names the one column that is filled: lot, position, closing, match, notice, flow.';
+
+-- Numbers of pieces as they are shown: dense within opening transaction, account, instrument and side.
+create function tax.piece_numbers(p_source integer[], p_pool integer[], p_number integer[], p_opened numeric[])
+returns integer[]
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select array_agg(n.number order by n.place)
+    from (
+        select
+            p.place,
+            (row_number() over (partition by p.opened is null, p.source, p.pool order by p.number, p.place))::integer as number
+        from (
+            select
+                generate_series(1, cardinality(p_source)) as place,
+                unnest(p_source) as source,
+                unnest(p_pool) as pool,
+                unnest(p_number) as number,
+                unnest(p_opened) as opened
+        ) p
+    ) n
+$$;
+
+comment on function tax.piece_numbers(integer[], integer[], integer[], numeric[]) is 'Numbers of the pieces of one group as lots show them, by place.';
+
+-- H.3: from when on the basis is reported, apart from what the account and the lot itself say.
+create function tax.covered_from(p_type core.instrument_type, p_is_reinvested boolean)
+returns date
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_type = 'digital' then date '2026-01-01'
+        when p_type in ('option', 'future_option', 'bond') then date '2014-01-01'
+        when p_type = 'fund' or p_is_reinvested then date '2012-01-01'
+        else date '2011-01-01'
+    end
+$$;
+
+comment on function tax.covered_from(core.instrument_type, boolean) is 'H.3: the first acquisition date at which a lot of this kind is covered.';
+
+-- Every name that begins with v_ is a variable of the function that the text becomes part of. Arrays that are addressed by place must be
+-- variables: only those are kept unpacked.
+create function tax.mapping(p_name text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select case p_name
+        when 'variables' then $sql$
+            v_h tax.history := tax.read_history(p_user_id, p_group_id, p_options);
+            v_d tax.derivation := tax.derive(p_user_id, v_h, p_options);
+            v_instruments integer := cardinality(v_h.instrument_id);
+            v_has_native boolean := v_h.has_native;
+            v_event_id bigint[] := v_d.event_id;
+            v_event_date date[] := v_h.event_date;
+            v_event_at timestamptz[] := v_h.event_at;
+            v_event_unrated boolean[] := v_d.event_unrated;
+            v_source integer[] := v_d.piece_source;
+            v_pool integer[] := v_d.piece_pool;
+            v_opened numeric[] := v_d.piece_opened;
+            v_number integer[] := case
+                when cardinality(v_d.piece_source) > cardinality(v_d.event_id)
+                    then tax.piece_numbers(v_d.piece_source, v_d.piece_pool, v_d.piece_number, v_d.piece_opened)
+                else v_d.piece_number
+            end;
+            v_quantity numeric[] := v_d.piece_quantity;
+            v_cost numeric[] := v_d.piece_cost;
+            v_native numeric[] := case when v_h.has_native then v_d.piece_native else v_d.piece_cost end;
+            v_acquired date[] := v_d.piece_acquired;
+            v_acquired_at timestamptz[] := v_d.piece_acquired_at;
+            v_held_from date[] := v_d.piece_held_from;
+            v_closed_by integer[] := v_d.piece_closed_by;
+            v_wash numeric[] := v_d.piece_wash;
+            v_used boolean[] := v_d.piece_used;
+            v_no_purchase boolean[] := v_d.piece_no_purchase;
+            v_gift_basis numeric[] := v_d.piece_gift_basis;
+            v_gift_on date[] := v_d.piece_gift_on;
+            v_inherited boolean[] := v_d.piece_inherited;
+            v_covered boolean[] := v_d.piece_covered;
+            v_arrived date[] := v_d.piece_arrived;
+            v_placed_by integer[] := v_d.piece_placed_by;
+            v_unmatched numeric[] := v_d.pool_unmatched;
+            v_is_reinvested boolean[] := v_h.event_reinvested;
+            v_covered_from date[] := array(
+                select tax.covered_from(i.instrument_type, false)
+                from unnest(v_h.instrument_type) with ordinality i (instrument_type, place)
+                order by i.place
+            );
+            v_reinvested_covered_from date[] := array(
+                select tax.covered_from(i.instrument_type, true)
+                from unnest(v_h.instrument_type) with ordinality i (instrument_type, place)
+                order by i.place
+            );
+        $sql$
+        when 'lots' then $sql$
+            select
+                v_h.pool_account[v_pool[p.place]] as account_id,
+                v_h.pool_instrument[v_pool[p.place]] as instrument_id,
+                v_event_id[v_source[p.place]] as opening_transaction_id,
+                v_number[p.place] as piece,
+                (case v_pool[p.place] % 2 when 1 then 'long' else 'short' end)::core.lot_side as side,
+                case when v_acquired[p.place] is not null then v_acquired_at[p.place] end as acquired_at,
+                v_held_from[p.place] as holding_start,
+                v_opened[p.place] as quantity_opened,
+                v_quantity[p.place] as quantity_remaining,
+                case when v_quantity[p.place] > 0 then v_native[p.place] when v_native[p.place] is not null then 0 end as native_cost_remaining,
+                case when v_quantity[p.place] > 0 then v_cost[p.place] when v_cost[p.place] is not null then 0 end as cost_remaining,
+                case when v_quantity[p.place] > 0 then coalesce(v_wash[p.place], 0) else 0 end as wash_sale_adjustment,
+                case when v_quantity[p.place] = 0 then v_event_at[v_closed_by[p.place]] end as closed_at,
+                (case
+                    when v_cost[p.place] is not null then 'known'
+                    when v_event_unrated[v_source[p.place]] then 'unknown_rate'
+                    else 'unknown'
+                end)::core.basis_status as basis_status
+            from (
+                select generate_series(1, cardinality(v_source)) as place
+            ) p
+            where v_opened[p.place] is not null
+        $sql$
+        when 'states' then $sql$
+            select
+                v_h.pool_account[v_pool[p.place]] as account_id,
+                v_h.pool_instrument[v_pool[p.place]] as instrument_id,
+                v_event_id[v_source[p.place]] as opening_transaction_id,
+                v_number[p.place] as piece,
+                (case v_pool[p.place] % 2 when 1 then 'long' else 'short' end)::core.lot_side as side,
+                v_arrived[p.place] as arrived_on,
+                v_no_purchase[p.place] is null as is_purchase,
+                coalesce(v_used[p.place], false) as is_used,
+                v_gift_basis[p.place] as gift_loss_basis,
+                case when v_gift_basis[p.place] is not null then v_gift_on[p.place] end as gift_loss_holding_start,
+                coalesce(v_inherited[p.place], false) as is_inherited,
+                v_covered[p.place] as is_covered
+            from (
+                select generate_series(1, greatest(
+                    cardinality(v_arrived), cardinality(v_no_purchase), cardinality(v_used), cardinality(v_gift_basis), cardinality(v_inherited),
+                    cardinality(v_covered)
+                )) as place
+            ) p
+            where v_opened[p.place] is not null
+            and v_quantity[p.place] > 0
+            and coalesce(
+                v_arrived[p.place]::text, v_no_purchase[p.place]::text, v_used[p.place]::text, v_gift_basis[p.place]::text,
+                v_inherited[p.place]::text, v_covered[p.place]::text
+            ) is not null
+        $sql$
+        when 'positions' then $sql$
+            select
+                v_h.pool_account[p.place * 2] as account_id,
+                v_h.pool_instrument[p.place * 2] as instrument_id,
+                coalesce(l.quantity, 0) - coalesce(v_unmatched[p.place * 2 - 1], 0) as quantity,
+                case when l.quantity <> 0 then
+                    round(l.cost_basis / (l.quantity * v_h.instrument_multiplier[(p.place - 1) % v_instruments + 1]), 6)
+                end as average_cost,
+                case when l.place is null then 0 else l.cost_basis end as cost_basis,
+                coalesce(c.realized_pnl, 0) as realized_pnl,
+                coalesce(v_unmatched[p.place * 2 - 1], 0) as unmatched_quantity,
+                coalesce(l.open_lots, 0) as open_lots,
+                coalesce(l.unknown_basis_quantity, 0) as unknown_basis_quantity,
+                coalesce(l.wash_sale_adjustment, 0) as wash_sale_adjustment,
+                case when l.place is null then 0 else l.native_cost end as native_cost,
+                v_h.instrument_currency[(p.place - 1) % v_instruments + 1] as currency,
+                l.opened_at,
+                p.last_transaction_at
+            from (
+                select m.place, max(m.at) as last_transaction_at
+                from (
+                    select (unnest(v_h.event_pool) + 1) / 2 as place, unnest(v_event_at) as at
+                    union all
+                    select (v_pool[s.place] + 1) / 2, v_event_at[coalesce(v_placed_by[s.place], v_source[s.place])]
+                    from (
+                        select generate_series(1, cardinality(v_source)) as place
+                    ) s
+                    where not v_h.is_plain
+                    and v_opened[s.place] is not null
+                ) m
+                group by m.place
+            ) p
+            left join (
+                select
+                    (v_pool[o.place] + 1) / 2 as place,
+                    sum(v_quantity[o.place] * (v_pool[o.place] % 2 * 2 - 1)) as quantity,
+                    case when bool_and(v_cost[o.place] is not null) then sum(v_cost[o.place] * (v_pool[o.place] % 2 * 2 - 1)) end as cost_basis,
+                    case when bool_and(v_native[o.place] is not null) then sum(v_native[o.place] * (v_pool[o.place] % 2 * 2 - 1)) end as native_cost,
+                    count(*)::integer as open_lots,
+                    sum(case when v_cost[o.place] is null then v_quantity[o.place] else 0 end) as unknown_basis_quantity,
+                    sum(coalesce(v_wash[o.place], 0)) as wash_sale_adjustment,
+                    case when bool_and(v_acquired[o.place] is not null) then min(v_acquired_at[o.place]) end as opened_at
+                from (
+                    select generate_series(1, cardinality(v_source)) as place
+                ) o
+                where v_opened[o.place] is not null
+                and v_quantity[o.place] > 0
+                group by 1
+            ) l on l.place = p.place
+            left join (
+                select
+                    (coalesce(u.pool, v_pool[u.piece]) + 1) / 2 as place,
+                    sum(case coalesce(u.pool, v_pool[u.piece]) % 2 when 1 then u.other - u.lot else u.lot - u.other end) as realized_pnl
+                from (
+                    select
+                        unnest(v_d.closing_pool) as pool, unnest(v_d.closing_piece) as piece,
+                        unnest(v_d.closing_lot) as lot, unnest(v_d.closing_other) as other
+                ) u
+                group by 1
+            ) c on c.place = p.place
+        $sql$
+        when 'closings' then $sql$
+            select
+                coalesce(c.closing_transaction, v_event_id[c.event]) as closing_transaction_id,
+                c.ordinal,
+                v_h.pool_account[c.pool] as account_id,
+                v_h.pool_instrument[c.pool] as instrument_id,
+                c.side,
+                c.kind,
+                c.quantity,
+                v_event_id[v_source[c.piece]] as opening_transaction_id,
+                v_number[c.piece] as piece,
+                c.opened_on,
+                c.held_from as holding_start,
+                c.closed_on,
+                c.proceeds,
+                c.basis,
+                case when v_has_native then case c.side when 'long' then c.native_other else c.native_lot end else c.proceeds end as native_proceeds,
+                case when v_has_native then case c.side when 'long' then c.native_lot else c.native_other end else c.basis end as native_basis,
+                coalesce(c.stated_disallowed, 0) as disallowed,
+                coalesce(c.stated_permanent, 0) as permanently_disallowed,
+                c.term,
+                c.taxable,
+                case
+                    when c.kind = 'cover' and c.basis > c.proceeds and v_h.instrument_strike[c.instrument] is null
+                        then date_part('year', tax.settles_on(c.closed_on, v_h.event_settled[c.event]))::integer
+                    else date_part('year', c.closed_on)::integer
+                end as tax_year,
+                case
+                    when not c.taxable or c.term in ('1256', 'unknown') then null
+                    when not v_h.account_reports[c.account]
+                        then case
+                            when v_h.instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'L' else 'I' end
+                            else case c.term when 'long' then 'F' else 'C' end
+                        end
+                    when c.basis is not null
+                        and coalesce(
+                            v_covered[c.piece],
+                            v_acquired[c.piece] >= case
+                                when v_is_reinvested[v_source[c.piece]] then v_reinvested_covered_from[c.instrument]
+                                else v_covered_from[c.instrument]
+                            end
+                        )
+                        then case
+                            when v_h.instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'J' else 'G' end
+                            else case c.term when 'long' then 'D' else 'A' end
+                        end
+                    when v_h.instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'K' else 'H' end
+                    else case c.term when 'long' then 'E' else 'B' end
+                end as box
+            from (
+                select
+                    d.*,
+                    v_h.account_taxable[d.account] as taxable,
+                    (case
+                        when v_h.instrument_1256[d.instrument] then '1256'
+                        when d.kind = 'unmatched' then 'unknown'
+                        when d.side = 'short' then 'short'
+                        when v_inherited[d.piece] then 'long'
+                        when d.held_from is null then 'unknown'
+                        when d.term_on - d.held_from < 366 then 'short'
+                        when d.term_on - d.held_from > 367 or d.term_on >= tax.first_long_date(d.held_from) then 'long'
+                        else 'short'
+                    end)::tax.holding_term as term
+                from (
+                    select
+                        b.*,
+                        (b.pool - 1) / 2 / v_instruments + 1 as account,
+                        (b.pool - 1) / 2 % v_instruments + 1 as instrument,
+                        (case b.pool % 2 when 1 then 'long' else 'short' end)::core.lot_side as side,
+                        coalesce(b.stated_kind, (case b.pool % 2 when 1 then 'sale' else 'cover' end)::tax.closing_kind) as kind,
+                        coalesce(b.stated_opened, v_acquired[b.piece]) as opened_on,
+                        coalesce(b.stated_held_from, v_held_from[b.piece]) as held_from,
+                        coalesce(b.stated_term_on, v_event_date[b.event]) as term_on,
+                        v_event_date[b.event] as closed_on,
+                        case b.pool % 2 when 1 then b.other else b.lot end as proceeds,
+                        case b.pool % 2 when 1 then b.lot else b.other end as basis
+                    from (
+                        select
+                            u.*,
+                            coalesce(u.stated_pool, v_pool[u.piece]) as pool
+                        from (
+                            select
+                                unnest(v_d.closing_event) as event,
+                                unnest(v_d.closing_transaction) as closing_transaction,
+                                unnest(v_d.closing_ordinal) as ordinal,
+                                unnest(v_d.closing_piece) as piece,
+                                unnest(v_d.closing_pool) as stated_pool,
+                                unnest(v_d.closing_kind) as stated_kind,
+                                unnest(v_d.closing_quantity) as quantity,
+                                unnest(v_d.closing_lot) as lot,
+                                unnest(v_d.closing_other) as other,
+                                unnest(v_d.closing_native_lot) as native_lot,
+                                unnest(v_d.closing_native_other) as native_other,
+                                unnest(v_d.closing_opened) as stated_opened,
+                                unnest(v_d.closing_held_from) as stated_held_from,
+                                unnest(v_d.closing_term_on) as stated_term_on,
+                                unnest(v_d.closing_disallowed) as stated_disallowed,
+                                unnest(v_d.closing_permanent) as stated_permanent
+                            offset 0
+                        ) u
+                        offset 0
+                    ) b
+                    offset 0
+                ) d
+                offset 0
+            ) c
+        $sql$
+        when 'matches' then $sql$
+            select
+                coalesce(v_d.closing_transaction[m.closing], v_event_id[v_d.closing_event[m.closing]]) as loss_transaction_id,
+                v_d.closing_ordinal[m.closing] as loss_ordinal,
+                m.match_order,
+                v_event_id[v_source[m.piece]] as replacement_transaction_id,
+                v_h.pool_account[m.pool] as replacement_account_id,
+                v_h.pool_instrument[m.pool] as replacement_instrument_id,
+                v_number[m.piece] as replacement_piece,
+                m.is_permanent,
+                m.quantity,
+                m.amount
+            from (
+                select
+                    unnest(v_d.match_closing) as closing,
+                    unnest(v_d.match_order) as match_order,
+                    unnest(v_d.match_piece) as piece,
+                    unnest(v_d.match_pool) as pool,
+                    unnest(v_d.match_permanent) as is_permanent,
+                    unnest(v_d.match_quantity) as quantity,
+                    unnest(v_d.match_amount) as amount
+            ) m
+        $sql$
+        when 'notices' then $sql$
+            select distinct on (n.code, n.transaction_id, n.related_transaction_id) n.*
+            from (
+                select
+                    unnest(v_d.notice_code) as code,
+                    unnest(v_d.notice_transaction) as transaction_id,
+                    unnest(v_d.notice_related) as related_transaction_id,
+                    unnest(v_d.notice_sentence) as sentence
+                union all
+                select
+                    'unknown_basis', coalesce(c.closing_transaction, v_event_id[c.event]), null,
+                    'What was sold has no known basis or date; its gain is not counted until they are supplied.'
+                from (
+                    select
+                        unnest(v_d.closing_transaction) as closing_transaction,
+                        unnest(v_d.closing_event) as event,
+                        unnest(v_d.closing_piece) as piece,
+                        unnest(v_d.closing_pool) as pool,
+                        unnest(v_d.closing_lot) as lot,
+                        unnest(v_d.closing_other) as other
+                ) c
+                where c.piece is not null
+                and (case when coalesce(c.pool, v_pool[c.piece]) % 2 = 1 then c.lot else c.other end is null or v_acquired[c.piece] is null)
+                union all
+                select
+                    'unknown_rate', v_event_id[e.place], null,
+                    'No exchange rate is known for this row; its amounts in the tax currency are left open.'
+                from (
+                    select generate_series(1, cardinality(v_event_id)) as place
+                ) e
+                where v_event_unrated[e.place]
+                union all
+                select
+                    'bond_premium', t.id, null,
+                    'A bond bought away from par: amortisation of premium and market discount are not computed.'
+                from core.transactions t
+                where 'bond' = any (v_h.instrument_type)
+                and t.user_id = p_user_id
+                and t.id = any (v_event_id)
+                and t.instrument_id in (
+                    select i.id
+                    from unnest(v_h.instrument_id, v_h.instrument_type) i (id, instrument_type)
+                    where i.instrument_type = 'bond'
+                )
+                and t.transaction_type = 'buy'
+                and t.price <> 100
+            ) n
+            where n.code is not null
+            order by n.code, n.transaction_id, n.related_transaction_id, n.sentence
+        $sql$
+    end
+$$;
+
+comment on function tax.mapping(text) is
+    'Text of the query that makes rows of one kind from the columns of tax.derive, or of the variables that it uses.';

@@ -1,0 +1,263 @@
+-- The engine's writing half: what is stored of a group against what is derived, one pass for each table, and only rows that differ are written.
+-- A full join, because it can only be done by hash or merge: a plan made before the tables hold anything believes them empty, and would compare
+-- each row with each. For the same reason the person is written as a list of one: a list promises several rows, so that an index that knows the
+-- instrument too beats one that begins with the person alone, however empty the table was when the plan was made.
+
+create type tax.derived_state as (
+    lot_id bigint,
+    instrument_id bigint,
+    arrived_on date,
+    is_purchase boolean,
+    is_used boolean,
+    gift_loss_basis numeric,
+    gift_loss_holding_start date,
+    is_inherited boolean,
+    is_covered boolean
+);
+
+comment on type tax.derived_state is 'A row of tax.lot_state.';
+
+do $generate$
+declare
+    v_by_instrument constant text := $sql$
+        select own.*
+        from unnest(v_h.instrument_id) i (id)
+        cross join lateral (
+            select stored.*
+            from {target} stored
+            where stored.user_id = any (v_person)
+            and stored.instrument_id = i.id
+            offset 0
+        ) own
+    $sql$;
+    v_by_group constant text := $sql$
+        select stored.*
+        from {target} stored
+        where stored.user_id = any (v_person)
+        and stored.group_id = p_group_id
+    $sql$;
+    -- The state of a lot goes by the lot's number, which exists once the lots are written.
+    v_states constant text := format(
+        'select l.id as lot_id, n.* from (%s) n join (%s) l using (account_id, instrument_id, opening_transaction_id, piece, side)',
+        tax.mapping('states'), replace(v_by_instrument, '{target}', 'core.tax_lots')
+    );
+    v_change_template constant text := $template$
+        create function tax.change_{name}(p_user_id uuid, p_ids bigint[], p_rows tax.{row_type}[])
+        returns void
+        language sql
+        volatile
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        set enable_hashjoin = off
+        set enable_mergejoin = off
+        as $body$
+            update {target} s
+            set {assigned}
+            from unnest(p_ids, p_rows) n (changed_id)
+            where s.user_id = p_user_id
+            and s.{id} = n.changed_id
+        $body$
+    $template$;
+    v_merge_template constant text := $template$
+        if {needed} then
+            with difference as materialized (
+                select s.{id} as stored_id, n.is_derived, {derived_columns}
+                from (
+                    select true as is_derived, derived.*
+                    from ({derived}) derived
+                ) n
+                full join ({stored}) s on {same_key}
+                where s.{id} is null
+                or n.is_derived is null
+                or ({stored_figures}) is distinct from ({derived_figures})
+            ),
+            added as (
+                insert into {target} (user_id, {inserted_columns})
+                select p_user_id, {inserted_values}
+                from difference d
+                where d.stored_id is null
+            )
+            select
+                count(*),
+                array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+                array_agg(row({row_values})::tax.{row_type} order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+                array_agg(d.stored_id) filter (where d.is_derived is null)
+            into v_rows, v_changed_ids, v_changed_{name}, v_gone_ids
+            from difference d;
+            v_changed := v_changed + v_rows;
+            if v_changed_ids is not null then
+                perform tax.change_{name}(p_user_id, v_changed_ids, v_changed_{name});
+            end if;
+            if v_gone_ids is not null then
+                delete from {target} s
+                where s.user_id = p_user_id
+                and s.{id} = any (v_gone_ids);
+            end if;
+        end if;
+    $template$;
+    v_table record;
+    v_part record;
+    v_change text;
+    v_merge text;
+    v_merges text := '';
+    v_declarations text := '';
+begin
+    for v_table in
+        select t.*, not 'instrument_id' = any (t.keys) as is_by_group
+        from (
+            values
+                (
+                    'positions', 'core.positions', 'derived_position', 'id', tax.mapping('positions'), 'true',
+                    array['account_id', 'instrument_id'],
+                    array[
+                        'quantity', 'average_cost', 'cost_basis', 'realized_pnl', 'unmatched_quantity', 'open_lots', 'unknown_basis_quantity',
+                        'wash_sale_adjustment', 'native_cost', 'currency', 'opened_at', 'last_transaction_at'
+                    ],
+                    ', updated_at = now()'
+                ),
+                (
+                    'lots', 'core.tax_lots', 'derived_lot', 'id', tax.mapping('lots'), 'true',
+                    array['account_id', 'instrument_id', 'opening_transaction_id', 'piece', 'side'],
+                    array[
+                        'acquired_at', 'holding_start', 'quantity_opened', 'quantity_remaining', 'native_cost_remaining', 'cost_remaining',
+                        'wash_sale_adjustment', 'closed_at', 'basis_status'
+                    ],
+                    ', rebuilt_at = now()'
+                ),
+                (
+                    'states', 'tax.lot_state', 'derived_state', 'lot_id', v_states,
+                    'not v_h.is_plain or exists (select from tax.lot_state s where s.user_id = p_user_id)',
+                    array['lot_id', 'instrument_id'],
+                    array[
+                        'arrived_on', 'is_purchase', 'is_used', 'gift_loss_basis', 'gift_loss_holding_start', 'is_inherited', 'is_covered'
+                    ],
+                    ''
+                ),
+                (
+                    'closings', 'tax.closings', 'derived_closing', 'id', tax.mapping('closings'), 'true',
+                    array['closing_transaction_id', 'ordinal'],
+                    array[
+                        'account_id', 'instrument_id', 'side', 'kind', 'quantity', 'opening_transaction_id', 'piece', 'opened_on',
+                        'holding_start', 'closed_on', 'proceeds', 'basis', 'native_proceeds', 'native_basis', 'disallowed',
+                        'permanently_disallowed', 'term', 'taxable', 'tax_year', 'box'
+                    ],
+                    ''
+                ),
+                (
+                    'matches', 'tax.wash_matches', 'derived_match', 'id', tax.mapping('matches'), 'true',
+                    array['loss_transaction_id', 'loss_ordinal', 'match_order'],
+                    array[
+                        'replacement_transaction_id', 'replacement_account_id', 'replacement_instrument_id', 'replacement_piece',
+                        'is_permanent', 'quantity', 'amount'
+                    ],
+                    ''
+                ),
+                (
+                    'notices', 'tax.notices', 'derived_notice', 'id', tax.mapping('notices'), 'true',
+                    array['code', 'transaction_id', 'related_transaction_id'],
+                    array['sentence'],
+                    ''
+                )
+        ) t (name, target, row_type, id, derived, needed, keys, figures, stamp)
+    loop
+        v_change := v_change_template;
+        v_merge := v_merge_template;
+        for v_part in
+            select p.*
+            from (
+                select
+                    string_agg(format('n.%I', c.name), ', ' order by c.place) as derived_columns,
+                    string_agg(format('%I', c.name), ', ' order by c.place) as inserted_columns,
+                    string_agg(format('d.%I', c.name), ', ' order by c.place) as inserted_values,
+                    string_agg(format('n.%I', c.name), ', ' order by c.place) filter (where c.is_figure) as derived_figures,
+                    string_agg(format('s.%I', c.name), ', ' order by c.place) filter (where c.is_figure) as stored_figures,
+                    string_agg(format('%1$I = n.%1$I', c.name), ', ' order by c.place) filter (where c.is_figure) as assigned,
+                    string_agg(
+                        format(case c.name when 'related_transaction_id' then 'coalesce(s.%1$I, 0) = coalesce(n.%1$I, 0)' else 's.%1$I = n.%1$I' end, c.name),
+                        ' and ' order by c.place
+                    ) filter (where not c.is_figure) as same_key
+                from (
+                    select k.name, k.place, false as is_figure
+                    from unnest(v_table.keys) with ordinality k (name, place)
+                    union all
+                    select f.name, 100 + f.place, true
+                    from unnest(v_table.figures) with ordinality f (name, place)
+                ) c
+            ) columns
+            cross join (
+                select
+                    string_agg(
+                        case when a.attname = any (v_table.keys || v_table.figures) then format('d.%I', a.attname) else 'null' end,
+                        ', ' order by a.attnum
+                    ) as row_values
+                from pg_attribute a
+                where a.attrelid = ('tax.' || v_table.row_type)::regclass
+                and a.attnum > 0
+            ) attributes
+            cross join lateral (
+                values
+                    ('derived_columns', derived_columns),
+                    ('inserted_columns', case when v_table.is_by_group then 'group_id, ' else '' end || inserted_columns),
+                    ('inserted_values', case when v_table.is_by_group then 'p_group_id, ' else '' end || inserted_values),
+                    ('derived_figures', derived_figures),
+                    ('stored_figures', stored_figures),
+                    ('assigned', assigned || v_table.stamp),
+                    ('same_key', same_key),
+                    ('row_values', row_values),
+                    ('stored', case when v_table.is_by_group then v_by_group else v_by_instrument end),
+                    ('derived', v_table.derived),
+                    ('needed', v_table.needed),
+                    ('name', v_table.name),
+                    ('row_type', v_table.row_type),
+                    ('id', v_table.id),
+                    ('target', v_table.target)
+            ) p (name, content)
+        loop
+            v_change := replace(v_change, '{' || v_part.name || '}', v_part.content);
+            v_merge := replace(v_merge, '{' || v_part.name || '}', v_part.content);
+        end loop;
+        execute v_change;
+        execute format(
+            'comment on function tax.change_%s is %L',
+            v_table.name || '(uuid, bigint[], tax.' || v_table.row_type || '[])',
+            'Gives rows of ' || v_table.target || ' the figures that are derived now: found one by one by their number, whatever the planner believes of the table.'
+        );
+        v_merges := v_merges || v_merge;
+        v_declarations := v_declarations || format('v_changed_%s tax.%s[]; ', v_table.name, v_table.row_type);
+    end loop;
+
+    execute format(
+        $template$
+        create function tax.store_group(p_user_id uuid, p_group_id bigint)
+        returns bigint
+        language plpgsql
+        volatile
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        set plan_cache_mode = force_generic_plan
+        set enable_nestloop = off
+        set enable_seqscan = off
+        set jit = off
+        as $body$
+        declare
+            p_options constant jsonb := '{}';
+            %1$s
+            %2$s
+            v_person uuid[] := array[p_user_id];
+            v_changed_ids bigint[];
+            v_gone_ids bigint[];
+            v_rows bigint;
+            v_changed bigint := 0;
+        begin
+            %3$s
+            return v_changed;
+        end
+        $body$
+        $template$,
+        tax.mapping('variables'), v_declarations, v_merges
+    );
+end
+$generate$;
+
+comment on function tax.store_group(uuid, bigint) is
+    'Merges what is derived from one group into the tables and writes only rows that differ; returns how many it wrote.';
