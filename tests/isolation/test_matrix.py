@@ -1,9 +1,10 @@
 """Who may do what with whose rows: everything in the catalogue, every kind of caller, one readable table.
 
-``matrix.txt`` is what is expected. A cell of a table or view says what select, insert, update and delete come to
-with the rows of ann: ``a`` all, ``s`` some, ``0`` none of them, ``-`` no right at all. A cell of a function or of
-a column that may be inserted is ``x`` or ``-``. A new object, a new right or a lost one fails here until the
-table has been changed by hand; QUANTMATRIX_WRITE_MATRIX=1 writes it, for a person to read and commit.
+``matrix.txt`` is what is expected. A cell of a table or view says what select comes to with the rows of
+ann (``a`` all, ``s`` some, ``0`` none of them, ``-`` no right at all), then the rights to insert, update and
+delete. A cell of a function, or of a column with a right of its own, is ``x`` or ``-``: what the caller may
+execute, and what does not refuse such a session at once (a key, an ended share, an open book). A new object,
+a new right or a lost one fails until the table says so; QUANTMATRIX_WRITE_MATRIX=1 writes it, to be read.
 """
 
 from __future__ import annotations
@@ -116,13 +117,14 @@ def matrix(connection: psycopg.Connection[Any], callers: list[Caller]) -> dict[s
     relations = connection.execute(
         "select c.oid::regclass::text, c.relkind::text,"
         " (select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0"
-        "  and a.attname = case c.oid when 'core.users'::regclass then 'id' else 'user_id' end),"
-        " (select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum = 1)"
-        " from pg_class c where c.relkind in ('r', 'v') and c.relnamespace::regnamespace::text = any (%s) order by 1",
+        "  and a.attname = case c.oid when 'core.users'::regclass then 'id' else 'user_id' end)"
+        " from pg_class c where c.relkind in ('r', 'v') and c.relnamespace::regnamespace::text = any (%s)"
+        " order by 1",
         [list(SCHEMAS)],
     ).fetchall()
     functions = connection.execute(
-        "select p.oid, p.oid::regprocedure::text from pg_proc p"
+        "select p.oid, p.oid::regprocedure::text, array(select distinct found[1] from"
+        " regexp_matches(p.prosrc, '(auth\\.require_(?:session|user))\\(\\)', 'g') found) from pg_proc p"
         " where p.pronamespace = 'api'::regnamespace and p.prokind = 'f' order by 2"
     ).fetchall()
     columns = connection.execute(
@@ -131,47 +133,39 @@ def matrix(connection: psycopg.Connection[Any], callers: list[Caller]) -> dict[s
         " and c.relnamespace::regnamespace::text = any (%s) order by 1, 2",
         [list(SCHEMAS)],
     ).fetchall()
-    ann = str(connection.execute("select tests.user_id('ann')").fetchone()[0])  # type: ignore[index]
+    ann = _one(connection, "select tests.user_id('ann')")
     selects = {}
-    for name, kind, tenant, _ in relations:
-        where = (
-            f"where t.{tenant} = '{ann}'"
-            if tenant
-            else "where t::text ilike '%zqann%'"
-            if kind == "v"
-            else ""
-        )
-        selects[name] = f"select from {name} t {where}"
+    for name, _, tenant in relations:
+        where = f"t.{tenant} = '{ann}'" if tenant else "t::text ilike '%zqann%'"
+        selects[name] = f"select from {name} t where {where}"
     own = {name: _attempt(connection, query) for name, query in selects.items()}
-    # A view's rows are those its owner sees: as a superuser it would show everybody's.
+    # A view's rows are those its owner sees: a superuser would see everybody's.
     _become(connection, callers[1])
-    own |= {name: _attempt(connection, selects[name]) for name, kind, _, _ in relations if kind == "v"}
+    own |= {name: _attempt(connection, selects[name]) for name, kind, _ in relations if kind == "v"}
     connection.execute("select tests.reset()")
 
     cells: dict[str, list[str]] = {}
     for caller in callers:
         _become(connection, caller)
-        for name, _, _, first in relations:
-            found = _attempt(connection, selects[name])
-            letters = _letter(found, own[name])
-            for statement in (
-                f"insert into {name} default values",
-                f"update {name} set {first} = {first}",
-                f"delete from {name}",
-            ):
-                letters += "-" if _attempt(connection, statement) == NO_RIGHT else "!"
-            cells.setdefault(name, []).append(letters)
+        guards = {
+            guard: _attempt(connection, f"select {guard}()")
+            for guard in ("auth.require_session", "auth.require_user")
+        }
+        found = {name: _attempt(connection, selects[name]) for name, _, _ in relations}
         connection.execute("select tests.reset()")
-        for oid, signature in functions:
-            may = connection.execute(
-                "select has_function_privilege(%s, %s::oid, 'execute')", [caller.role, oid]
-            )
-            cells.setdefault(signature, []).append("x" if may.fetchone() == (True,) else "-")
+        for name, _, _ in relations:
+            letters = _letter(found[name], own[name])
+            for right in ("insert", "update", "delete"):
+                letters += right[0] if _has(connection, "table", caller.role, name, right) else "-"
+            cells.setdefault(name, []).append(letters)
+        for oid, signature, guarded in functions:
+            refused = any(guards[guard] == NO_RIGHT for guard in guarded)
+            may = not refused and _has(connection, "function", caller.role, oid, "execute")
+            cells.setdefault(signature, []).append("x" if may else "-")
         for table, column in columns:
-            may = connection.execute(
-                "select has_column_privilege(%s, %s, %s, 'insert')", [caller.role, table, column]
-            )
-            cells.setdefault(f"{table}.{column} insert", []).append("x" if may.fetchone() == (True,) else "-")
+            for right in ("insert", "update"):
+                may = _has(connection, "column", caller.role, table, column, right)
+                cells.setdefault(f"{table}.{column} {right}", []).append("x" if may else "-")
     return cells
 
 
@@ -189,6 +183,19 @@ def _attempt(connection: psycopg.Connection[Any], statement: str) -> str:
     row = connection.execute("select tests.attempt(%s)", [statement]).fetchone()
     assert row is not None
     return str(row[0])
+
+
+def _one(connection: psycopg.Connection[Any], query: str) -> str:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _has(connection: psycopg.Connection[Any], kind: str, *arguments: Any) -> bool:
+    """What ``has_table_privilege`` and its like say."""
+    places = ", ".join("%s::oid" if isinstance(argument, int) else "%s" for argument in arguments)
+    row = connection.execute(f"select has_{kind}_privilege({places})".encode(), arguments).fetchone()
+    return row == (True,)
 
 
 def _letter(found: str, own: str) -> str:
