@@ -6,8 +6,10 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from quantmatrix.cli.output import write_object, write_rows
@@ -196,6 +198,11 @@ def user_erase(settings: Settings, email: str, reason: str, yes: bool) -> None:
         click.confirm(f"Erase {email} and all that is kept of this person?", abort=True, err=True)
     with administrator(settings) as admin:
         erased = admin.call("user_erase", {"email": email, "reason": reason})
+    if settings.environment.embedded:
+        # The login for direct SQL, which sees nothing any more.
+        with open_connection(settings.environment.superuser_dsn) as connection:
+            login = sql.Identifier(f"qm_{UUID(erased['id']).hex}")
+            connection.execute(sql.SQL("drop role if exists {}").format(login))
     write_object(erased, settings.format)
 
 
