@@ -37,6 +37,11 @@ COMMANDS: dict[str, Entry] = {
     "prices": Entry("Data", "quantmatrix.cli.prices:prices", "Load prices; decide about those that jump."),
     "sql": Entry("Data", "quantmatrix.cli.sql:sql", "Ask the database yourself."),
     "audit": Entry("People", "quantmatrix.cli.audit:audit", "Who changed what; verify the log."),
+    "login": Entry("People", "quantmatrix.cli.login:login", "Sign in at an API."),
+    "logout": Entry("People", "quantmatrix.cli.login:logout", "End the session there."),
+    "whoami": Entry("People", "quantmatrix.cli.login:whoami", "Who this is, and what it may see."),
+    "key": Entry("People", "quantmatrix.cli.keys:key", "Keys of programs: create, list, revoke."),
+    "share": Entry("People", "quantmatrix.cli.shares:share", "Share a book: add, list, revoke."),
     "user": Entry("People", "quantmatrix.cli.users:user", "People: add, list, role, disable, token."),
     "up": Entry("Servers", "quantmatrix.cli.services:up", "Start the embedded database and API."),
     "down": Entry("Servers", "quantmatrix.cli.services:down", "Stop the embedded servers."),
@@ -44,6 +49,8 @@ COMMANDS: dict[str, Entry] = {
     "doctor": Entry("Servers", "quantmatrix.cli.doctor:doctor", "Check everything the servers need."),
     "backup": Entry("Servers", "quantmatrix.cli.backup:backup", "The whole database in one file."),
     "restore": Entry("Servers", "quantmatrix.cli.backup:restore", "Put a backup back, and prove it."),
+    "serve": Entry("Servers", "quantmatrix.cli.serve:serve", "The page for signing in elsewhere."),
+    "mail": Entry("Servers", "quantmatrix.cli.mail:mail", "Send what is in the outbox."),
     "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
 }
 

@@ -9,9 +9,10 @@ import click
 from quantmatrix.cli.lots_questions import closings, compare, explain, what_if
 from quantmatrix.cli.lots_rebuild import rebuild
 from quantmatrix.cli.output import write_rows
-from quantmatrix.cli.rows import account_id, stream
-from quantmatrix.cli.session import administrator, signed_in
+from quantmatrix.cli.rows import account_id
+from quantmatrix.cli.session import administrator, reader
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database.views import Where
 from quantmatrix.errors import ExitCode
 
 # What fits a terminal; the other formats carry every column of the view.
@@ -29,14 +30,7 @@ TABLE_COLUMNS = (
     "basis_status",
 )
 
-QUERY = """
-    select l.*
-    from api.lots l
-    where (%(account)s::bigint is null or l.account_id = %(account)s)
-    and (%(symbol)s::text is null or l.symbol = %(symbol)s)
-    and (%(open)s::boolean is null or l.is_open = %(open)s)
-    order by l.account, l.symbol, l.side, l.acquired_at nulls first, l.opening_transaction_id, l.piece
-"""
+ORDER = ("account", "symbol", "side", "acquired_at nulls first", "opening_transaction_id", "piece")
 
 
 @click.group(short_help="Lots: list, rebuild, check a worked case.")
@@ -69,10 +63,13 @@ def list_lots(settings: Settings, account: str | None, symbol: str | None, shown
       quantmatrix lots list
       quantmatrix lots list --account "Joint account" --symbol ABC --all --format csv
     """
-    with signed_in(settings) as session:
-        wanted = {"open": True, "closed": False}.get(shown)
-        parameters = {"account": account_id(session, account), "symbol": symbol, "open": wanted}
-        found = stream(session, QUERY, parameters)
+    with reader(settings) as session:
+        wanted = [
+            Where("account_id", "eq", account_id(session, account)),
+            Where("symbol", "eq", symbol),
+            Where("is_open", "eq", {"open": True, "closed": False}.get(shown)),
+        ]
+        found = session.view("lots", wanted, ORDER)
         columns = TABLE_COLUMNS if settings.format == "table" else None
         write_rows(found, settings.format, columns=columns, empty="no such lots: import a statement first")
 

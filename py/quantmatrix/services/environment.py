@@ -47,6 +47,11 @@ class Environment(ABC):
 
     @property
     @abstractmethod
+    def key_set_file(self) -> Path | None:
+        """The file of the keys that sign tokens; None where nothing names it."""
+
+    @property
+    @abstractmethod
     def data_dir(self) -> Path:
         """Folder for files of ours beside the database."""
 

@@ -77,10 +77,15 @@ class ExternalEnvironment(Environment):
 
     @property
     def jwt_secret(self) -> SigningKey:  # noqa: D102
-        path = os.environ.get("QUANTMATRIX_JWT_SECRET_FILE")
-        if not path:
+        path = self.key_set_file
+        if path is None:
             raise _not_configured("the key that signs tokens", "QUANTMATRIX_JWT_SECRET_FILE")
-        return signing_key(Path(path))
+        return signing_key(path)
+
+    @property
+    def key_set_file(self) -> Path | None:  # noqa: D102
+        path = os.environ.get("QUANTMATRIX_JWT_SECRET_FILE")
+        return Path(path) if path else None
 
     @property
     def data_dir(self) -> Path:  # noqa: D102
