@@ -137,7 +137,7 @@ def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str
 def test_servers_from_up_to_down(data_dir: Path) -> None:
     alone = {"QUANTMATRIX_DATABASE_URL": "", "QUANTMATRIX_DATA_DIR": str(data_dir)}
     assert run("status", environment=alone).exit_code == ExitCode.UNREACHABLE
-    started = run("up", "--format", "json", environment=alone)
+    started = run("up", "--no-proxy", "--format", "json", environment=alone)
     assert started.exit_code == 0, started.output
     addresses = json.loads(started.stdout)
     assert addresses["api"].startswith("http://127.0.0.1:")
@@ -145,7 +145,7 @@ def test_servers_from_up_to_down(data_dir: Path) -> None:
     shown = run("status", "--format", "json", environment=alone)
     assert shown.exit_code == 0
     assert [row["state"] for row in json.loads(shown.stdout)] == ["running", "running"]
-    assert run("up", "--quiet", "--format", "json", environment=alone).stdout == started.stdout
+    assert run("up", "--no-proxy", "--quiet", "--format", "json", environment=alone).stdout == started.stdout
     healthy = run("doctor", "--format", "json", environment=alone)
     assert [row for row in json.loads(healthy.stdout) if row["result"] != "ok"] == []
     assert healthy.exit_code == 0
@@ -153,7 +153,7 @@ def test_servers_from_up_to_down(data_dir: Path) -> None:
     unhealthy = run("doctor", "--format", "json", environment=alone)
     assert [row["check"] for row in json.loads(unhealthy.stdout) if row["result"] != "ok"] == ["secrets"]
     assert unhealthy.exit_code == ExitCode.FAILED
-    moved = run("up", "--api-port", "0", "--format", "json", environment=alone)
+    moved = run("up", "--no-proxy", "--api-port", "0", "--format", "json", environment=alone)
     assert json.loads(moved.stdout)["database"] == addresses["database"]
     assert json.loads(moved.stdout)["api"] != addresses["api"]
     down = run("down", environment=alone)

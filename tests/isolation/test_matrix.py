@@ -207,7 +207,7 @@ def _letter(found: str, own: str) -> str:
 
 
 def _table(callers: list[Caller], matrix: dict[str, list[str]]) -> str:
-    width = max(map(len, matrix))
+    width = max(88, *map(len, matrix))
     lines = ["  ".join([" " * width, *(caller.name.ljust(11) for caller in callers)]).rstrip()]
     lines += [
         "  ".join([name.ljust(width), *(cell.ljust(11) for cell in cells)]).rstrip()
