@@ -66,12 +66,14 @@ def baseline_script() -> bytes:
     return re.sub(r"(?m)^--.*$", "", text).encode()
 
 
-def fill(connection: psycopg.Connection[Any], mode: str, folder: Path, scope: str) -> None:
-    """The generated trades, in the baseline's table and as transactions; nothing is derived yet."""
+def fill(
+    connection: psycopg.Connection[Any], mode: str, folder: Path, scope: str, trades: int = TRADES
+) -> Path:
+    """The file of generated trades; they are in the baseline's table and transactions, and nothing is derived yet."""
     path = folder / f"{mode}.csv"
     generator = generator_directory() / "gen_trades.py"
     subprocess.run(
-        [sys.executable, str(generator), "--n", str(TRADES), "--mode", mode, "-o", str(path)], check=True
+        [sys.executable, str(generator), "--n", str(trades), "--mode", mode, "-o", str(path)], check=True
     )
     connection.execute(baseline_script())
     with path.open("rb") as file, connection.cursor() as cursor, cursor.copy(COPY) as copy:
@@ -81,6 +83,7 @@ def fill(connection: psycopg.Connection[Any], mode: str, folder: Path, scope: st
     connection.execute("set search_path = public")
     silence(connection, "core.transactions", "audit")
     connection.execute(ENTER.format(scope=scope).encode())
+    return path
 
 
 def timed(connection: psycopg.Connection[Any], query: str) -> float:

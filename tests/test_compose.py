@@ -62,21 +62,34 @@ def test_images_are_pinned() -> None:
     postgrest = re.fullmatch(r"postgrest/postgrest:v(\d+)\.(\d+)", SERVICES["api"]["image"])
     assert postgrest
     assert tuple(map(int, postgrest.groups())) >= (14, 17)
-    assert SERVICES["migrate"]["image"] == f"quantmatrix:{__version__}"
+    assert re.fullmatch(r"nginx:1\.\d+\.\d+", SERVICES["proxy"]["image"])
+    for name in ("migrate", "mail"):
+        assert SERVICES[name]["image"] == f"quantmatrix:{__version__}"
+
+
+def test_the_proxy_fills_in_the_whole_template() -> None:
+    proxy = SERVICES["proxy"]
+    source, target, _ = proxy["volumes"][0].split(":")
+    assert target.endswith("/templates/default.conf.template")
+    wanted = set(re.findall(r"\$\{(\w+)\}", (ROOT / source).read_text()))
+    assert wanted == {name for name in proxy["environment"] if name.startswith("QUANTMATRIX_")}
+    assert re.compile(proxy["environment"]["NGINX_ENVSUBST_FILTER"]).match("QUANTMATRIX_LISTEN")
 
 
 def test_data_survive_the_container_and_only_the_proxy_reaches_the_api() -> None:
     assert SERVICES["database"]["volumes"] == ["database:/var/lib/postgresql"]
     assert "database" in COMPOSE["volumes"]
     published = {name: service.get("ports", []) for name, service in SERVICES.items()}
-    assert published == {"database": [], "migrate": [], "api": ["127.0.0.1:3000:3000"]}
+    assert {name: ports for name, ports in published.items() if ports} == {"proxy": ["127.0.0.1:8080:8080"]}
     assert COMPOSE["networks"]["inside"]["internal"] is True
     assert SERVICES["database"]["networks"] == ["inside"]
+    assert SERVICES["api"]["networks"] == ["inside"]
 
 
 def test_nothing_starts_before_what_it_needs() -> None:
     assert SERVICES["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert SERVICES["api"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert SERVICES["proxy"]["depends_on"] == {"api": {"condition": "service_healthy"}}
     assert SERVICES["api"]["healthcheck"]["test"] == ["CMD", "postgrest", "--ready"]
     assert "PGRST_ADMIN_SERVER_PORT" in SERVICES["api"]["environment"]
     assert SERVICES["database"]["healthcheck"]["test"][0] == "CMD"
@@ -85,7 +98,7 @@ def test_nothing_starts_before_what_it_needs() -> None:
 def test_secrets_come_from_files_that_one_command_makes(secrets: Path) -> None:
     declared = {name: Path(secret["file"]).name for name, secret in COMPOSE["secrets"].items()}
     assert declared == {path.name: path.name for path in secrets.iterdir()}
-    used = {name for service in SERVICES.values() for name in service["secrets"]}
+    used = {name for service in SERVICES.values() for name in service.get("secrets", [])}
     assert used == set(declared)
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     values = [path.read_text() for path in secrets.iterdir()]
@@ -137,6 +150,9 @@ def test_the_migration_step_and_the_exact_settings_of_the_api_work(
         server = PostgrestServer(folder, folder, account)
         assert wait_until(lambda: server.is_ready(admin_port), 20), (folder / "log").read_text()
         token = sign({"role": "anon", "aud": "quantmatrix", "exp": 4102444800}, signing_key(secrets / "jwks"))
+        with psycopg.connect(environment.superuser_dsn) as connection:
+            keys = connection.execute("select key_id from auth.signing_keys").fetchall()
+        assert keys == [(signing_key(secrets / "jwks").key_id,)], "the database signs with PostgREST's key"
         description = get(f"http://{ports.LOOPBACK}:{api_port}/", token)
         assert description["info"]["title"]
     finally:

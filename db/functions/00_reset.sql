@@ -45,5 +45,7 @@ $$;
 alter default privileges revoke execute on functions from public;
 
 -- A function owner creates in its schema only while this transaction runs: policies/90_grants.sql takes the right back.
-grant usage, create on schema tax, ingest, auth, audit, api to quantmatrix_writer, quantmatrix_engine;
-grant usage on schema core to quantmatrix_writer, quantmatrix_engine;
+grant usage, create on schema tax, ingest, auth, audit, api to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;
+grant usage on schema core to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;
+grant usage, create on schema audit to quantmatrix_eraser;
+grant usage on schema core to quantmatrix_eraser;

@@ -5,6 +5,8 @@ do $$
 declare
     v_table text;
     v_owner_column text;
+    v_account text;
+    v_unassigned text;
     v_inputs constant text[] := array[
         'core.users', 'core.accounts', 'core.sync_history', 'core.transactions', 'core.alerts',
         'tax.transaction_terms', 'tax.transaction_links', 'tax.lot_picks', 'tax.instrument_facts', 'tax.lot_method_elections',
@@ -16,8 +18,13 @@ declare
         'core.positions', 'core.tax_lots',
         'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices'
     ];
+    -- Secrets and who sees what: the keeper's functions look across persons, by address or by token, and nobody else reads them.
+    v_kept constant text[] := array[
+        'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
+        'auth.api_keys', 'auth.grants', 'auth.identities'
+    ];
 begin
-    foreach v_table in array v_inputs || v_derived || array['core.audit_logs', 'auth.database_logins'] loop
+    foreach v_table in array v_inputs || v_derived || v_kept || array['core.audit_logs'] loop
         v_owner_column := case v_table when 'core.users' then 'id' else 'user_id' end;
         execute format('alter table %s enable row level security', v_table);
         execute format('alter table %s force row level security', v_table);
@@ -27,7 +34,31 @@ begin
                 using (%I = (select auth.user_id())) with check (%I = (select auth.user_id()))',
             v_table, v_owner_column, v_owner_column
         );
-        if v_table not like 'auth.%' then
+        -- A key or a grant for some accounts: rows of other accounts are not there, nor is what belongs to no account.
+        if v_table <> 'core.users' and not v_table = any (v_kept) then
+            select
+                case when max(a.attname) is null then '' else format(' or %I = any ((select auth.visible_accounts())::bigint[])', max(a.attname)) end,
+                case when bool_and(not a.attnotnull) then format(' or %I is null', max(a.attname)) else '' end
+            into strict v_account, v_unassigned
+            from pg_catalog.pg_attribute a
+            where a.attrelid = v_table::regclass
+            and a.attname = case v_table when 'core.accounts' then 'id' else 'account_id' end;
+            execute format(
+                'create policy account_isolation on %1$s as restrictive for all
+                    to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin
+                    using ((select auth.sees_all_accounts())%2$s) with check ((select auth.sees_all_accounts())%2$s)',
+                v_table, v_account
+            );
+            -- Functions that write for such a session reach no other account either; they keep details, and lines of files, that name none.
+            if v_account <> '' and v_table = any (v_inputs) then
+                execute format(
+                    'create policy account_isolation_of_functions on %1$s as restrictive for all to quantmatrix_writer
+                        using ((select auth.sees_all_accounts())%2$s%3$s) with check ((select auth.sees_all_accounts())%2$s%3$s)',
+                    v_table, v_account, v_unassigned
+                );
+            end if;
+        end if;
+        if not v_table = any (v_kept) then
             execute format(
                 'create policy own_rows on %s for select
                     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin
@@ -56,6 +87,24 @@ begin
     end loop;
 end
 $$;
+
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array[
+        'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
+        'auth.api_keys', 'auth.grants', 'auth.identities', 'auth.settings', 'auth.signing_keys', 'auth.registrations', 'auth.mails',
+        'auth.oauth_requests', 'core.users'
+    ] loop
+        execute format('alter table %s enable row level security', v_table);
+        execute format('alter table %s force row level security', v_table);
+        execute format('create policy kept on %s for all to quantmatrix_keeper using (true) with check (true)', v_table);
+    end loop;
+end
+$$;
+create policy kept on core.accounts for select to quantmatrix_keeper using (true);
+create policy kept on core.sync_history for select to quantmatrix_keeper using (true);
 
 -- People are made and kept by administrators.
 create policy administered on core.users for all to quantmatrix_writer
@@ -86,10 +135,14 @@ create policy loaded on ingest.held_prices for all to quantmatrix_engine using (
 
 -- The log and the chain are written and read whole by the owner's own functions alone.
 create policy logged on core.audit_logs for all to quantmatrix_owner using (true) with check (true);
-create policy looked_up on auth.database_logins for all to quantmatrix_owner using (true) with check (true);
 alter table audit.links enable row level security;
 alter table audit.links force row level security;
 create policy chained on audit.links for all to quantmatrix_owner using (true) with check (true);
+create policy blanked on core.audit_logs for all to quantmatrix_eraser using (true) with check (true);
+alter table audit.erasures enable row level security;
+alter table audit.erasures force row level security;
+create policy noted on audit.erasures for all to quantmatrix_eraser using (true) with check (true);
+create policy verified on audit.erasures for select to quantmatrix_owner using (true);
 
 -- Staging: COPY is refused under row-level security, so there is none. Nobody selects from it, and the person is set here.
 alter table ingest.staging alter column user_id set default auth.user_id();

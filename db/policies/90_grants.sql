@@ -1,14 +1,16 @@
 -- Who may do what. People read tables under row-level security and write through the functions of api alone.
 
-revoke create on schema tax, ingest, auth, audit, api from quantmatrix_writer, quantmatrix_engine;
+revoke create on schema tax, ingest, auth, audit, api from quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser;
 
 grant usage on schema api to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser;
 grant usage on schema core, tax, ingest to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
-grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
-grant execute on function auth.user_id(), auth.is_admin() to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
-grant execute on function auth.require_user() to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
+grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_service;
 
-revoke all on all tables in schema core, tax, ingest, auth, audit from anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
+revoke all on all tables in schema core, tax, ingest, auth, audit
+    from anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_importer, quantmatrix_service,
+    quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser;
+revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_engine;
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
@@ -32,6 +34,19 @@ grant usage on schema ingest to quantmatrix_user;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_user, quantmatrix_admin;
 grant select, insert, delete on ingest.staging to quantmatrix_writer;
 grant select on ingest.staging to quantmatrix_engine;
+
+-- Secrets and people: the keeper alone, by its functions alone.
+grant select, insert, update, delete on auth.credentials, auth.recovery_codes, auth.registrations, auth.one_time_tokens, auth.sessions,
+    auth.refresh_tokens, auth.api_keys, auth.grants, auth.mails, auth.identities, auth.oauth_requests, auth.signing_keys
+    to quantmatrix_keeper;
+grant select, update on auth.settings to quantmatrix_keeper;
+grant select, delete on auth.database_logins to quantmatrix_keeper;
+grant usage, update on all sequences in schema auth to quantmatrix_keeper;
+grant select, insert, update, delete on core.users to quantmatrix_keeper;
+grant select on core.accounts, core.sync_history to quantmatrix_keeper;
+grant select (id, user_id), update (old_values, new_values, context) on core.audit_logs to quantmatrix_eraser;
+grant select, insert on audit.erasures to quantmatrix_eraser;
+grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_importer;
 
 -- A constraint of core.sync_history calls it as whoever writes the row.
 revoke execute on function core.sum_of_counts(jsonb) from public;

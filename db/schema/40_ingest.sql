@@ -11,10 +11,12 @@ create table ingest.files (
     period_end date,
     generated_at timestamptz,
     warnings jsonb not null default '[]',
+    report jsonb,
     constraint files_pkey primary key (user_id, sync_id),
     constraint files_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint files_size_is_not_negative check (size_bytes >= 0),
-    constraint files_warnings_is_a_list check (jsonb_typeof(warnings) = 'array')
+    constraint files_warnings_is_a_list check (jsonb_typeof(warnings) = 'array'),
+    constraint files_report_is_an_object check (jsonb_typeof(report) = 'object')
 );
 
 comment on table ingest.files is 'What an imported file said about itself.';
@@ -27,6 +29,7 @@ comment on column ingest.files.newest_first is 'Whether the rows ran backwards i
 comment on column ingest.files.period_start is 'First day the statement covers; null if not stated.';
 comment on column ingest.files.period_end is 'Last day the statement covers; null if not stated.';
 comment on column ingest.files.generated_at is 'When the broker made the statement; null if not stated.';
+comment on column ingest.files.report is 'The proof of a migration from the old database; null for files.';
 comment on column ingest.files.warnings is 'Warnings of the parser and the load: list of {line, column, text, reason}.';
 
 create table ingest.lines (
@@ -329,6 +332,7 @@ create unlogged table ingest.staging (
         kind in (
             'line', 'transaction', 'instrument', 'link', 'pick', 'statement', 'position', 'lot', 'cash', 'warning', 'refusal'
         )
+        or kind ~ '^v1_[a-z_]{1,40}$'
     )
 );
 
@@ -337,7 +341,7 @@ create index staging_of_load on ingest.staging (load_id, kind);
 comment on table ingest.staging is 'Parsed records on their way in, one row each. Without row-level security because COPY needs that; nobody may read it, and user_id cannot be chosen.';
 comment on column ingest.staging.load_id is 'The load, chosen by the client.';
 comment on column ingest.staging.user_id is 'Whose session wrote it; set by default, never by the client.';
-comment on column ingest.staging.kind is 'Kind of record.';
+comment on column ingest.staging.kind is 'Kind of record; v1_TABLE for rows of the old database.';
 comment on column ingest.staging.line_number is 'Line of the file.';
 comment on column ingest.staging.part is 'Which transaction of the line.';
 comment on column ingest.staging.payload is 'The record as an object; keys as in the load function''s comment.';

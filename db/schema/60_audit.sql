@@ -18,3 +18,13 @@ comment on column audit.links.log_id is 'The entry of core.audit_logs.';
 comment on column audit.links.values_digest is 'SHA-256 of the old values, the new values and the context: what an erased person''s entries may lose.';
 comment on column audit.links.link_digest is 'SHA-256 of the link before, the entry''s fixed fields and values_digest.';
 comment on column audit.links.sealed_at is 'When it was sealed.';
+
+create table audit.erasures (
+    person_id uuid not null,
+    erased_at timestamptz not null default now(),
+    constraint erasures_pkey primary key (person_id)
+);
+
+comment on table audit.erasures is 'Who was erased: the values of these persons'' entries are gone, and the chain still verifies.';
+comment on column audit.erasures.person_id is 'The key of the person; it tells nothing any more.';
+comment on column audit.erasures.erased_at is 'When.';

@@ -116,6 +116,22 @@ def test_a_block_or_key_that_nobody_knows_fails(admin: PersonSession) -> None:
     assert "totals.moon_phase" in str(check(admin, case).difference)
 
 
+def test_a_field_that_nobody_reads_fails(admin: PersonSession) -> None:
+    case = copy.deepcopy(CASES["A01-fifo"])
+    case["transactions"][0]["colour"] = "red"
+    assert check(admin, case).difference == "transactions[0].colour: this field is not known"
+    case = copy.deepcopy(CASES["A01-fifo"])
+    case["accounts"][0]["lot_method"] = "hifo"
+    assert check(admin, case).difference == "accounts[0].lot_method: this field is not known"
+
+
+def test_a_case_that_makes_no_sense_fails_alone(admin: PersonSession) -> None:
+    case = copy.deepcopy(CASES["A01-fifo"])
+    case["transactions"][0]["quantity"] = "many"
+    assert "the case is not understood" in str(check(admin, case).difference)
+    assert check(admin, CASES["A01-fifo"]).difference is None
+
+
 def test_a_picked_lot_that_is_not_held_is_refused(admin: PersonSession) -> None:
     case = copy.deepcopy(CASES["A05-specific"])
     case["transactions"][-1]["lots"] = [{"txn": "b3", "quantity": "10.5"}]

@@ -302,3 +302,15 @@ def test_direct_sql_is_the_persons_own(book: Run, database: Database, tmp_path: 
         logins = connection.execute("select login_name from auth.database_logins order by 1").fetchall()
     assert (described["login"],) in logins
     assert len(logins) == 2
+
+
+def test_a_login_of_one_s_own_is_bounded_and_goes_with_its_person(book: Run, database: Database) -> None:
+    book("user", "add", "bob@example.test")
+    login = told(book("sql", "grant", "bob@example.test", "--format", "json"))["login"]
+    limits = "select current_setting('statement_timeout') as t, current_setting('temp_file_limit') as f"
+    shown = told(book("sql", "-c", limits, "--format", "json", user="bob@example.test"))
+    assert shown == [{"t": "10min", "f": "2GB"}]
+    book("user", "erase", "bob@example.test", "--reason", "asked for it", "--yes")
+    with database.connect() as connection:
+        found = connection.execute("select count(*) from pg_roles where rolname = %s", [login]).fetchone()
+    assert found == (0,)

@@ -59,7 +59,7 @@ set timezone = 'UTC'
 set intervalstyle = 'iso_8601'
 as $body$
 declare
-    v_actor_id constant uuid := auth.user_id();
+    v_actor_id constant uuid := auth.person_id();
     v_context constant jsonb := audit.context();
 begin
     if tg_op = 'INSERT' then

@@ -9,6 +9,8 @@ select
     e.transaction_xid,
     -- What an erased person's entries may lose: values and the words in the context.
     sha256(convert_to(jsonb_build_array(e.old_values, e.new_values, e.context)::text, 'UTF8')) as values_digest,
+    num_nonnulls(e.old_values, e.new_values, e.context) = 0
+        and exists (select from audit.erasures r where r.person_id = e.user_id) as is_blanked,
     -- What every entry keeps. Arrays of json are unambiguous, and none of these depends on a session's settings.
     convert_to(jsonb_build_array(
         e.id, e.user_id, e.actor_id, e.table_name, e.record_key, e.action, e.changed_columns, e.transaction_xid::text,

@@ -20,7 +20,7 @@ as $$
             d.log_id is null as is_missing,
             (d.transaction_xid, d.log_id) < lag((d.transaction_xid, d.log_id)) over by_position
                 or (d.transaction_xid, d.log_id) > lead((d.transaction_xid, d.log_id)) over by_position as is_misplaced,
-            d.values_digest is distinct from l.values_digest as has_other_values,
+            d.values_digest is distinct from l.values_digest and not coalesce(d.is_blanked, false) as has_other_values,
             l.link_digest,
             l.values_digest || d.fixed_fields as covered,
             sha256(

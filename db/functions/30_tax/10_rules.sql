@@ -116,33 +116,44 @@ create function tax.selection_order(
     p_quantities numeric[], p_costs numeric[], p_held_from date[], p_inherited boolean[]
 )
 returns integer[]
-language sql
+language plpgsql
 immutable
 security invoker
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-    with lot as (
-        select
-            l.place,
-            round(l.cost / (l.quantity * p_multiplier), 4) as unit_cost,
-            coalesce(l.inherited, false) or p_closed_on >= tax.first_long_date(l.held_from) as is_long
-        from unnest(p_quantities, p_costs, p_held_from, p_inherited) with ordinality l (quantity, cost, held_from, inherited, place)
-    )
-    select array_agg(
-        l.place::integer
-        order by
-            l.unit_cost is null,
-            case
-                when p_method <> 5 then 0
-                when p_price < l.unit_cost then case when l.is_long then 1 else 0 end
-                when p_price = l.unit_cost then case when l.is_long then 3 else 2 end
-                else case when l.is_long then 4 else 5 end
-            end,
-            case when p_method = 3 then l.unit_cost else - l.unit_cost end,
-            l.place
-    )
-    from lot l
+begin
+    -- In PL/pgSQL, which keeps its plan: a function in SQL is planned anew for each sale.
+    return (
+        select array_agg(
+            l.place::integer
+            order by
+                l.unit_cost is null,
+                case
+                    when p_method <> 5 then 0
+                    when p_price < l.unit_cost then case when l.is_long then 1 else 0 end
+                    when p_price = l.unit_cost then case when l.is_long then 3 else 2 end
+                    else case when l.is_long then 4 else 5 end
+                end,
+                case when p_method = 3 then l.unit_cost else - l.unit_cost end,
+                l.place
+        )
+        from (
+            select
+                o.place,
+                round(o.cost / (o.quantity * p_multiplier), 4) as unit_cost,
+                -- A.9; only around the anniversary does the calendar have to be asked.
+                case
+                    when p_method <> 5 then null
+                    when o.inherited then true
+                    when p_closed_on - o.held_from < 366 then false
+                    when p_closed_on - o.held_from > 367 then true
+                    else p_closed_on >= tax.first_long_date(o.held_from)
+                end as is_long
+            from unnest(p_quantities, p_costs, p_held_from, p_inherited) with ordinality o (quantity, cost, held_from, inherited, place)
+        ) l
+    );
+end
 $$;
 
 comment on function tax.selection_order(integer, numeric, date, numeric, numeric[], numeric[], date[], boolean[]) is

@@ -215,11 +215,12 @@ begin
         and n.group_id <> (v_groups ->> t.instrument_id::text)::bigint;
     end if;
 
+    -- Where a group fell apart, the part that kept the number has lost something too.
     select array_agg(distinct g.group_id order by g.group_id)
     into v_rebuild
     from tax.instrument_groups g
     where g.user_id = p_user_id
-    and (g.instrument_id = any (p_instrument_ids) or g.group_id = any (v_rebuild));
+    and g.instrument_id = any (case when v_rebuild is null then p_instrument_ids else v_known end);
     return coalesce(v_rebuild, '{}');
 end
 $$;

@@ -14,6 +14,43 @@ $$;
 
 comment on function tax.method_code(core.lot_method) is 'How the event loop calls a method; 0 is FIFO, which also serves specific identification without lots named.';
 
+-- A.7: funds, and stock of a reinvestment plan.
+create function tax.may_average(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        exists (select from core.instruments i where i.id = p_instrument_id and i.instrument_type = 'fund')
+        or exists (
+            select from core.transactions t
+            where t.user_id = p_user_id
+            and t.account_id = p_account_id
+            and t.instrument_id = p_instrument_id
+            and t.transaction_type = 'reinvest'
+        )
+$$;
+
+comment on function tax.may_average(uuid, bigint, bigint) is 'Whether average basis is allowed for an instrument in an account.';
+
+create function tax.override_code(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_method core.lot_method)
+returns integer
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_method = 'average' and not tax.may_average(p_user_id, p_account_id, p_instrument_id) then 0
+        else tax.method_code(p_method)
+    end
+$$;
+
+comment on function tax.override_code(uuid, bigint, bigint, core.lot_method) is
+    'Code of a method that is tried instead of every chosen one; FIFO where average is not allowed.';
+
 -- A.1 and A.7: election for the instrument, for the account, the account's own method, the person's. An average that was not chosen for this
 -- very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere.
 create function tax.lot_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_on date, p_named core.lot_method default null)
@@ -58,16 +95,7 @@ begin
         left join core.accounts a on a.user_id = u.id and a.id = p_account_id
         where u.id = p_user_id;
     end if;
-    if coalesce(v_chosen, v_general) = 'average'
-        and not exists (select from core.instruments i where i.id = p_instrument_id and i.instrument_type = 'fund')
-        and not exists (
-            select from core.transactions t
-            where t.user_id = p_user_id
-            and t.account_id = p_account_id
-            and t.instrument_id = p_instrument_id
-            and t.transaction_type = 'reinvest'
-        )
-    then
+    if coalesce(v_chosen, v_general) = 'average' and not tax.may_average(p_user_id, p_account_id, p_instrument_id) then
         if v_chosen is not null then
             raise exception 'average basis is not allowed for %', (select i.symbol from core.instruments i where i.id = p_instrument_id)
                 using errcode = 'QM031',
@@ -190,7 +218,6 @@ declare
     v_person uuid[] := array[p_user_id];
     v_default core.lot_method;
     v_override core.lot_method := p_options ->> 'method';
-    v_override_code integer := tax.method_code(v_override);
     v_as_of date := p_options ->> 'as_of';
     v_has_choices boolean;
     v_has_picks boolean;
@@ -215,8 +242,8 @@ begin
     v_has_choices := coalesce(v_has_choices, false)
         or v_default = 'average'
         or exists (select from tax.lot_method_elections e where e.user_id = p_user_id);
-    v_h.has_averages := v_has_choices;
-    v_has_picks := exists (select from tax.lot_picks p where p.user_id = p_user_id);
+    v_h.has_averages := v_has_choices or v_override = 'average';
+    v_has_picks := v_override is null and exists (select from tax.lot_picks p where p.user_id = p_user_id);
 
     -- F.8: two instruments with the same wash class are substantially identical; a long call also counts as its underlying. Class 0 is exempt.
     with member as (
@@ -321,7 +348,7 @@ begin
             t.order_id,
             case
                 when v_has_picks and t.id in (select n.id from named n) then 9
-                when v_override is not null then v_override_code
+                when v_override is not null then tax.override_code(p_user_id, t.account_id, t.instrument_id, v_override)
                 when x.lot_method is not null or v_has_choices
                     then tax.lot_method(p_user_id, t.account_id, t.instrument_id, t.trade_date, x.lot_method)
                 else a.method
@@ -452,6 +479,10 @@ begin
         v_h.is_plain, v_h.is_sorted, v_h.has_native, v_h.has_orders
     from ordered o;
 
+    if p_options ? 'sale' then
+        v_h := tax.with_sale(v_h, p_options -> 'sale');
+    end if;
+
     -- Net cash of plain trades by account (F.11), for the engine's own check of what it derives.
     select array_agg(coalesce(f.amount, 0) order by a.place)
     into v_h.account_plain_flow
@@ -470,4 +501,4 @@ begin
 end
 $$;
 
-comment on function tax.read_history(uuid, bigint, jsonb, bigint[]) is 'Reads one group of a person''s instruments, in the order in which the rules apply; of its transactions all, or only the given ones. Options: method, wash_scope, as_of.';
+comment on function tax.read_history(uuid, bigint, jsonb, bigint[]) is 'Reads one group of a person''s instruments, in the order in which the rules apply; of its transactions all, or only the given ones. Options: method (instead of every chosen one, and of lots named), wash_scope, as_of, sale (one that did not happen).';

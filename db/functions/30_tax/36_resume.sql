@@ -228,6 +228,27 @@ begin
         return null;
     end if;
 
+    -- What lies beside a short or an option is said from the whole history (section 0.5).
+    if exists (select from unnest(v_h.instrument_strike) i (strike) where i.strike is not null)
+        or 5 = any (v_h.event_code)
+        or exists (
+            select from unnest(v_h.account_id) a (id)
+            cross join unnest(v_h.instrument_id) i (id)
+            cross join lateral (
+                select l.id
+                from core.tax_lots l
+                where l.user_id = p_user_id
+                and l.account_id = a.id
+                and l.instrument_id = i.id
+                and l.side = 'short'
+                and l.closed_at is null
+                limit 1
+            ) short
+        )
+    then
+        return null;
+    end if;
+
     -- They must be the last ones, of orders of their own, and no other kind of event may lie in the window.
     if exists (
         select from unnest(v_h.instrument_id) i (id)
@@ -432,7 +453,7 @@ begin
         array_agg(l.cost_remaining order by l.place),
         array_agg(l.native_cost_remaining order by l.place),
         array_agg(l.acquired order by l.place),
-        array_agg(l.acquired_at order by l.place),
+        array_agg(l.ordered_at order by l.place),
         array_agg(l.holding_start order by l.place),
         array_agg(nullif(l.wash_sale_adjustment, 0) order by l.place),
         array_agg(nullif(l.is_used, false) order by l.place),
@@ -469,54 +490,57 @@ begin
                 select
                     h.*,
                     row_number() over (
-                        order by h.acquired, h.acquired_at, h.sequence, h.account_place, h.source collate "C", h.dedupe_key collate "C", h.piece
+                        order by h.acquired, h.ordered_at, h.sequence, h.account_place, h.source collate "C", h.dedupe_key collate "C", h.piece
                     ) as place
                 from (
-                    select
-                        o.*, t.trade_date, t.sequence, t.source, t.dedupe_key, t.order_id, t.transaction_type = 'reinvest' as is_reinvested,
-                        array_position(v_h.account_id, t.account_id) as account_place,
-                        coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
-                        ((array_position(v_h.account_id, t.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, t.instrument_id)) * 2
-                            - 1 as opened_by_pool,
-                        s.is_used, s.is_purchase, s.gift_loss_basis, s.gift_loss_holding_start, s.is_inherited, s.is_covered, s.arrived_on,
-                        ((array_position(v_h.account_id, o.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, o.instrument_id)) * 2
-                            - case o.side when 'long' then 1 else 0 end as pool,
-                        -- What was supplied as a day stands for its first instant in New York.
-                        case
-                            when o.acquired_at = coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') then t.trade_date
-                            else (o.acquired_at at time zone 'America/New_York')::date
-                        end as acquired,
-                        (
-                            select max(p.piece)
-                            from core.tax_lots p
-                            where p.user_id = p_user_id
-                            and p.instrument_id = o.instrument_id
-                            and p.account_id = o.account_id
-                            and p.opening_transaction_id = o.opening_transaction_id
-                            and p.side = o.side
-                        ) as last_piece
-                    from unnest(v_lot_ids) i (id)
-                    cross join lateral (
-                        select own.*
-                        from core.tax_lots own
-                        where own.user_id = p_user_id
-                        and own.id = i.id
-                        offset 0
-                    ) o
-                    cross join lateral (
-                        select own.*
-                        from core.transactions own
-                        where own.user_id = p_user_id
-                        and own.id = o.opening_transaction_id
-                        offset 0
-                    ) t
-                    left join lateral (
-                        select own.*
-                        from tax.lot_state own
-                        where own.user_id = p_user_id
-                        and own.lot_id = o.id
-                        offset 0
-                    ) s on true
+                    select k.*, case when k.acquired = k.trade_date then k.at else k.acquired_at end as ordered_at
+                    from (
+                        select
+                            o.*, t.trade_date, t.sequence, t.source, t.dedupe_key, t.order_id, t.transaction_type = 'reinvest' as is_reinvested,
+                            array_position(v_h.account_id, t.account_id) as account_place,
+                            coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
+                            ((array_position(v_h.account_id, t.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, t.instrument_id)) * 2
+                                - 1 as opened_by_pool,
+                            s.is_used, s.is_purchase, s.gift_loss_basis, s.gift_loss_holding_start, s.is_inherited, s.is_covered, s.arrived_on,
+                            ((array_position(v_h.account_id, o.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, o.instrument_id)) * 2
+                                - case o.side when 'long' then 1 else 0 end as pool,
+                            -- What was supplied as a day stands for its first instant in New York.
+                            case
+                                when o.acquired_at = coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') then t.trade_date
+                                else (o.acquired_at at time zone 'America/New_York')::date
+                            end as acquired,
+                            (
+                                select max(p.piece)
+                                from core.tax_lots p
+                                where p.user_id = p_user_id
+                                and p.instrument_id = o.instrument_id
+                                and p.account_id = o.account_id
+                                and p.opening_transaction_id = o.opening_transaction_id
+                                and p.side = o.side
+                            ) as last_piece
+                        from unnest(v_lot_ids) i (id)
+                        cross join lateral (
+                            select own.*
+                            from core.tax_lots own
+                            where own.user_id = p_user_id
+                            and own.id = i.id
+                            offset 0
+                        ) o
+                        cross join lateral (
+                            select own.*
+                            from core.transactions own
+                            where own.user_id = p_user_id
+                            and own.id = o.opening_transaction_id
+                            offset 0
+                        ) t
+                        left join lateral (
+                            select own.*
+                            from tax.lot_state own
+                            where own.user_id = p_user_id
+                            and own.lot_id = o.id
+                            offset 0
+                        ) s on true
+                    ) k
                 ) h
             ) n
         ) g

@@ -5,6 +5,18 @@
 -- An event is turned into jobs: take units out of a pool (one selection for all methods), then do what the kind of event does with them, then
 -- put new pieces into their pools. Rare events read their transaction themselves; plain trades need nothing but the columns.
 
+create type tax.piece_state as (
+    pool integer,
+    quantity numeric,
+    cost numeric,
+    wash numeric,
+    gift_basis numeric,
+    held_from date,
+    acquired date
+);
+
+comment on type tax.piece_state is 'A piece after an event, as a trace tells it: what a lot explains itself by.';
+
 create type tax.derivation as (
     event_id bigint[],
     event_unrated boolean[],
@@ -56,11 +68,28 @@ create type tax.derivation as (
     notice_related bigint[],
     notice_sentence text[],
     pool_unmatched numeric[],
-    account_flow numeric[]
+    account_flow numeric[],
+    account_forfeited numeric[],
+    trace_event integer[],
+    trace_piece integer[],
+    trace_state tax.piece_state[],
+    premium_event integer[],
+    premium_piece integer[],
+    premium_quantity numeric[],
+    premium_amount numeric[]
 );
 
 comment on type tax.derivation is
-    'What the event loop derives from one group, as columns. Short columns are sparse: a missing value is the plain case. lot is the amount of the piece, other that of the closing event; which of them is proceeds depends on the side.';
+    'What the event loop derives from one group, as columns. Short columns are sparse: a missing value is the plain case. lot is the amount of the piece, other that of the closing event; which of them is proceeds depends on the side. The trace is filled on request only: the pieces of the purchases asked for, after each event that changed them, and what went from options into shares.';
+
+create type tax.flag as (
+    code tax.notice_code,
+    transaction_id bigint,
+    related_id bigint,
+    sentence text
+);
+
+comment on type tax.flag is 'A notice that tax.flags gives.';
 
 create function tax.derive(p_user_id uuid, p_history tax.history, p_options jsonb, p_standing tax.standing default null)
 returns tax.derivation
@@ -103,6 +132,7 @@ declare
     v_may_short boolean[] := p_history.account_may_short;
     v_taxable boolean[] := p_history.account_taxable;
     v_flow numeric[] := p_history.account_plain_flow;
+    v_forfeited numeric[] := array_fill(0::numeric, array[cardinality(p_history.account_id)]);
     v_head integer[];
     v_tail integer[];
     v_unmatched numeric[] := array[null];
@@ -196,6 +226,15 @@ declare
     v_n_transaction bigint[] := '{}';
     v_n_related bigint[] := array[null];
     v_n_sentence text[] := '{}';
+    v_has_short boolean := false;
+    v_has_option boolean := exists (select from unnest(p_history.instrument_strike) s (strike) where s.strike is not null);
+    v_stocks integer[];
+    v_merged_old integer[] := '{}';
+    v_merged_new integer[] := '{}';
+    v_flag tax.flag;
+    v_own integer;
+    v_stock integer;
+    v_held_piece integer;
 
     -- the event at hand
     v_code integer;
@@ -209,6 +248,7 @@ declare
     v_x tax.event_detail;
     v_y tax.event_partner;
     v_later record;
+    v_action record;
     v_partner_pool integer;
     v_new_place integer;
     v_held numeric[];
@@ -251,6 +291,7 @@ declare
     v_leg_native numeric[];
     v_leg_wash numeric[];
     v_leg_used boolean[];
+    v_leg_gift numeric[];
     v_delivered integer[];
     v_delivered_short integer[];
 
@@ -298,6 +339,23 @@ declare
     v_fits boolean;
     v_forward boolean;
     v_reports integer[] := '{}';
+
+    -- the trace, where one is asked for
+    v_trace bigint[] := (select array_agg(t.id::bigint) from jsonb_array_elements_text(p_options -> 'trace') t (id));
+    v_tracing boolean := v_trace is not null;
+    v_traced integer[] := '{}';
+    v_looked integer := v_n;
+    v_state tax.piece_state;
+    v_states text[] := '{}';
+    v_steps integer := 0;
+    v_t_event integer[];
+    v_t_piece integer[];
+    v_t_state tax.piece_state[];
+    v_premiums integer := 0;
+    v_p_event integer[];
+    v_p_piece integer[];
+    v_p_quantity numeric[];
+    v_p_amount numeric[];
 begin
     if v_n = 0 then
         return null;
@@ -318,7 +376,7 @@ begin
                     order by t.sequence, array_position(p_history.account_id, t.account_id), t.source collate "C", t.dedupe_key collate "C"
                 ))::integer as rank
             from unnest(v_event_id) with ordinality u (id, place)
-            join core.transactions t on t.user_id = p_user_id and t.id = u.id
+            left join core.transactions t on t.user_id = p_user_id and t.id = u.id
         ) r;
     end if;
 
@@ -349,6 +407,21 @@ begin
             v_event_group := v_source;
             v_event_last := v_source;
         end if;
+        if not v_sorted then
+            -- C.1, F.6: a corporate action is one event for all accounts, whatever rows tell of it. Its losses are judged when every account
+            -- has it: what the same action takes away replaces nothing, and units of before are never compared with units of after.
+            for v_action in
+                select array_agg(e.place) as places, max(e.place) as last_row
+                from unnest(v_event_code, v_event_pool, v_event_date) with ordinality e (code, pool, day, place)
+                where e.code between 40 and 47
+                group by e.day, e.code, (e.pool - 1) / 2 % v_instruments
+                having count(*) > 1
+            loop
+                foreach v_j in array v_action.places loop
+                    v_event_last[v_j] := v_action.last_row;
+                end loop;
+            end loop;
+        end if;
     end if;
 
     -- E.5: a purchase of unknown cost may get its basis later. Arrivals in kind look for theirs when their turn comes.
@@ -371,11 +444,11 @@ begin
     if p_history.has_averages then
         select coalesce(array_agg(p.place * 2 - 1 order by p.place), '{}')
         into v_reports
-        from (
-            select distinct (unnest(v_event_pool) + 1) / 2 as place
-        ) p
+        from generate_series(1, cardinality(p_history.pool_account) / 2) p (place)
         where case
-            when p_options ? 'method' then p_options ->> 'method' = 'average'
+            when p_options ? 'method' then tax.override_code(
+                p_user_id, p_history.pool_account[p.place * 2], p_history.pool_instrument[p.place * 2], (p_options ->> 'method')::core.lot_method
+            ) = 4
             else tax.lot_method(
                 p_user_id, p_history.pool_account[p.place * 2], p_history.pool_instrument[p.place * 2],
                 coalesce((p_options ->> 'as_of')::date, date '2199-12-31')
@@ -454,7 +527,34 @@ begin
         end loop;
     end if;
 
-    for v_k in coalesce(p_standing.first_event, 1) .. v_n + cardinality(v_reports) loop
+    for v_k in coalesce(p_standing.first_event, 1) .. v_n + cardinality(v_reports) + case when v_tracing then 1 else 0 end loop
+        if v_tracing then
+            -- What the event before did to the pieces asked for.
+            if v_k > 1 and v_event_id[v_k - 1] = any (v_trace) and v_opened[v_k - 1] is not null then
+                v_traced := v_traced || (v_k - 1);
+            end if;
+            for v_s in v_looked + 1 .. v_m loop
+                if v_event_id[v_source[v_s]] = any (v_trace) then
+                    v_traced := v_traced || v_s;
+                end if;
+            end loop;
+            v_looked := v_m;
+            for v_i in 1 .. cardinality(v_traced) loop
+                v_s := v_traced[v_i];
+                v_state := (
+                    v_pool[v_s], v_quantity[v_s], case when v_quantity[v_s] > 0 then v_cost[v_s] when v_cost[v_s] is not null then 0 end,
+                    case when v_quantity[v_s] > 0 then coalesce(v_wash[v_s], 0) else 0 end, v_gift_basis[v_s], v_held_from[v_s], v_acquired[v_s]
+                );
+                if v_state::text is distinct from v_states[v_i] then
+                    v_states[v_i] := v_state::text;
+                    v_steps := v_steps + 1;
+                    v_t_event[v_steps] := v_k - 1;
+                    v_t_piece[v_steps] := v_s;
+                    v_t_state[v_steps] := v_state;
+                end if;
+            end loop;
+            exit when v_k > v_n + cardinality(v_reports);
+        end if;
         v_code := v_event_code[v_k];
         v_long := v_event_pool[v_k];
         v_first := v_c;
@@ -602,8 +702,16 @@ begin
                 end if;
 
                 if v_code = 30 then
+                    if v_units is null and v_held[1] > 0 and v_held[2] > 0 then
+                        -- D.2: what was bought and what was written expires, the latter in a second job.
+                        v_fraction := v_held[2];
+                        v_fraction_pool := v_long + 1;
+                        v_fraction_cash := 0;
+                        v_fraction_native := 0;
+                    end if;
                     v_kind := 'expire';
                     v_then := c_unmatched;
+                    v_price := 0;
                     v_amount := case v_side when 1 then - v_costs else v_costs end;
                     v_native_amount := case v_side when 1 then - v_native_costs else v_native_costs end;
                 elsif v_x.exercise_settlement = 'cash' then
@@ -662,7 +770,7 @@ begin
                     v_then := c_sold_closing;
                     v_amount := v_amount - v_x.costs;
                     v_native_amount := v_native_amount - v_x.native_costs;
-                    if v_left < v_held[1] then
+                    if v_left < v_held[1] or v_event_method[v_k] = 4 then
                         v_method := v_event_method[v_k];
                     end if;
                     if v_x.quantity is null and v_held[2] > 0 then
@@ -774,6 +882,12 @@ begin
                     v_num := 1;
                     v_den := 1;
                 end if;
+                -- A quotient has as many decimals as what is divided: enough for eighteen (N.1).
+                v_num := v_num + 0.00000000000000000000;
+                if v_code in (44, 46) then
+                    v_merged_old := v_merged_old || v_instrument;
+                    v_merged_new := v_merged_new || v_new_place;
+                end if;
                 if v_code > 41 and v_new_place is null then
                     v_problem := 'The row does not say what the holding became.';
                 elsif v_num / nullif(v_den, 0) > 0 then
@@ -791,7 +905,7 @@ begin
             end if;
 
             -- F.12: pending losses are counted in new units, once for the taxpayer, however many accounts have a row for it.
-            if v_washes and v_whole and v_code in (40, 41, 43) and v_loss_first <= v_loss then
+            if v_washes and v_whole and v_code in (40, 41, 43) then
                 v_scaled_key := concat_ws(' ', v_instrument, v_event_date[v_k], trim_scale(v_num / v_den), v_new_place);
                 if not v_scaled_key = any (v_scaled) then
                     v_scaled := v_scaled || v_scaled_key;
@@ -956,6 +1070,7 @@ begin
                         v_part := coalesce(v_cash, 0) + v_value;
                         v_native_part := coalesce(v_native_cash, 0) + v_t * v_x.value_per_new_share;
                         if v_side = 1 and v_gift_basis[v_s] is not null and v_part <= v_of_lot then
+                            v_forfeited[v_account] := v_forfeited[v_account] + v_of_lot - greatest(v_part, v_gift_basis[v_s]);
                             v_of_lot := greatest(v_part, v_gift_basis[v_s]);
                             if v_part < v_gift_basis[v_s] then
                                 v_opened_on := v_gift_on[v_s];
@@ -1048,8 +1163,12 @@ begin
                     v_s := v_next[v_s];
                 end loop;
 
-                if v_method = 4 then
-                    -- A.7: lots of known basis share one pool, spread over them again in lot order; FIFO goes on from there.
+                if v_method = 4
+                    or v_method = 9 and v_code in (22, 24) and p_history.has_averages
+                    and tax.lot_method(p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], v_event_date[v_k]) = 4
+                then
+                    -- A.7: lots of known basis share one pool, spread over them again in lot order; FIFO goes on from there. A lot that is
+                    -- named to leave in kind takes the average with it.
                     v_weight := 0;
                     v_rest := 0;
                     v_native_rest := 0;
@@ -1080,8 +1199,9 @@ begin
                             v_extra := v_extra - v_wash[v_s];
                         end if;
                     end loop;
+                end if;
 
-                elsif v_method = 9 then
+                if v_method = 9 then
                     -- A.6: the lots named, in the order named, pieces in lot order; FIFO for what they do not cover.
                     v_named := '{}';
                     v_caps := '{}';
@@ -1134,8 +1254,10 @@ begin
                     v_list := v_named;
                     v_select := case when v_i > 0 then 2 else 0 end;
 
-                else
-                    if v_method = 5 and v_price is null then
+                elsif v_method <> 4 then
+                    if v_method = 5 and v_price is null and v_event_id[v_k] = 0 then
+                        v_price := p_options #>> '{sale,unit_price}';
+                    elsif v_method = 5 and v_price is null then
                         select coalesce(t.price, abs(t.gross_amount / nullif(t.quantity, 0)) / p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1])
                             * case when t.currency = p_history.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end
                         into v_price
@@ -1145,7 +1267,7 @@ begin
                         and t.id = v_event_id[v_k];
                     end if;
                     if v_method <> 5 or v_price is not null then
-                        select array_agg(l.piece order by o.turn), null
+                        select array_agg(v_list[o.place] order by o.turn), null
                         into v_list, v_caps
                         from (
                             select array_agg(v_quantity[l.piece]) as quantities, array_agg(v_cost[l.piece]) as costs,
@@ -1155,8 +1277,7 @@ begin
                         cross join lateral unnest(tax.selection_order(
                             v_method, v_price, v_event_date[v_k], p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1],
                             a.quantities, a.costs, a.held_from, a.inherited
-                        )) with ordinality o (place, turn)
-                        join unnest(v_list) with ordinality l (piece, place) on l.place = o.place;
+                        )) with ordinality o (place, turn);
                         v_select := 2;
                     end if;
                 end if;
@@ -1244,6 +1365,8 @@ begin
                         v_c_gift[v_c] := v_extra;
                         if v_then < c_move and v_part <= v_of_lot and v_extra is not null then
                             -- A.10: a gift worth less than the donor's basis, judged for each closing.
+                            v_a := (v_from - 1) / 2 / v_instruments + 1;
+                            v_forfeited[v_a] := v_forfeited[v_a] + v_of_lot - greatest(v_part, v_extra);
                             if v_part < v_extra then
                                 v_of_lot := v_extra;
                                 v_c_opened[v_c] := v_gift_on[v_s];
@@ -1276,6 +1399,10 @@ begin
                     v_cost[v_open] := v_amount;
                     v_native[v_open] := v_native_amount;
                     v_pool[v_open] := v_long;
+                    if v_wash[v_open] <> 0 then
+                        -- What covered a short took its share of what a wash sale had deferred into the option.
+                        v_wash[v_open] := tax.take(v_wash[v_open], v_left, v_leg_quantity[v_leg]);
+                    end if;
                     v_link_count := v_link_count + 1;
                     v_links[v_link_count] := v_open;
                 end if;
@@ -1321,8 +1448,8 @@ begin
                     continue when v_then = c_leave;
                     v_flow[v_b] := v_flow[v_b] - v_part;
                     v_r := v_s;
-                    if v_closed_by[v_s] is distinct from v_k then
-                        -- A part moves: it becomes a piece of its own, with all that the lot carries.
+                    if v_closed_by[v_s] is distinct from v_k or v_lose_cover and v_covered[v_s] is distinct from false then
+                        -- A part moves, or one whose earlier sales were still covered: a piece of its own, with all that the lot carries.
                         v_m := v_m + 1;
                         v_r := v_m;
                         v_source[v_r] := v_source[v_s];
@@ -1380,6 +1507,13 @@ begin
                     v_leg_native[v_i] := case when v_has_native then v_c_native_lot[v_first + v_i] else v_c_lot[v_first + v_i] end;
                     v_leg_wash[v_i] := v_c_wash[v_first + v_i];
                     v_leg_used[v_i] := v_used[v_c_piece[v_first + v_i]];
+                    if v_tracing then
+                        v_premiums := v_premiums + 1;
+                        v_p_event[v_premiums] := v_k;
+                        v_p_piece[v_premiums] := v_c_piece[v_first + v_i];
+                        v_p_quantity[v_premiums] := v_weights[v_i];
+                        v_p_amount[v_premiums] := v_leg_amount[v_i];
+                    end if;
                 end loop;
                 v_c := v_first;
                 if v_left > 0 then
@@ -1454,6 +1588,7 @@ begin
                 v_weights := v_c_quantity[v_first + 1 : v_c];
                 v_leg_amount := v_c_lot[v_first + 1 : v_c];
                 v_leg_native := v_c_native_lot[v_first + 1 : v_c];
+                v_leg_gift := v_c_gift[v_first + 1 : v_c];
                 v_left := 0;
                 foreach v_q in array v_weights loop
                     v_left := v_left + v_q;
@@ -1483,15 +1618,28 @@ begin
                     v_c_pool[v_c] := v_long;
                     v_c_kind[v_c] := 'delivery';
                     v_c_quantity[v_c] := v_t;
-                    v_c_lot[v_c] := tax.take(v_leg_amount[v_i], v_t, v_weights[v_i]);
-                    v_c_other[v_c] := tax.take(v_shares[v_j], v_t, v_leg_quantity[v_j]);
+                    v_of_lot := tax.take(v_leg_amount[v_i], v_t, v_weights[v_i]);
+                    v_part := tax.take(v_shares[v_j], v_t, v_leg_quantity[v_j]);
+                    v_extra := tax.take(v_leg_gift[v_i], v_t, v_weights[v_i]);
+                    v_c_lot[v_c] := v_of_lot;
+                    v_c_other[v_c] := v_part;
+                    v_c_opened[v_c] := null;
                     v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], 8);
                     v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], 8);
                     v_c_held_from[v_c] := v_held_from[v_s];
                     v_c_term_on[v_c] := v_acquired[v_r];
                     v_c_sold_on[v_c] := case when v_acquired[v_s] <= v_acquired[v_r] then v_acquired[v_r] end;
-                    v_leg_amount[v_i] := v_leg_amount[v_i] - v_c_lot[v_c];
-                    v_shares[v_j] := v_shares[v_j] - v_c_other[v_c];
+                    if v_extra is not null and v_part <= v_of_lot then
+                        -- A.10 again: what was given is delivered.
+                        v_c_lot[v_c] := greatest(v_part, v_extra);
+                        if v_part < v_extra then
+                            v_c_opened[v_c] := v_gift_on[v_s];
+                            v_c_held_from[v_c] := v_gift_on[v_s];
+                        end if;
+                    end if;
+                    v_leg_gift[v_i] := v_leg_gift[v_i] - v_extra;
+                    v_leg_amount[v_i] := v_leg_amount[v_i] - v_of_lot;
+                    v_shares[v_j] := v_shares[v_j] - v_part;
                     v_leg_native[v_i] := v_leg_native[v_i] - v_c_native_lot[v_c];
                     v_native_shares[v_j] := v_native_shares[v_j] - v_c_native_other[v_c];
                     v_weights[v_i] := v_weights[v_i] - v_t;
@@ -1556,6 +1704,49 @@ begin
                 else
                     v_previous[v_b] := v_s;
                 end if;
+                v_has_short := v_has_short or v_p % 2 = 0;
+                if (v_p % 2 = 0 or v_has_option) and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
+                    -- A.11: a short opened against shares with a gain, a put bought on shares held for a year or less.
+                    v_own := (v_p - 1) / 2 % v_instruments + 1;
+                    if v_taxable[(v_p - 1) / 2 / v_instruments + 1]
+                        and (
+                            v_p % 2 = 0 and p_history.instrument_strike[v_own] is null
+                            or v_p % 2 = 1 and not p_history.instrument_call[v_own] and not p_history.instrument_1256[v_own]
+                        )
+                    then
+                        if v_stocks is null then
+                            select coalesce(array_agg(i.place), '{}')
+                            into v_stocks
+                            from unnest(p_history.instrument_strike, v_wash_class) with ordinality i (strike, class, place)
+                            where i.strike is null
+                            and i.class > 0;
+                        end if;
+                        <<look_at_shares>>
+                        foreach v_stock in array v_stocks loop
+                            continue when v_wash_class[v_stock] <> v_wash_class[case v_p % 2 when 0 then v_own else p_history.instrument_underlying[v_own] end];
+                            for v_holder in 1 .. cardinality(v_taxable) loop
+                                continue when not v_taxable[v_holder];
+                                v_held_piece := v_head[((v_holder - 1) * v_instruments + v_stock) * 2 - 1];
+                                while v_held_piece <> 0 loop
+                                    if v_p % 2 = 0 and v_cost[v_held_piece] * v_quantity[v_s] < v_cost[v_s] * v_quantity[v_held_piece]
+                                        or v_p % 2 = 1 and v_event_date[v_k] < tax.first_long_date(v_held_from[v_held_piece])
+                                    then
+                                        v_notices := v_notices + 1;
+                                        v_n_code[v_notices] := case v_p % 2 when 0 then 'constructive_sale_1259' else 'put_on_short_held_stock' end;
+                                        v_n_transaction[v_notices] := v_event_id[v_k];
+                                        v_n_related[v_notices] := v_event_id[v_source[v_held_piece]];
+                                        v_n_sentence[v_notices] := case v_p % 2
+                                            when 0 then 'A short was opened against identical shares with a gain: it may count as their sale.'
+                                            else 'A put was bought on shares held for a year or less: their holding period may start anew.'
+                                        end;
+                                        exit look_at_shares;
+                                    end if;
+                                    v_held_piece := v_next[v_held_piece];
+                                end loop;
+                            end loop;
+                        end loop;
+                    end if;
+                end if;
                 if v_washes and v_source[v_s] = v_k and v_no_purchase[v_s] is null
                     and v_wash_class[(v_p - 1) / 2 % v_instruments + 1] + v_call_class[(v_p - 1) / 2 % v_instruments + 1] > 0
                 then
@@ -1596,13 +1787,15 @@ begin
                     v_kind := 'sale';
                     v_then := c_sold;
                     v_method := case
+                        when p_options ? 'method' then tax.override_code(
+                            p_user_id, p_history.pool_account[v_target], p_history.pool_instrument[v_target], (p_options ->> 'method')::core.lot_method
+                        )
                         when exists (
                             select from tax.lot_picks p
                             where p.user_id = p_user_id
                             and p.transaction_id = v_pick_id
                             and p.leg = 'stock'
                         ) then 9
-                        when p_options ? 'method' then tax.method_code((p_options ->> 'method')::core.lot_method)
                         else tax.lot_method(p_user_id, p_history.pool_account[v_target], p_history.pool_instrument[v_target], v_event_date[v_k], v_x.lot_method)
                     end;
                 end if;
@@ -1614,12 +1807,14 @@ begin
                 v_native_amount := v_fraction_native;
                 v_price := v_fraction_cash / v_fraction;
                 v_then := c_final;
-                v_kind := case v_code when 45 then 'merger_cash' else 'cash_in_lieu' end;
+                v_kind := case v_code when 30 then 'expire' when 45 then 'merger_cash' else 'cash_in_lieu' end;
                 v_fraction := 0;
                 v_method := 0;
                 if v_from % 2 = 1 then
                     v_method := case
-                        when p_options ? 'method' then tax.method_code((p_options ->> 'method')::core.lot_method)
+                        when p_options ? 'method' then tax.override_code(
+                            p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], (p_options ->> 'method')::core.lot_method
+                        )
                         else tax.lot_method(p_user_id, p_history.pool_account[v_from], p_history.pool_instrument[v_from], v_event_date[v_k], v_x.lot_method)
                     end;
                 end if;
@@ -1735,7 +1930,11 @@ begin
                 v_fits := v_loss_rest[v_j] > 0
                     and v_p % 2 = v_a % 2
                     and abs(v_acquired[v_s] - v_loss_on[v_j]) <= 30
-                    and (not v_forward or v_event_group[v_source[v_s]] <> v_loss_group[v_j]);
+                    -- F.4: what was bought later may well be of the same purchase, but not what the same exchange brought and sold in part.
+                    and (
+                        v_event_group[v_source[v_s]] <> v_loss_group[v_j]
+                        or not v_forward and v_c_event[v_loss_closing[v_j]] <> v_k
+                    );
                 if v_fits then
                     if v_broker_scope then
                         v_fits := v_p = v_a;
@@ -1877,6 +2076,16 @@ begin
         v_acquisitions := '{}';
     end loop;
 
+    -- An exchange elsewhere may have another day than New York at that instant: the day of the trade is kept, the time of day is given up.
+    for v_i in
+        select e.place
+        from unnest(v_acquired, v_acquired_at) with ordinality e (day, at, place)
+        where not e.at - e.day::timestamp at time zone 'UTC' between interval '5 hours' and interval '28 hours'
+        and (e.at at time zone 'America/New_York')::date <> e.day
+    loop
+        v_acquired_at[v_i] := tax.start_of_day(v_acquired[v_i]);
+    end loop;
+
     v_result.event_id := v_event_id;
     v_result.event_unrated := v_event_unrated;
     v_result.piece_source := v_source;
@@ -1923,12 +2132,32 @@ begin
     v_result.match_permanent := v_m_permanent;
     v_result.match_quantity := v_m_quantity;
     v_result.match_amount := v_m_amount;
+    v_result.pool_unmatched := v_unmatched;
+    v_result.account_flow := v_flow;
+    v_result.account_forfeited := v_forfeited;
+    v_result.trace_event := v_t_event;
+    v_result.trace_piece := v_t_piece;
+    v_result.trace_state := v_t_state;
+    v_result.premium_event := v_p_event;
+    v_result.premium_piece := v_p_piece;
+    v_result.premium_quantity := v_p_quantity;
+    v_result.premium_amount := v_p_amount;
+    if p_standing.first_event is null and (v_has_short or v_has_option or not v_sorted) then
+        for v_flag in
+            select f.*
+            from tax.flags(p_history, v_result, v_merged_old, v_merged_new) f
+        loop
+            v_notices := v_notices + 1;
+            v_n_code[v_notices] := v_flag.code;
+            v_n_transaction[v_notices] := v_flag.transaction_id;
+            v_n_related[v_notices] := v_flag.related_id;
+            v_n_sentence[v_notices] := v_flag.sentence;
+        end loop;
+    end if;
     v_result.notice_code := v_n_code;
     v_result.notice_transaction := v_n_transaction;
     v_result.notice_related := v_n_related;
     v_result.notice_sentence := v_n_sentence;
-    v_result.pool_unmatched := v_unmatched;
-    v_result.account_flow := v_flow;
     return v_result;
 end
 $$;

@@ -440,6 +440,33 @@ begin
             if v_d is null or v_h.event_id is null then
                 return 0;
             end if;
+            -- Another trigger of the same statement (lots that it names for older rows) may have derived these rows already.
+            if exists (
+                select from unnest(v_h.event_id[v_standing.first_event :]) e (id)
+                cross join lateral (
+                    select c.id
+                    from tax.closings c
+                    where c.user_id = p_user_id
+                    and c.group_id = p_group_id
+                    and c.closing_transaction_id = e.id
+                    limit 1
+                ) derived
+            ) or exists (
+                select from unnest(v_h.event_id[v_standing.first_event :]) e (id)
+                cross join lateral (
+                    select l.id
+                    from core.tax_lots l
+                    where l.user_id = p_user_id
+                    and l.opening_transaction_id = e.id
+                    limit 1
+                ) derived
+            ) then
+                return null;
+            end if;
+            -- A short that is opened may lie beside shares that were not looked at (section 0.5).
+            if exists (select from unnest(v_pool) p (place) where p.place %% 2 = 0) then
+                return null;
+            end if;
             -- Most sales are no loss, and need not look for what replaces it.
             if not v_standing.has_replacements and exists (
                 select from unnest(v_d.closing_piece, v_d.closing_lot, v_d.closing_other) with ordinality c (piece, lot, other, place)

@@ -249,24 +249,20 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    with closing as (
-        select c.*, c.proceeds - c.basis + c.disallowed + c.permanently_disallowed as recognized
-        from tax.closings c
-        where c.user_id = p_user_id
-        and c.taxable
-    ),
-    yearly as (
+    with yearly as materialized (
         select
-            c.tax_year,
-            coalesce(sum(c.recognized) filter (where c.term = 'short'), 0) as short_term,
-            coalesce(sum(c.recognized) filter (where c.term = 'long'), 0) as long_term,
-            coalesce(sum(c.recognized) filter (where c.term = '1256'), 0) as section_1256,
-            coalesce(sum(c.recognized) filter (where c.term = 'unknown'), 0) as unknown_term,
-            sum(c.disallowed) as disallowed,
-            sum(c.permanently_disallowed) as permanently_disallowed,
-            coalesce(sum(c.proceeds) filter (where c.basis is null), 0) as unknown_basis_proceeds
-        from closing c
-        group by c.tax_year
+            y.tax_year,
+            sum(y.short_term) as short_term,
+            sum(y.long_term) as long_term,
+            sum(y.section_1256) as section_1256,
+            sum(y.unknown_term) as unknown_term,
+            sum(y.recognized) as recognized,
+            sum(y.disallowed) as disallowed,
+            sum(y.permanently_disallowed) as permanently_disallowed,
+            sum(y.unknown_basis_proceeds) as unknown_basis_proceeds
+        from tax.yearly y
+        where y.user_id = p_user_id
+        group by y.tax_year
     ),
     open_lot as (
         select l.side, l.cost_remaining, l.wash_sale_adjustment
@@ -285,10 +281,10 @@ as $$
             ))
             from yearly y
         ), '{}'),
-        'recognized', (select coalesce(sum(c.recognized), 0) from closing c),
-        'disallowed', (select coalesce(sum(c.disallowed), 0) from closing c),
-        'permanently_disallowed', (select coalesce(sum(c.permanently_disallowed), 0) from closing c),
-        'unknown_basis_proceeds', (select coalesce(sum(c.proceeds), 0) from closing c where c.basis is null),
+        'recognized', (select coalesce(sum(y.recognized), 0) from yearly y),
+        'disallowed', (select coalesce(sum(y.disallowed), 0) from yearly y),
+        'permanently_disallowed', (select coalesce(sum(y.permanently_disallowed), 0) from yearly y),
+        'unknown_basis_proceeds', (select coalesce(sum(y.unknown_basis_proceeds), 0) from yearly y),
         'deferred_in_open_lots', (select coalesce(sum(l.wash_sale_adjustment), 0) from open_lot l),
         'open_long_basis', (select coalesce(sum(l.cost_remaining), 0) from open_lot l where l.side = 'long'),
         'open_short_proceeds', (select coalesce(sum(l.cost_remaining), 0) from open_lot l where l.side = 'short'),

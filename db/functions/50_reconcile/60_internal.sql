@@ -252,6 +252,25 @@ as $$
 
     union all
 
+    -- gains and open basis = cash, to the cent (tax-rules F.11)
+    select
+        null, c.group_id, 'gains_equal_cash', c.gains, c.cash, 'defect',
+        jsonb_build_object(
+            'group', c.group_id,
+            'symbols', (
+                select jsonb_agg(i.symbol order by i.symbol)
+                from tax.instrument_groups g
+                join core.instruments i on i.id = g.instrument_id
+                where g.user_id = p_user_id
+                and g.group_id = c.group_id
+            )
+        )
+    from tax.conservation(p_user_id) c
+    where p_account_id is null
+    and c.gains <> c.cash
+
+    union all
+
     -- one row id of the broker on two transactions
     select
         t.account_id, t.instrument_id, 'broker_ids_are_unique', count(*), 1, 'duplicate_import',

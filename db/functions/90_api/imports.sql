@@ -144,7 +144,7 @@ begin
                 then 'known'
             else 'imported'
         end;
-        if v_status <> 'imported' then
+        if v_status <> 'imported' or coalesce((v_file ->> 'dry_run')::boolean, false) then
             raise exception 'nothing to keep' using errcode = 'QM010';
         end if;
         -- The same file, read better than last time (a refused row that is understood now), takes the place of its earlier import.
@@ -197,7 +197,7 @@ end
 $$;
 
 comment on function api.import_load(uuid, jsonb) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, layout, newest_first, account, broker, currency, accept_refusals. Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+All or nothing. The file is an object: name, source, sha256, size, layout, newest_first, account, broker, currency, accept_refusals, dry_run (report, and keep nothing). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
 create function api.import_undo(sync_id bigint)
 returns jsonb
@@ -219,7 +219,7 @@ begin
     from core.sync_history h
     where h.user_id = v_user_id
     and h.id = v_sync_id
-    and h.kind = 'import';
+    and h.kind in ('import', 'migration');
     if v_status is distinct from 'finished' then
         raise exception 'import % cannot be undone', v_sync_id
             using errcode = 'QM012',
@@ -296,7 +296,7 @@ Its counts, what the file said about itself, lines by verdict, and the refused a
 
 grant execute on function
     api.import_stage(uuid, jsonb), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint)
-    to quantmatrix_user, quantmatrix_admin;
+    to quantmatrix_user, quantmatrix_importer, quantmatrix_admin;
 grant execute on function api.import_show(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
 alter function api.import_stage(uuid, jsonb) owner to quantmatrix_writer;

@@ -1,11 +1,12 @@
 -- Before each request, and what anybody may ask.
 
--- PostgREST verifies the signature and the times that a token states; that it states them, and whom it is for, is demanded here. Runs as the role of the
--- request, on GET in a read-only transaction, and so writes nothing.
+-- PostgREST verifies the signature and the times that a token states; that it states them, for whom it is, and that session, key and book are
+-- good at this moment is demanded here. Runs as the role of the request. A GET is a read-only transaction, in which nothing can be counted: the
+-- proxy limits reads, this limits writes.
 create function api.check_request()
 returns void
 language plpgsql
-stable
+volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -14,6 +15,10 @@ declare
     v_role text := v_claims ->> 'role';
     v_missing text;
     v_user core.users;
+    v_tokens_from timestamptz;
+    v_key auth.api_keys;
+    v_rate integer;
+    v_wait integer;
 begin
     if v_role is null or v_role = 'anon' then
         return;
@@ -31,26 +36,73 @@ begin
     select u.*
     into v_user
     from core.users u
-    where u.id = auth.user_id();
+    where u.id = (v_claims ->> 'sub')::uuid;
     if not found then
         raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
     elsif v_user.status <> 'active' then
         raise exception 'this user is disabled' using errcode = 'PT403', hint = 'an administrator can enable it: quantmatrix user disable --undo';
-    elsif not (
+    end if;
+
+    if v_claims ? 'key' then
+        select k.*
+        into v_key
+        from auth.api_keys k
+        where k.user_id = v_user.id
+        and k.id = (v_claims ->> 'key')::bigint
+        and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now());
+        if not found or v_role <> auth.role_of_scopes(v_key.scopes) then
+            perform auth.refuse(401, 'QM055', 'this key is revoked or expired', 'make a new one: quantmatrix key create');
+        end if;
+    elsif v_claims ? 'sid' then
+        if not exists (
+            select from auth.sessions s
+            where s.user_id = v_user.id
+            and s.id = (v_claims ->> 'sid')::uuid
+            and s.ended_at is null
+            and s.expires_at > now()
+        ) then
+            perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
+        end if;
+    else
+        -- The operator's own tokens belong to no session.
+        select c.tokens_from
+        into v_tokens_from
+        from auth.credentials c
+        where c.user_id = v_user.id;
+        if v_tokens_from is not null and coalesce((v_claims ->> 'iat')::numeric, 0) < floor(extract(epoch from v_tokens_from)) then
+            perform auth.refuse(401, 'QM055', 'the token is older than the last time this user signed out everywhere', 'get a new one');
+        end if;
+    end if;
+
+    if not (
         v_user.role = 'admin'
         or v_role = 'quantmatrix_readonly'
-        or v_role = 'quantmatrix_user' and v_user.role = 'user'
+        or v_role in ('quantmatrix_user', 'quantmatrix_importer') and v_user.role = 'user'
     ) then
         raise exception 'the token claims more than this user may do' using errcode = 'PT403', hint = 'get a new one: quantmatrix user token';
     end if;
+    if v_claims ? 'book' and auth.user_id() is null then
+        raise exception 'this book is not open to you' using errcode = 'PT403', hint = 'the grant was revoked or has ended';
+    end if;
+
+    if current_setting('transaction_read_only') = 'off' then
+        select s.writes_per_second
+        into v_rate
+        from auth.settings s;
+        v_wait := auth.throttle('write', coalesce('key ' || v_key.id, 'person') || ' of ' || v_user.id, 10 * v_rate, 1.0 / v_rate);
+        if v_wait > 0 then
+            perform auth.slow_down(v_wait);
+        end if;
+    end if;
 exception
-    when invalid_text_representation then
+    when invalid_text_representation or numeric_value_out_of_range then
         raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
 end
 $$;
 
 comment on function api.check_request() is $$Check the request
-Called by the server before each request: refuses tokens without sub, exp or aud, and disabled users.$$;
+Called by the server before each request: refuses tokens without sub, exp or aud, disabled users, ended sessions, revoked keys, books that are not shared any more, and more writes than allowed.$$;
 
 -- The bookkeeping of migrations lies in a schema of its own, which is made by the program that migrates; a database built from the sources alone has none.
 create function api.schema_version()
@@ -80,4 +132,6 @@ The last migration and the first twelve characters of the digest of functions an
 
 grant execute on function api.check_request(), api.schema_version() to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
-alter function api.check_request() owner to quantmatrix_writer;
+grant execute on function api.schema_version() to quantmatrix_keeper;
+
+alter function api.check_request() owner to quantmatrix_keeper;

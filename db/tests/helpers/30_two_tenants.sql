@@ -182,6 +182,45 @@ begin
     insert into auth.database_logins (login_name, user_id)
     values ('qm_' || v_marker, v_user_id);
 
+    -- Secrets: nobody may see any of these, whatever they are.
+    insert into auth.credentials (user_id, password_hash, password_changed_at, totp_secret, totp_confirmed_at)
+    values (v_user_id, '$2a$10$' || repeat('a', 53), now(), sha256(v_marker::bytea), now());
+    insert into auth.recovery_codes (user_id, code_digest)
+    values (v_user_id, sha256(('code ' || v_marker)::bytea));
+    insert into auth.one_time_tokens (user_id, purpose, token_digest, expires_at)
+    values (v_user_id, 'reset', sha256(('reset ' || v_marker)::bytea), now() + interval '1 hour');
+    insert into auth.sessions (user_id, label, method, expires_at)
+    values (v_user_id, v_marker || ' phone', 'password', now() + interval '1 day');
+    insert into auth.refresh_tokens (user_id, session_id, token_digest)
+    select s.user_id, s.id, sha256(('refresh ' || v_marker)::bytea)
+    from auth.sessions s
+    where s.user_id = v_user_id;
+    insert into auth.api_keys (user_id, name, prefix, key_digest, scopes)
+    values (
+        v_user_id, v_marker || ' script', substr(md5(v_marker), 1, 8),
+        sha256(convert_to(format('qm_%s_%s', substr(md5(v_marker), 1, 8), v_marker), 'UTF8')), '{read,write}'
+    );
+    insert into auth.identities (user_id, provider, subject, email)
+    values (v_user_id, 'google', v_marker, p_label || '@example.test');
+    insert into auth.grants (user_id, grantee_id, account_id, access)
+    values (v_user_id, tests.create_user(p_label || '-friend'), v_account_id, 'read');
+    insert into auth.mails (recipient, subject, body)
+    values (p_label || '@example.test', v_marker || ' asked', 'Token: reset ' || v_marker);
+    update auth.mails
+    set status = 'dead'
+    where recipient = p_label || '@example.test';
+    insert into auth.mails (recipient, subject, body)
+    values (p_label || '@other.test', v_marker || ' asked', 'Token: ' || v_marker);
+    insert into auth.registrations (token_digest, email, password_hash, expires_at)
+    values (sha256(('register ' || v_marker)::bytea), p_label || '@new.test', '$2a$10$' || repeat('a', 53), now() + interval '1 day');
+    insert into auth.oauth_requests (state_digest, provider, nonce, code_verifier, redirect_uri, ticket_digest, person_id, expires_at)
+    values (
+        sha256(('state ' || v_marker)::bytea), 'google', v_marker, v_marker, 'http://127.0.0.1/', sha256(('ticket ' || v_marker)::bytea), v_user_id,
+        now() + interval '1 hour'
+    );
+    insert into audit.erasures (person_id)
+    values (gen_random_uuid());
+
     -- Derived rows: what the engine made stays; where it made none, one row stands in.
     foreach v_derived in array array[
         'core.positions', 'core.tax_lots', 'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches',

@@ -45,9 +45,11 @@ select is_empty(
         select o.oid::regprocedure, o.proowner::regrole
         from ours o
         where o.prosecdef
-            and o.proowner::regrole::text not in ('quantmatrix_owner', 'quantmatrix_writer', 'quantmatrix_engine')
+            and o.proowner::regrole::text not in (
+                'quantmatrix_owner', 'quantmatrix_writer', 'quantmatrix_engine', 'quantmatrix_keeper', 'quantmatrix_eraser'
+            )
     $$,
-    'functions with their owner''s rights belong to the three owners'
+    'functions with their owner''s rights belong to the five owners'
 );
 select is_empty(
     $$

@@ -7,11 +7,13 @@ where n.nspname in ('core', 'tax', 'ingest', 'auth', 'audit', 'api');
 create temporary table people as
 select r.oid, r.rolname::text as name
 from pg_roles r
-where r.rolname in ('anon', 'authenticator', 'quantmatrix_user', 'quantmatrix_readonly', 'quantmatrix_admin');
+where r.rolname in (
+    'anon', 'authenticator', 'quantmatrix_user', 'quantmatrix_readonly', 'quantmatrix_importer', 'quantmatrix_admin', 'quantmatrix_service'
+);
 
-select plan(18);
+select plan(19);
 select is((select count(*) from ours), 6::bigint, 'all schemas are there');
-select is((select count(*) from people), 5::bigint, 'all roles that serve people are there');
+select is((select count(*) from people), 7::bigint, 'all roles that serve people are there');
 
 select is_empty(
     $$
@@ -29,13 +31,13 @@ select is_empty(
     $$
         select t.table_name, count(p.polname)
         from tests.tenant_tables t
-        left join pg_policy p on p.polrelid = t.table_oid and not p.polpermissive
+        left join pg_policy p on p.polrelid = t.table_oid and not p.polpermissive and p.polname not like 'account_isolation%'
         where t.table_name <> 'ingest.staging'
         group by t.table_name
         having count(p.polname) <> 1
             or min(p.polname::text) <> 'tenant_isolation'
     $$,
-    'every table with a tenant has exactly one restrictive policy, tenant_isolation'
+    'every table with a tenant has exactly one restrictive policy, tenant_isolation, beside those for accounts'
 );
 select is_empty(
     $$
@@ -52,6 +54,35 @@ select is_empty(
             )
     $$,
     'tenant_isolation is for all commands, for every role that serves people, on both sides, evaluated once'
+);
+select is_empty(
+    $$
+        select t.table_name
+        from tests.tenant_tables t
+        where t.table_name !~ '^auth\.'
+            and t.table_name not in ('core.users', 'ingest.staging')
+            and not exists (
+                select
+                from pg_policy p
+                left join pg_attribute a on a.attrelid = t.table_oid
+                    and a.attname = case t.table_name when 'core.accounts' then 'id' else 'account_id' end
+                where p.polrelid = t.table_oid
+                    and p.polname = 'account_isolation'
+                    and not p.polpermissive
+                    and p.polcmd = '*'
+                    and array(select r.rolname::text from pg_roles r where r.oid = any (p.polroles) order by 1)
+                        = array['anon', 'quantmatrix_admin', 'quantmatrix_readonly', 'quantmatrix_user']
+                    and pg_get_expr(p.polqual, p.polrelid) = case when a.attname is null
+                        then '( SELECT auth.sees_all_accounts() AS sees_all_accounts)'
+                        else format(
+                            '(( SELECT auth.sees_all_accounts() AS sees_all_accounts) OR (%s = ANY (( SELECT auth.visible_accounts() AS visible_accounts)::bigint[])))',
+                            a.attname
+                        )
+                    end
+                    and pg_get_expr(p.polwithcheck, p.polrelid) = pg_get_expr(p.polqual, p.polrelid)
+            )
+    $$,
+    'account_isolation limits keys and shares to their accounts, on every table with a tenant, evaluated once'
 );
 select is_empty(
     $$
@@ -96,7 +127,7 @@ select is_empty(
         from pg_policy p
         where regexp_replace(
             concat(pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
-            'SELECT auth\.(user_id|is_admin)\(\)', '', 'g'
+            'SELECT auth\.(user_id|is_admin|sees_all_accounts|visible_accounts)\(\)', '', 'g'
         ) ~ 'auth\.'
     $$,
     'policies ask who acts in a sub-select, once for each query'
@@ -120,6 +151,8 @@ select is_empty(
         join tests.tenant_tables f on f.table_oid = c.conrelid
         join tests.tenant_tables t on t.table_oid = c.confrelid
         where c.contype = 'f'
+            -- Whom a book is shared with is another person.
+            and c.conname <> 'grants_grantee_exists'
             and not exists (
                 select
                 from unnest(c.conkey, c.confkey) k (from_column, to_column)
@@ -150,7 +183,9 @@ select is_empty(
                 -- The log counts for everybody, and nobody chooses a number in it.
                 'core.audit_logs_pkey',
                 -- Roles belong to the whole cluster.
-                'auth.database_logins_pkey'
+                'auth.database_logins_pkey',
+                -- One sign-in elsewhere is one person here; the provider vouches for the key, nobody types it.
+                'auth.identities_link_one_person'
             )
     $$,
     'every unique key of a table with a tenant contains the tenant'

@@ -53,7 +53,7 @@ begin
             when p_careless and p_caller.sees then array[e.own_rows, e.own_rows, e.own_rows, '1', '42501']
             when p_careless and p_caller.fails then array['22P02', '22P02', '22P02', '22P02', '22P02']
             when p_careless then array['0', '0', '0', '42501', '0']
-            when p_caller.role = 'anon' or e.table_name in ('auth.database_logins') then array['42501', '42501', '42501', '42501', '42501']
+            when p_caller.role = 'anon' or e.table_name like 'auth.%' then array['42501', '42501', '42501', '42501', '42501']
             when p_caller.fails then array['22P02', '42501', '42501', '42501', '42501']
             when p_caller.sees then array[e.own_rows, '42501', '42501', '42501', '42501']
             else array['0', '42501', '42501', '42501', '42501']

@@ -31,7 +31,7 @@ end
 $$;
 
 select plan((
-    select 8 + 5 * (select count(*) from tests.tenant_tables t where t.table_name <> 'ingest.staging')
+    select 9 + 5 * (select count(*) from tests.tenant_tables t where t.table_name <> 'ingest.staging')
 )::integer);
 
 select tests.fixture_two_tenants();
@@ -42,7 +42,7 @@ select
     jsonb_array_length(tests.rows_of(tests.user_id('ann')) -> p.table_name)::text,
     case
         when p.table_name in (select d.table_name from derived d) then 'derived'
-        when p.table_name in ('core.audit_logs', 'auth.database_logins') then 'kept by the owner'
+        when p.table_name = 'core.audit_logs' or p.table_name like 'auth.%' then 'kept by the owner'
         else 'given by people'
     end
 from tests.probes('ann', 'bob') p
@@ -150,9 +150,12 @@ select is_empty(
         from writers w
         join probes p using (table_name)
         where p.kind = 'given by people'
-            and (w.inserts is distinct from 'quantmatrix_writer' or w.changes is distinct from 'quantmatrix_writer')
+            and (
+                replace(w.inserts, 'quantmatrix_keeper, ', case w.table_name when 'core.users' then '' else '?' end) is distinct from 'quantmatrix_writer'
+                or replace(w.changes, 'quantmatrix_keeper, ', case w.table_name when 'core.users' then '' else '?' end) is distinct from 'quantmatrix_writer'
+            )
     $$,
-    'nobody but the writer writes what people give'
+    'nobody but the writer writes what people give, and the keeper people themselves'
 );
 select results_eq(
     $$select w.inserts || coalesce(', ' || w.changes, '') collate "default" from writers w where w.table_name = 'core.instruments'$$,
@@ -163,22 +166,35 @@ select is_empty(
     $$
         select w.table_name, w.inserts, w.changes
         from writers w
-        where w.table_name in ('core.audit_logs', 'audit.links', 'auth.database_logins')
+        where w.table_name in ('core.audit_logs', 'audit.links')
             and (w.inserts is not null or w.changes is not null)
     $$,
-    'nobody but the owner writes the log, the chain and the logins'
+    'nobody but the owner writes the log and the chain'
+);
+select is_empty(
+    $$
+        select w.table_name, w.inserts, w.changes
+        from writers w
+        where w.table_name like 'auth.%'
+            and (coalesce(w.inserts, 'quantmatrix_keeper') <> 'quantmatrix_keeper' or coalesce(w.changes, 'quantmatrix_keeper') <> 'quantmatrix_keeper')
+    $$,
+    'nobody but the keeper writes what people prove themselves with'
 );
 select is_empty(
     $$
         select m.roleid::regrole, m.member::regrole
         from pg_auth_members m
         join pg_roles r on r.oid = m.member
-        where m.roleid::regrole::text in ('quantmatrix_owner', 'quantmatrix_writer', 'quantmatrix_engine', 'quantmatrix_backup')
+        where m.roleid::regrole::text in (
+            'quantmatrix_owner', 'quantmatrix_writer', 'quantmatrix_engine', 'quantmatrix_keeper', 'quantmatrix_eraser', 'quantmatrix_backup'
+        )
             and not r.rolsuper
             and (m.roleid::regrole::text, m.member::regrole::text) not in (
                 ('quantmatrix_owner', 'quantmatrix_migrator'),
                 ('quantmatrix_writer', 'quantmatrix_owner'),
                 ('quantmatrix_engine', 'quantmatrix_owner'),
+                ('quantmatrix_keeper', 'quantmatrix_owner'),
+                ('quantmatrix_eraser', 'quantmatrix_owner'),
                 -- Given by this test.
                 ('quantmatrix_writer', 'authenticator'),
                 ('quantmatrix_engine', 'authenticator')
@@ -207,8 +223,8 @@ select results_eq(
             and m.roleid::regrole::text not in ('quantmatrix_writer', 'quantmatrix_engine')
         order by 1
     $$,
-    array['anon', 'quantmatrix_admin', 'quantmatrix_readonly', 'quantmatrix_user'],
-    'authenticator can become the four that serve requests'
+    array['anon', 'quantmatrix_admin', 'quantmatrix_importer', 'quantmatrix_readonly', 'quantmatrix_service', 'quantmatrix_user'],
+    'authenticator can become those that serve requests, and the platform''s own helper'
 );
 
 select * from finish();

@@ -136,8 +136,56 @@ insert into tries (name, refused, accepted) values
     ('wash_matches_amount_is_in_cents', $$amount = 1.001$$, $$amount = 1.01$$),
     ('wash_matches_amount_is_in_cents', $$amount = -1$$, $$amount = 0$$),
 
+    ('settings_bcrypt_cost_is_slow_enough', $$bcrypt_cost = 9$$, $$bcrypt_cost = 10$$),
+    ('settings_access_is_short', $$access_minutes = 61$$, $$access_minutes = 60$$),
+    ('settings_session_ends', $$session_days = 0$$, $$session_days = 1$$),
+    ('settings_writes_are_limited', $$writes_per_second = 0$$, $$writes_per_second = 1$$),
+    ('settings_site_url_is_an_address', $$site_url = 'javascript:x'$$, $$site_url = 'https://example.test'$$),
+    ('settings_site_url_is_an_address', $$site_url = 'https://example.test/'$$, $$site_url = null$$),
+    ('settings_is_one_row', $$only_row = false$$, $$only_row = true$$),
+    ('signing_keys_secret_is_long_enough', $$secret = decode(repeat('00', 31), 'hex')$$, $$secret = decode(repeat('00', 32), 'hex')$$),
+    ('signing_keys_place_counts_from_one', $$place = 0$$, $$place = 7$$),
+    ('credentials_password_is_bcrypt', $$password_hash = 'plain'$$, $$password_hash = null$$),
+    ('credentials_password_is_bcrypt', $$password_hash = '$2a$06$' || repeat('a', 53)$$, $$password_hash = '$2a$12$' || repeat('a', 53)$$),
+    (
+        'credentials_totp_secret_is_long_enough', $$totp_secret = decode(repeat('00', 19), 'hex')$$,
+        $$totp_secret = decode(repeat('00', 20), 'hex')$$
+    ),
+    ('credentials_totp_is_confirmed_with_a_secret', $$totp_secret = null$$, $$totp_secret = null, totp_confirmed_at = null$$),
+    ('recovery_codes_digest_is_sha256', $$code_digest = '\x00'$$, $$code_digest = sha256('x')$$),
+    ('registrations_digest_is_sha256', $$token_digest = '\x00'$$, $$token_digest = sha256('x')$$),
+    ('registrations_email_is_lower_case_address', $$email = 'Ann@example.test'$$, $$email = 'ann@other.test'$$),
+    ('registrations_password_is_bcrypt', $$password_hash = 'plain'$$, $$password_hash = '$2a$12$' || repeat('a', 53)$$),
+    ('one_time_tokens_digest_is_sha256', $$token_digest = '\x00'$$, $$token_digest = sha256('x')$$),
+    ('one_time_tokens_new_email_is_named', $$purpose = 'email'$$, $$purpose = 'email', email = 'a@b'$$),
+    ('sessions_label_is_short', $$label = repeat('x', 201)$$, $$label = repeat('x', 200)$$),
+    ('sessions_method_is_known', $$method = 'magic'$$, $$method = 'oauth:google'$$),
+    ('sessions_end_has_a_reason', $$ended_at = now()$$, $$ended_at = now(), ended_because = 'signed out'$$),
+    ('refresh_tokens_digest_is_sha256', $$token_digest = '\x00'$$, $$token_digest = sha256('x')$$),
+    ('api_keys_name_is_short_and_not_blank', $$name = ' '$$, $$name = 'n'$$),
+    ('api_keys_prefix_is_eight_letters', $$prefix = 'ABCDEF01'$$, $$prefix = 'abcdef01'$$),
+    ('api_keys_digest_is_sha256', $$key_digest = '\x00'$$, $$key_digest = sha256('x')$$),
+    ('api_keys_may_do_something', $$scopes = '{}'$$, $$scopes = '{read}'$$),
+    ('api_keys_accounts_are_named_or_all', $$account_ids = '{}'$$, $$account_ids = '{1}'$$),
+    ('grants_are_for_others', $$grantee_id = user_id$$, $$access = 'write'$$),
+    (
+        'grants_administration_has_reason_and_end', $$kind = 'administration'$$,
+        $$kind = 'administration', reason = 'asked for help', expires_at = now()$$
+    ),
+    ('mails_waiting_has_a_body', $$body = null, status = 'waiting'$$, $$status = 'dead', body = null$$),
+    ('mails_sent_keeps_no_body', $$status = 'sent'$$, $$status = 'sent', body = null, sent_at = now()$$),
+    ('mails_attempts_count_up', $$attempts = -1$$, $$attempts = 1$$),
+    ('identities_provider_is_a_name', $$provider = 'Google!'$$, $$provider = 'github'$$),
+    ('identities_subject_is_short', $$subject = ''$$, $$subject = repeat('x', 255)$$),
+    ('oauth_requests_digest_is_sha256', $$state_digest = '\x00'$$, $$state_digest = sha256('x')$$),
+    ('oauth_requests_challenge_is_sha256', $$challenge = 'short'$$, $$challenge = repeat('x', 43)$$),
+    (
+        'oauth_requests_ticket_is_for_a_person', $$ticket_digest = null$$, $$ticket_digest = null, person_id = null$$
+    ),
+
     ('files_size_is_not_negative', $$size_bytes = -1$$, $$size_bytes = 0$$),
     ('files_warnings_is_a_list', $$warnings = '{}'$$, $$warnings = '[{}]'$$),
+    ('files_report_is_an_object', $$report = '[]'$$, $$report = '{"a": 1}'$$),
     ('lines_number_counts_from_one', $$line_number = 0$$, $$line_number = 99$$),
     ('lines_refused_has_a_reason', $$verdict = 'refused', reason = null$$, $$verdict = 'refused', reason = 'why'$$),
     ('line_picks_quantity_is_positive', $$quantity = 0$$, $$quantity = 0.001$$),
@@ -382,9 +430,11 @@ select is(
                 )
             else pg_temp.changing(
                 c.table_name,
-                format(
-                    '%I = -1',
-                    (select a.attname from pg_attribute a where a.attrelid = c.table_oid and a.attnum = c.key[cardinality(c.key)])
+                (
+                    select format('%I = %s', a.attname, case a.atttypid when 'uuid'::regtype then 'gen_random_uuid()' else '-1' end)
+                    from pg_attribute a
+                    where a.attrelid = c.table_oid
+                        and a.attnum = c.key[cardinality(c.key)]
                 )
             )
         end
@@ -401,7 +451,7 @@ select is(
         pg_temp.changing(
             c.table_name,
             format(
-                '%I = (select max(o.%I) from %s o where o.user_id = %L)',
+                '%1$I = (select (array_agg(o.%2$I order by o.%2$I desc))[1] from %3$s o where o.user_id = %4$L)',
                 (select a.attname from pg_attribute a where a.attrelid = c.table_oid and a.attnum = c.key[2]),
                 (select a.attname from pg_attribute a where a.attrelid = c.target_oid and a.attnum = c.target_key[2]),
                 c.target_oid::regclass,

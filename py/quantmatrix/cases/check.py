@@ -7,18 +7,23 @@ import json
 import secrets
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
 from quantmatrix.cases import results
 from quantmatrix.cases.compare import first_difference
+from quantmatrix.cases.known import unknown_fields
 from quantmatrix.cases.reconciliation import reconciliation
-from quantmatrix.cases.records import Case, CaseRecords, may_short
+from quantmatrix.cases.records import Case, CaseRecords, accounts, may_short, names_lots, without_names
 from quantmatrix.database.connect import PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.load import File, stage
+from quantmatrix.ingest.model import Record, Statement
 
 Connection = psycopg.Connection[dict[str, Any]]
 FACTS = ("section_1256", "wash_exempt", "deliverable_shares", "deliverable_cash")
@@ -66,16 +71,21 @@ def check(admin: PersonSession, case: Case) -> Verdict:
     ``admin`` is a session as the platform's administrator, who adds the person.
     """
     try:
+        for place in unknown_fields(case):
+            return Verdict(case["id"], f"{place}: this field is not known")
         with admin.transaction(dry_run=True) as connection:
             namespace = f"case{secrets.token_hex(4)}:"
-            _enter(connection, case, namespace)
+            enter(connection, case, namespace)
             return Verdict(case["id"], _compare(connection, case, namespace))
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)
         return Verdict(case["id"], f"the database refuses it: {said}")
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        return Verdict(case["id"], f"the case is not understood: {type(error).__name__} {error}")
 
 
-def _enter(connection: Connection, case: Case, namespace: str) -> None:
+def enter(connection: Connection, case: Case, namespace: str) -> UUID:
+    """Add a person and import the case as theirs, in the caller's transaction; their id."""
     email = f"{namespace.strip(':')}@cases.invalid"
     row = connection.execute("select id from api.user_add(%s)", [email]).fetchone()
     assert row is not None
@@ -83,10 +93,18 @@ def _enter(connection: Connection, case: Case, namespace: str) -> None:
     config = case.get("config", {})
     wanted = {"default_lot_method": config.get("method"), "wash_scope": config.get("wash_scope")}
     _set(connection, {name: value for name, value in wanted.items() if value is not None})
-    for account in case.get("accounts", []):
+    for account in accounts(case):
         _add_account(connection, account)
-    _import(connection, case, namespace)
-    _facts(connection, case, namespace)
+    if names_lots(case):
+        # Whether a lot that is named is there may depend on facts and methods, which need the instruments.
+        _import(connection, without_names(case), namespace)
+        _facts(connection, case, namespace)
+        _import(connection, case, namespace, Statement(generated_at=datetime.now(UTC)))
+    else:
+        _import(connection, case, namespace)
+        _facts(connection, case, namespace)
+    user_id: UUID = row["id"]
+    return user_id
 
 
 def _become(connection: Connection, user_id: Any) -> None:
@@ -111,11 +129,11 @@ def _add_account(connection: Connection, account: dict[str, Any]) -> None:
     connection.execute("select api.account_set(%s, %s)", [account["id"], json.dumps(changes)])
 
 
-def _import(connection: Connection, case: Case, namespace: str) -> None:
+def _import(connection: Connection, case: Case, namespace: str, *more: Record) -> None:
     if not case.get("transactions"):
         return
     load_id = uuid.uuid4()
-    stage(connection, load_id, CaseRecords(case, namespace))
+    stage(connection, load_id, chain(more, CaseRecords(case, namespace)))
     text = json.dumps(case)
     file = File(
         name=case["id"],

@@ -7,7 +7,13 @@ from typing import Any
 
 from quantmatrix.cases.results import CLOSING_KEY, LOT_KEY, MATCH_KEY, NO_YEAR, in_order
 
-KEYS = {"open_lots": LOT_KEY, "closings": CLOSING_KEY, "wash_matches": MATCH_KEY}
+KEYS = {
+    "open_lots": LOT_KEY,
+    "closings": CLOSING_KEY,
+    "wash_matches": MATCH_KEY,
+    "reconciliation": ("account", "symbol"),
+    "section104.disposals": ("symbol", "closed", "rule", "matched"),
+}
 
 
 def first_difference(block: str, expected: Any, derived: Any) -> str | None:
@@ -20,8 +26,6 @@ def first_difference(block: str, expected: Any, derived: Any) -> str | None:
         )
     if block == "totals":
         return _totals(expected, derived)
-    if block in KEYS:
-        expected = in_order(list(expected), KEYS[block])
     return _difference(block, expected, derived)
 
 
@@ -52,6 +56,9 @@ def _difference(place: str, expected: Any, derived: Any) -> str | None:
         return None
     if isinstance(expected, Sequence) and not isinstance(expected, str):
         rows = list(derived)
+        if place in KEYS:
+            # What the format does not order is put into one order on both sides.
+            expected, rows = in_order(list(expected), KEYS[place]), in_order(rows, KEYS[place])
         for index, value in enumerate(expected):
             if index >= len(rows):
                 return f"{place}[{index}]: missing: {value}"

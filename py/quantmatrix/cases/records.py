@@ -7,7 +7,7 @@ row ids, the place in the list is the sequence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -43,7 +43,8 @@ TYPES = {
 OPTION_EVENTS = {"exercise", "assign", "expire"}
 OUTGOING = {"sell", "transfer", "transfer_out", "gift_out"}
 INCOMING = {"buy", "reinvest", "transfer_in", "gift_in", "inherit"}
-CASH = {"dividend", "interest", "fee"}
+NAMES = ("lots", "stock_lots")
+NEW_YORK = "America/New_York"
 BASE_CURRENCY = "USD"
 FOREIGN_CURRENCY = "EUR"
 
@@ -54,9 +55,9 @@ class CaseRecords:
     def __init__(self, case: Case, namespace: str) -> None:
         self._case = case
         self._namespace = namespace
-        self._zone = ZoneInfo(case.get("config", {}).get("tz", "America/New_York"))
-        self._accounts: list[str] = [account["id"] for account in case.get("accounts", [])]
-        self._may_short = {a["id"]: may_short(a) for a in case.get("accounts", [])}
+        self._zone = ZoneInfo(case.get("config", {}).get("tz", NEW_YORK))
+        self._accounts: list[str] = [account["id"] for account in accounts(case)]
+        self._may_short = {a["id"]: may_short(a) for a in accounts(case)}
         self._described = {row["symbol"]: row for row in case.get("instruments", [])}
         self._rows: list[Row] = list(case.get("transactions", []))
         self._by_id = {row["id"]: row for row in self._rows}
@@ -115,7 +116,7 @@ class CaseRecords:
     def _transactions(self) -> Iterator[tuple[Transaction, Row]]:
         line = 0
         for place, row in enumerate(self._rows):
-            if self._is_later(row):
+            if self._is_later(self._by_id[row["ref"]] if row["type"] == "set_basis" else row):
                 continue
             for account in self._accounts_of(row):
                 line += 1
@@ -128,7 +129,7 @@ class CaseRecords:
 
     def _is_later(self, row: Row) -> bool:
         limit = day(self._case.get("as_of"))
-        return limit is not None and row["type"] != "set_basis" and self._trade_date(row) > limit
+        return limit is not None and self._trade_date(row) > limit
 
     def _accounts_of(self, row: Row) -> list[str]:
         if row["type"] == "set_basis":
@@ -143,7 +144,7 @@ class CaseRecords:
         if "date" in row:
             return date.fromisoformat(row["date"])
         if "ts" in row:
-            return instant(row["ts"]).astimezone(self._zone).date()
+            return self._read_instant(row["ts"]).astimezone(self._zone).date()
         return self._trade_date(self._by_id[row["ref"]])
 
     def _transaction(self, row: Row, place: int, account: str, line: int) -> Transaction:
@@ -160,9 +161,10 @@ class CaseRecords:
             position_effect=self._effect(row),
             external_id=row["id"],
             order_id=row.get("order_id"),
-            executed_at=instant(row["ts"]) if "ts" in row else None,
+            executed_at=self._executed_at(row),
             trade_date=self._trade_date(row),
-            settlement_date=day(row.get("settle_date")),
+            # What states no settlement settles at once: a market's usual cycle is no part of the format.
+            settlement_date=day(row.get("settle_date")) or self._trade_date(row),
             quantity=quantity,
             price=number(row.get("price")),
             gross_amount=gross,
@@ -180,7 +182,7 @@ class CaseRecords:
             instrument=self._key(row["symbol"]),
             type=TransactionType.TRANSFER_IN,
             external_id=row["id"],
-            executed_at=instant(row["ts"]) if "ts" in row else None,
+            executed_at=self._executed_at(row),
             trade_date=self._trade_date(row),
             quantity=Decimal(row["quantity"]),
             currency=BASE_CURRENCY,
@@ -219,16 +221,24 @@ class CaseRecords:
         held: dict[tuple[str, str], Decimal] = {}
         opening = set()
         ordered = sorted(
-            enumerate(self._rows),
-            key=lambda item: (self._trade_date(item[1]), item[1].get("ts", ""), item[0]),
+            (item for item in enumerate(self._rows) if item[1]["type"] != "set_basis"),
+            key=lambda item: (
+                self._trade_date(item[1]),
+                item[1]["type"] in OPTION_EVENTS and "ts" not in item[1],
+                self._instant(item[1]),
+                item[0],
+            ),
         )
         for _, row in ordered:
-            if (
-                row["type"] not in {"buy", "sell"}
-                or self._described.get(row["symbol"], {}).get("kind") != "option"
-            ):
+            symbol = row.get("symbol", "")
+            if self._described.get(symbol, {}).get("kind") != "option":
                 continue
-            pool = row["account"], row["symbol"]
+            if row["type"] in {"split", "symbol_change"}:
+                self._converted(held, row)
+                continue
+            if "account" not in row:
+                continue
+            pool = row["account"], symbol
             before = held.get(pool, Decimal(0))
             if (
                 row["type"] == "sell"
@@ -237,8 +247,52 @@ class CaseRecords:
                 and not self._may_short[row["account"]]
             ):
                 opening.add(row["id"])
-            held[pool] = before + (1 if row["type"] == "buy" else -1) * Decimal(row["quantity"])
+            change = self._change(row, before)
+            held[pool] = before + change
+            if row["type"] == "transfer":
+                arrival = row["to_account"], symbol
+                held[arrival] = held.get(arrival, Decimal(0)) - change
         return opening
+
+    def _change(self, row: Row, before: Decimal) -> Decimal:
+        """What a row does to the contracts held, those written counted below zero."""
+        if row["type"] in OPTION_EVENTS:
+            return self._used_up(row, before) if "quantity" in row else -before
+        quantity = Decimal(row.get("quantity", "0"))
+        if row["type"] in OUTGOING - {"sell"}:
+            return -min(quantity, max(before, Decimal(0)))
+        if row["type"] in INCOMING:
+            return quantity
+        return -quantity if row["type"] == "sell" else Decimal(0)
+
+    def _used_up(self, row: Row, before: Decimal) -> Decimal:
+        units = min(Decimal(row["quantity"]), abs(before))
+        return -units if before > 0 else units
+
+    def _converted(self, held: dict[tuple[str, str], Decimal], row: Row) -> None:
+        ratio = Decimal(row.get("num", "1")) / Decimal(row.get("den", "1"))
+        old: str = row["symbol"]
+        for account in self._accounts_of(row):
+            units = held.pop((account, old), Decimal(0)) * ratio
+            target: tuple[str, str] = account, row.get("new_symbol", old)
+            held[target] = held.get(target, Decimal(0)) + units
+
+    def _instant(self, row: Row) -> datetime:
+        """The time of a row; one without counts as the first moment of its day on the exchange (T.2)."""
+        if "ts" in row:
+            return self._read_instant(row["ts"])
+        return datetime.combine(self._trade_date(row), time(), self._zone)
+
+    def _executed_at(self, row: Row) -> datetime | None:
+        """The time to import: none where none is stated, unless the exchange is elsewhere."""
+        if "ts" in row or (self._zone.key != NEW_YORK and row["type"] not in OPTION_EVENTS):
+            return self._instant(row)
+        return None
+
+    def _read_instant(self, text: str) -> datetime:
+        """An instant of the case; one without a zone is meant in that of the exchange."""
+        read = datetime.fromisoformat(text)
+        return read if read.tzinfo else read.replace(tzinfo=self._zone)
 
     def _terms(self, row: Row, account: str) -> Terms | None:
         kind = row["type"]
@@ -328,6 +382,29 @@ class CaseRecords:
                 )
 
 
+def accounts(case: Case) -> list[Row]:
+    """The accounts of a case; one that only its transactions name is a taxable one."""
+    stated = list(case.get("accounts", []))
+    known = {account["id"] for account in stated}
+    for row in case.get("transactions", []):
+        for name in (row.get("account"), row.get("to_account")):
+            if name is not None and name not in known:
+                known.add(name)
+                stated.append({"id": name})
+    return stated
+
+
+def names_lots(case: Case) -> bool:
+    """Whether a row of the case says which lots it uses."""
+    return any(field in row for row in case.get("transactions", []) for field in NAMES)
+
+
+def without_names(case: Case) -> Case:
+    """The case as if nobody had said which lots are used, and without what the broker says it holds."""
+    rows = [{k: v for k, v in row.items() if k not in NAMES} for row in case["transactions"]]
+    return {name: value for name, value in case.items() if name != "reconcile"} | {"transactions": rows}
+
+
 def may_short(account: Row) -> bool:
     """A.13: where a case does not say, taxable accounts may short and others may not."""
     stated = account.get("allow_short")
@@ -342,8 +419,3 @@ def number(text: str | None) -> Decimal | None:
 def day(text: str | None) -> date | None:
     """A date of a case; None stays None."""
     return None if text is None else date.fromisoformat(text)
-
-
-def instant(text: str) -> datetime:
-    """An instant of a case."""
-    return datetime.fromisoformat(text)

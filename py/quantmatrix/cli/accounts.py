@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
 
 TYPES = click.Choice(["taxable", "ira", "roth_ira", "401k", "hsa"])
@@ -46,8 +46,8 @@ def account_list(settings: Settings) -> None:
       quantmatrix account list
       quantmatrix account list --format json
     """
-    with signed_in(settings) as session:
-        found = session.rows("select a.* from api.accounts a order by a.broker, a.account")
+    with reader(settings) as session:
+        found = list(session.view("accounts", order=("broker", "account")))
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(
         found, settings.format, columns=columns, empty="no accounts yet: import a statement, or account add"

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database.views import Where
 from quantmatrix.errors import ExitCode
 
 TABLES = (
@@ -69,12 +70,8 @@ def audit_log(settings: Settings, table: str | None, limit: int) -> None:
       quantmatrix audit log
       quantmatrix audit log --table transactions --limit 200 --format csv
     """
-    with signed_in(settings) as session:
-        rows = session.rows(
-            "select * from api.audit_log a where %(table)s::text is null or a.table_name = %(table)s"
-            " order by a.id desc limit %(limit)s",
-            {"table": table, "limit": limit},
-        )
+    with reader(settings) as session:
+        rows = list(session.view("audit_log", [Where("table_name", "eq", table)], ("-id",), limit))
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(rows, settings.format, columns=columns, empty="no change was logged")
 
@@ -92,10 +89,8 @@ def audit_verify(settings: Settings, head: str | None) -> ExitCode:
       quantmatrix audit verify
       quantmatrix audit verify --head 795be12dbf5aea7fdc128cb9dfbe391f5947714a610753298be8a8962a23dc04
     """
-    with signed_in(settings) as session, session.transaction() as connection:
-        answer = connection.execute("select api.audit_verify(%s) as verified", [head]).fetchone()
-    assert answer is not None
-    found: dict[str, Any] = answer["verified"]
+    with reader(settings) as session:
+        found: dict[str, Any] = session.call("audit_verify", {"noted_head": head})
     broken = found["broken"]
     write_object(
         {**found, "broken": broken and _told(broken)} if settings.format == "table" else found,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from quantmatrix.cli.output import write_rows
-from quantmatrix.cli.rows import account_id, stream
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.rows import account_id
+from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database.views import Where
 
 TABLE_COLUMNS = (
     "account",
@@ -19,12 +20,7 @@ TABLE_COLUMNS = (
     "broker_as_of",
 )
 
-QUERY = """
-    select c.*
-    from api.cash c
-    where %(account)s::bigint is null or c.account_id = %(account)s
-    order by c.account, c.currency
-"""
+ORDER = ("account", "currency")
 
 
 @click.command(short_help="Balances by account and currency, and what the broker says.")
@@ -37,7 +33,8 @@ def cash(settings: Settings, account: str | None) -> None:
       quantmatrix cash
       quantmatrix cash --account U1234567 --format json
     """
-    with signed_in(settings) as session:
-        found = stream(session, QUERY, {"account": account_id(session, account)})
+    with reader(settings) as session:
+        wanted = [Where("account_id", "eq", account_id(session, account))]
+        found = session.view("cash", wanted, ORDER)
         columns = TABLE_COLUMNS if settings.format == "table" else None
         write_rows(found, settings.format, columns=columns, empty="no cash has moved yet")

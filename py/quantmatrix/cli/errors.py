@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -38,6 +39,8 @@ def explain_database_error(error: psycopg.Error) -> Problem:
     """The problem behind an error of the database; our own errors pass with message, detail and hint."""
     state = error.sqlstate or ""
     diagnosis = error.diag
+    if state == "PGRST":
+        return _of_the_api(diagnosis.message_primary or "{}", diagnosis.message_detail or "{}")
     message = diagnosis.message_primary or " ".join(str(error).split()) or type(error).__name__
     if state.startswith("QM"):
         return Problem(
@@ -78,6 +81,19 @@ def explain_database_error(error: psycopg.Error) -> Problem:
         why=diagnosis.message_detail,
         unchanged=ROLLED_BACK,
         next_step=next_step,
+    )
+
+
+def _of_the_api(message: str, detail: str) -> Problem:
+    """The problem behind an answer that was meant for PostgREST: its object as text, its status beside it."""
+    told, status = json.loads(message), json.loads(detail).get("status")
+    return Problem(
+        str(told.get("message")),
+        where=told.get("code"),
+        why=told.get("details"),
+        unchanged=ROLLED_BACK,
+        next_step=told.get("hint"),
+        exit_code=ExitCode.PERMISSION if status in (401, 403) else ExitCode.FAILED,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from quantmatrix.cli.output import write_rows
-from quantmatrix.cli.rows import account_id, stream
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.rows import account_id
+from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database.views import Where
 
 # What fits a terminal; the other formats carry every column of the view.
 TABLE_COLUMNS = (
@@ -22,12 +23,7 @@ TABLE_COLUMNS = (
     "broker_as_of",
 )
 
-QUERY = """
-    select h.*
-    from api.holdings h
-    where %(account)s::bigint is null or h.account_id = %(account)s
-    order by h.account, h.symbol, h.id
-"""
+ORDER = ("account", "symbol", "id")
 
 
 @click.command(short_help="What is held, with its cost, and what the broker says.")
@@ -40,7 +36,8 @@ def holdings(settings: Settings, account: str | None) -> None:
       quantmatrix holdings
       quantmatrix holdings --account "Joint account" --format csv
     """
-    with signed_in(settings) as session:
-        found = stream(session, QUERY, {"account": account_id(session, account)})
+    with reader(settings) as session:
+        wanted = [Where("account_id", "eq", account_id(session, account))]
+        found = session.view("holdings", wanted, ORDER)
         columns = TABLE_COLUMNS if settings.format == "table" else None
         write_rows(found, settings.format, columns=columns, empty="nothing is held: import a statement first")

@@ -12,13 +12,14 @@ import psycopg
 from quantmatrix.cli.imports_report import print_report, print_undo
 from quantmatrix.cli.imports_totals import print_totals, totals
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession, open_connection
+from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
 
-MANY = 5000
+MANY = 500
 """So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
 
 GROWN = (
@@ -117,7 +118,7 @@ def import_files(
     """Read FILES, one database transaction each; exit 5 if one was refused."""
     options = Options(account=account, currency=currency, zone=timezone, day_first=day_first)
     reports = []
-    with signed_in(settings) as session:
+    with reader(settings) as session:
         for path in files:
             report = import_one(
                 settings,
@@ -130,7 +131,8 @@ def import_files(
                 dry_run=dry_run,
             )
             reports.append(report)
-            if not dry_run and report["status"] == "imported" and report["rows"]["new"] >= MANY:
+            is_large = report["status"] == "imported" and report["rows"]["new"] >= MANY
+            if is_large and not dry_run and settings.api is None:
                 refresh_statistics(settings)
             if settings.format == "table":
                 print_report(settings, report)
@@ -159,7 +161,7 @@ def import_files(
 
 def import_one(
     settings: Settings,
-    session: PersonSession,
+    session: Reader,
     path: Path,
     *,
     source: str | None = None,
@@ -193,12 +195,8 @@ def import_one(
                     accept_refusals=accept_refusals,
                 )
 
-            report = load.load(
-                session.transaction,
-                parser.parse(file.text, options.model_copy(update={"file_name": path.name})),
-                describe,
-                dry_run=dry_run,
-            )
+            records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))
+            report = session.load(records, describe, dry_run=dry_run)
     except FileRefused as refused:
         return _unreadable(path, source, refused)
     except psycopg.Error as error:
@@ -211,6 +209,12 @@ def import_one(
                 next_step=error.diag.message_hint,
                 exit_code=ExitCode.REFUSED,
             ) from error
+        raise
+    except Problem as problem:
+        # The same refusal over HTTP.
+        if problem.where in ("QM002", "QM003"):
+            problem.where, problem.exit_code = str(path), ExitCode.REFUSED
+            problem.unchanged = "nothing of this file was written"
         raise
     report["dry_run"] = dry_run
     report["totals"] = totals(session, report) if not dry_run else {"cash": [], "positions": []}
@@ -249,8 +253,8 @@ def import_list(settings: Settings, limit: int) -> None:
       quantmatrix import list
       quantmatrix import list --format json
     """
-    with signed_in(settings) as session:
-        rows = session.rows("select * from api.imports order by id desc limit %s", [limit])
+    with reader(settings) as session:
+        rows = list(session.view("imports", order=("-id",), limit=limit))
     write_rows(rows, settings.format, empty="nothing has been imported yet: quantmatrix import FILE")
 
 
@@ -263,8 +267,8 @@ def import_show(settings: Settings, number: int) -> None:
     \b
       quantmatrix import show 3
     """
-    with signed_in(settings) as session:
-        shown = session.rows("select api.import_show(%s) as shown", [number])[0]["shown"]
+    with reader(settings) as session:
+        shown = session.call("import_show", {"sync_id": number}, read_only=True)
     if shown is None:
         raise Problem(
             f"there is no import {number}",

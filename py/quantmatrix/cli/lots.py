@@ -6,14 +6,18 @@ from pathlib import Path
 
 import click
 
-from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.rows import account_id, stream
-from quantmatrix.cli.session import administrator, signed_in
+from quantmatrix.cli.lots_questions import closings, compare, explain, what_if
+from quantmatrix.cli.lots_rebuild import rebuild
+from quantmatrix.cli.output import write_rows
+from quantmatrix.cli.rows import account_id
+from quantmatrix.cli.session import administrator, reader
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database.views import Where
 from quantmatrix.errors import ExitCode
 
 # What fits a terminal; the other formats carry every column of the view.
 TABLE_COLUMNS = (
+    "id",
     "account",
     "symbol",
     "side",
@@ -26,14 +30,7 @@ TABLE_COLUMNS = (
     "basis_status",
 )
 
-QUERY = """
-    select l.*
-    from api.lots l
-    where (%(account)s::bigint is null or l.account_id = %(account)s)
-    and (%(symbol)s::text is null or l.symbol = %(symbol)s)
-    and (%(open)s::boolean is null or l.is_open = %(open)s)
-    order by l.account, l.symbol, l.side, l.acquired_at nulls first, l.opening_transaction_id, l.piece
-"""
+ORDER = ("account", "symbol", "side", "acquired_at nulls first", "opening_transaction_id", "piece")
 
 
 @click.group(short_help="Lots: list, rebuild, check a worked case.")
@@ -42,8 +39,14 @@ def lots() -> None:
 
     \b
       quantmatrix lots list --symbol ABC
+      quantmatrix lots explain 17
+      quantmatrix lots compare --year 2024
       quantmatrix lots rebuild --verify
     """
+
+
+for command in (closings, compare, explain, rebuild, what_if):
+    lots.add_command(command)
 
 
 @lots.command("list", short_help="Open lots; closed ones with --closed or --all.")
@@ -60,39 +63,15 @@ def list_lots(settings: Settings, account: str | None, symbol: str | None, shown
       quantmatrix lots list
       quantmatrix lots list --account "Joint account" --symbol ABC --all --format csv
     """
-    with signed_in(settings) as session:
-        wanted = {"open": True, "closed": False}.get(shown)
-        parameters = {"account": account_id(session, account), "symbol": symbol, "open": wanted}
-        found = stream(session, QUERY, parameters)
+    with reader(settings) as session:
+        wanted = [
+            Where("account_id", "eq", account_id(session, account)),
+            Where("symbol", "eq", symbol),
+            Where("is_open", "eq", {"open": True, "closed": False}.get(shown)),
+        ]
+        found = session.view("lots", wanted, ORDER)
         columns = TABLE_COLUMNS if settings.format == "table" else None
         write_rows(found, settings.format, columns=columns, empty="no such lots: import a statement first")
-
-
-@lots.command(short_help="Derive all lots anew; --verify only compares.")
-@click.option(
-    "--verify", is_flag=True, help="Write nothing; list each row that differs. Ends with 3 if any does."
-)
-@click.pass_obj
-def rebuild(settings: Settings, verify: bool) -> ExitCode:
-    """Derive all lots, closings and positions anew and write the rows that differ.
-
-    \b
-      quantmatrix lots rebuild
-      quantmatrix lots rebuild --verify
-    """
-    with signed_in(settings) as session, session.transaction(dry_run=verify) as connection:
-        row = connection.execute("select api.lots_rebuild(%s) as report", [verify]).fetchone()
-    assert row is not None
-    report = row["report"]
-    if settings.format == "json":
-        click.echo(to_json(report))
-    else:
-        differences = report.pop("differences")
-        write_object(report | {"differences": len(differences)}, settings.format)
-        for difference in differences:
-            click.echo(to_json(difference, indent=None), err=True)
-        report["differences"] = differences
-    return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
 
 
 @lots.command("check-case", short_help="Import worked cases and compare what comes out.")

@@ -6,7 +6,7 @@ import click
 
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
-from quantmatrix.errors import ExitCode
+from quantmatrix.errors import ExitCode, Problem
 
 
 @click.group()
@@ -32,9 +32,13 @@ def up(settings: Settings) -> None:
     Safe to interrupt and to repeat. One program migrates at a time; others wait.
     """
     from quantmatrix.database import migrate as migrations
+    from quantmatrix.database import signing
 
     settings.environment.ensure_running()
     outcome = migrations.up(settings.environment.migrator_dsn, settings.narrate)
+    key_set = settings.environment.key_set_file
+    if key_set is not None:
+        signing.load(settings.environment.migrator_dsn, key_set)
     count = len(outcome.applied)
     done = f"{count} migration{'' if count == 1 else 's'} applied" if count else "no migration was pending"
     settings.narrate(f"{done}; {outcome.repeatable_files} files of functions and policies in force")
@@ -73,6 +77,43 @@ def verify(settings: Settings) -> None:
     settings.environment.ensure_running()
     migrations.verify(settings.environment.migrator_dsn)
     settings.narrate("the database is what the files say")
+
+
+@migrate.command(short_help="Load or rotate the keys that sign tokens.")
+@click.option("--rotate", is_flag=True, help="Make a new key first; the one before stays good.")
+@click.pass_obj
+def keys(settings: Settings, rotate: bool) -> None:
+    """Load PostgREST's key set into the database, which signs with its first key.
+
+    \b
+      quantmatrix migrate keys
+      quantmatrix migrate keys --rotate
+
+    --rotate writes a new key before the others and drops all but one of those: tokens of the last key stay
+    good, those of older keys end. The embedded PostgREST is started again with both; another one must read
+    its file again (SIGUSR2, or a restart) before it knows tokens of the new key.
+    """
+    from quantmatrix.database import signing
+    from quantmatrix.services.embedded import EmbeddedEnvironment
+
+    environment = settings.environment
+    environment.ensure_running()
+    key_set = environment.key_set_file
+    if key_set is None:
+        raise Problem(
+            "the file of the signing keys is not known",
+            unchanged="nothing was done",
+            next_step="set QUANTMATRIX_JWT_SECRET_FILE to the file that PostgREST reads as jwt-secret",
+            exit_code=ExitCode.USAGE,
+        )
+    if rotate:
+        signing.add_key(key_set)
+        if isinstance(environment, EmbeddedEnvironment):
+            environment.restart_api()
+        else:
+            settings.narrate("let PostgREST read its keys again now: until then it refuses new tokens")
+    count = signing.load(environment.migrator_dsn, key_set)
+    settings.narrate(f"{count} signing key{'' if count == 1 else 's'} loaded; the first signs")
 
 
 @migrate.command(short_help="Make roles and database on a server of yours.")

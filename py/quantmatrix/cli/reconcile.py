@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import to_json, write_rows
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode
 
@@ -37,14 +37,12 @@ def reconcile(
     """
     if (finding is None) != (reason is None):
         raise click.UsageError("--accept and --reason belong together")
-    with signed_in(settings) as session, session.transaction() as connection:
+    with reader(settings) as session:
         if finding is not None:
-            connection.execute("select api.difference_accept(%s, %s)", [finding, reason])
-        answer = connection.execute(
-            "select api.reconcile(%s, %s) as report", [account, as_of.date() if as_of else None]
-        ).fetchone()
-    assert answer is not None
-    report: dict[str, Any] = answer["report"]
+            session.call("difference_accept", {"finding_id": finding, "reason": reason})
+        report: dict[str, Any] = session.call(
+            "reconcile", {"account": account, "as_of": as_of.date() if as_of else None}
+        )
     _write(report, settings.format)
     return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
 

@@ -8,6 +8,7 @@ from typing import Any
 from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession, Row
+from quantmatrix.database.views import Reader, Where
 from quantmatrix.errors import ExitCode, Problem
 
 BATCH = 2000
@@ -29,16 +30,13 @@ def rows(settings: Settings, query: str, parameters: Mapping[str, Any] | Sequenc
         yield from stream(session, query, parameters)
 
 
-def account_id(session: PersonSession, reference: str | None) -> int | None:
+def account_id(session: Reader, reference: str | None) -> int | None:
     """The account of that number, else of that name; None for None."""
     if reference is None:
         return None
-    found = session.rows(
-        "select a.id, a.account = %(reference)s as by_number from api.accounts a"
-        " where %(reference)s in (a.account, a.account_name) order by 2 desc, 1",
-        {"reference": reference},
-    )
-    best = [row for row in found if row["by_number"] == found[0]["by_number"]] if found else []
+    best = list(session.view("accounts", [Where("account", "eq", reference)]))
+    if not best:
+        best = list(session.view("accounts", [Where("account_name", "eq", reference)]))
     if len(best) == 1:
         return int(best[0]["id"])
     raise Problem(

@@ -30,8 +30,17 @@ def _embedded(settings: Settings) -> EmbeddedEnvironment:
 @click.option("--database-port", type=PORT, help="Port for PostgreSQL from now on; 0: any free one.")
 @click.option("--api-port", type=PORT, help="Port for the API from now on; 0: any free one.")
 @click.option("--admin-port", type=PORT, help="Port for the API's health from now on; 0: any free one.")
+@click.option("--proxy-port", type=PORT, help="Port for nginx from now on; 0: any free one.")
+@click.option("--no-proxy", is_flag=True, help="Do not start nginx, though it is installed.")
 @click.pass_obj
-def up(settings: Settings, database_port: int | None, api_port: int | None, admin_port: int | None) -> None:
+def up(
+    settings: Settings,
+    database_port: int | None,
+    api_port: int | None,
+    admin_port: int | None,
+    proxy_port: int | None,
+    no_proxy: bool,
+) -> None:
     """Start the embedded database and API, and print where they are.
 
     \b
@@ -40,13 +49,17 @@ def up(settings: Settings, database_port: int | None, api_port: int | None, admi
       quantmatrix up --format json | jq -r .api
 
     The first start makes a database and takes some seconds. Ports are chosen once and kept. What runs is left
-    running.
+    running. Where nginx is installed it is started before the API, with limits of rate and size: let programs
+    of others use that address.
     """
     environment = _embedded(settings)
-    if (database_port, api_port, admin_port) != (None, None, None):
+    wanted = (database_port, api_port, admin_port, proxy_port)
+    if any(port is not None for port in wanted):
         environment.stop()
-        environment.choose_ports(database_port, api_port, admin_port)
+        environment.choose_ports(*wanted)
     environment.ensure_running(api=True)
+    if not no_proxy:
+        environment.start_proxy()
     write_object(addresses(environment), settings.format)
 
 

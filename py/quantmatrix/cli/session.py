@@ -8,6 +8,7 @@ from uuid import UUID
 
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession, Row, person
+from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 
 NOBODY = UUID(int=0)
@@ -57,8 +58,30 @@ def find_user(settings: Settings) -> Row:
 
 
 @contextmanager
+def reader(settings: Settings) -> Iterator[Reader]:
+    """The user's session with the API of ``--api``, else with the database: views and functions alone."""
+    if settings.api is None:
+        with signed_in(settings) as session:
+            yield session
+        return
+    from quantmatrix.cli.api_login import access_token
+    from quantmatrix.cli.api_session import ApiSession
+
+    with ApiSession(settings.api, access_token(settings.api)) as session_over_http:
+        yield session_over_http
+
+
+@contextmanager
 def signed_in(settings: Settings) -> Iterator[PersonSession]:
     """A session as the user that the options choose, in that user's role; starts the servers when needed."""
+    if settings.api is not None:
+        raise Problem(
+            "this command works with the database, not over the API",
+            where=settings.api,
+            unchanged="nothing was read or written",
+            next_step="leave out --api (and QUANTMATRIX_API) where the database can be reached",
+            exit_code=ExitCode.USAGE,
+        )
     user = find_user(settings)
     with person(settings.environment, user["id"], _ROLES[user["role"]]) as session:
         yield session

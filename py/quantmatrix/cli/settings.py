@@ -25,6 +25,7 @@ class Settings:
     data_dir: Path | None = None
     database_url: str | None = None
     user: str | None = None
+    api: str | None = None
     format: str = "table"
     quiet: bool = False
     verbose: bool = False
@@ -67,7 +68,8 @@ class Settings:
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Keep an option's value for the whole run; the one given last, nearest to the command, wins."""
     if value is not None and value is not False and not context.resilient_parsing:
-        setattr(context.ensure_object(Settings), str(parameter.name), value)
+        said = value.rstrip("/") if parameter.name == "api" else value
+        setattr(context.ensure_object(Settings), str(parameter.name), said)
     return value
 
 
@@ -81,6 +83,13 @@ def common_options(*, hidden: bool = False) -> list[click.Parameter]:
     return [
         _option("--data-dir", type=folder, hidden=hidden, help="Where the embedded database lives."),
         _option("--database-url", metavar="URL", hidden=hidden, help="A database that somebody else runs."),
+        _option(
+            "--api",
+            metavar="URL",
+            envvar="QUANTMATRIX_API",
+            hidden=hidden,
+            help="Work over this API, as who signed in there (QUANTMATRIX_API).",
+        ),
         _option("--user", metavar="EMAIL", hidden=hidden, help="Act as this user instead of the local one."),
         _option(
             "--format",
@@ -104,5 +113,6 @@ def add_common_options(command: click.Command) -> None:
             add_common_options(below)
     elif command.epilog is None:
         command.epilog = (
-            "Every command also takes --format, --user, --data-dir, --database-url, --quiet and --verbose."
+            "Every command also takes --format, --user, --api, --data-dir, --database-url, "
+            "--quiet and --verbose."
         )

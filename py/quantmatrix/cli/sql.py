@@ -22,6 +22,15 @@ from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.credentials import password
 
 MEMBER_OF = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_user"}
+# A session of one's own may take its time, but not the server's.
+LIMITS = {
+    "search_path": "api",
+    "statement_timeout": "10min",
+    "idle_in_transaction_session_timeout": "10min",
+    "lock_timeout": "30s",
+    "temp_file_limit": "2GB",
+    "work_mem": "32MB",
+}
 
 
 @click.group("sql", invoke_without_command=True, short_help="Ask the database yourself, as your own login.")
@@ -115,9 +124,15 @@ def _make(administrator: str, name: str, secret: str, person: Row) -> None:
             query.SQL(verb + " role {} login inherit password {}").format(login, query.Literal(secret)),
             query.SQL("revoke quantmatrix_user, quantmatrix_readonly from {}").format(login),
             query.SQL("grant {} to {}").format(query.Identifier(member_of), login),
-            query.SQL("alter role {} set search_path = api").format(login),
+            query.SQL("alter role {} connection limit 8").format(login),
         ):
             connection.execute(statement)
+        for setting, value in LIMITS.items():
+            connection.execute(
+                query.SQL("alter role {} set {} = {}").format(
+                    login, query.Identifier(setting), query.Literal(value)
+                )
+            )
         connection.execute(
             "insert into auth.database_logins (login_name, user_id) values (%s, %s)"
             " on conflict (user_id) do update set login_name = excluded.login_name",

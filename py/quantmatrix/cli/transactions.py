@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.rows import account_id, stream
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.rows import account_id
+from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.cli.transaction_fields import DAY, TYPES, field_options, pair, stated
+from quantmatrix.database.views import Where
 
 TABLE_LIMIT = 50
 TABLE_COLUMNS = (
@@ -31,18 +32,7 @@ TABLE_COLUMNS = (
 # Units that leave the account are negative; who types a sale means it so.
 LEAVING = ("sell", "transfer_out", "gift_out")
 
-QUERY = """
-    select t.*
-    from api.transactions t
-    where (%(account)s::bigint is null or t.account_id = %(account)s)
-    and (%(symbol)s::text is null or t.symbol = %(symbol)s)
-    and (%(type)s::text is null or t.transaction_type::text = %(type)s)
-    and (%(since)s::date is null or t.trade_date >= %(since)s)
-    and (%(until)s::date is null or t.trade_date <= %(until)s)
-    and (%(sync)s::bigint is null or t.sync_id = %(sync)s)
-    order by t.trade_date desc, t.id desc
-    limit %(limit)s
-"""
+ORDER = ("-trade_date", "-id")
 
 
 @click.group(short_help="What happened: list, add, correct, void.")
@@ -86,18 +76,17 @@ def transactions_list(
     """
     is_table = settings.format == "table"
     shown = limit or (TABLE_LIMIT if is_table else None)
-    with signed_in(settings) as session:
-        parameters = {
-            "account": account_id(session, account),
-            "symbol": symbol,
-            "type": kind,
-            "since": since and since.date(),
-            "until": until and until.date(),
-            "sync": sync,
-            "limit": shown,
-        }
+    with reader(settings) as session:
+        wanted = [
+            Where("account_id", "eq", account_id(session, account)),
+            Where("symbol", "eq", symbol),
+            Where("transaction_type", "eq", kind),
+            Where("trade_date", "gte", since and since.date()),
+            Where("trade_date", "lte", until and until.date()),
+            Where("sync_id", "eq", sync),
+        ]
         columns = TABLE_COLUMNS if is_table else None
-        found = stream(session, QUERY, parameters)
+        found = session.view("transactions", wanted, ORDER, shown)
         number = write_rows(found, settings.format, columns=columns, empty="no such transactions")
     if is_table and limit is None and number == TABLE_LIMIT:
         settings.narrate(f"the newest {TABLE_LIMIT}; --limit shows more")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import administrator, find_user
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database.connect import open_connection, person
 from quantmatrix.errors import ExitCode, Problem
 
 ROLES = click.Choice(["user", "readonly", "admin"])
@@ -19,7 +25,7 @@ AUDIENCE = "quantmatrix"
 ALLOWED = {"admin": ("admin", "user", "readonly"), "user": ("user", "readonly"), "readonly": ("readonly",)}
 
 
-@click.group(short_help="People: add, list, role, disable, token.")
+@click.group(short_help="People: add, list, role, disable, token, export, erase.")
 def user() -> None:
     """People of this database.
 
@@ -102,18 +108,18 @@ def user_token(settings: Settings, email: str | None, minutes: int, role: str | 
 
     if email is not None:
         settings.user = email
-    person = find_user(settings)
-    wanted = role or person["role"]
-    if wanted not in ALLOWED[person["role"]]:
+    found = find_user(settings)
+    wanted = role or found["role"]
+    if wanted not in ALLOWED[found["role"]]:
         raise Problem(
-            f"{person['email']} may not act as {wanted}",
+            f"{found['email']} may not act as {wanted}",
             unchanged="no token was made",
-            next_step=f"quantmatrix user role {person['email']} {wanted}",
+            next_step=f"quantmatrix user role {found['email']} {wanted}",
             exit_code=ExitCode.PERMISSION,
         )
     now = int(time.time())
     claims: dict[str, Any] = {
-        "sub": str(person["id"]),
+        "sub": str(found["id"]),
         "role": f"quantmatrix_{wanted}",
         "aud": AUDIENCE,
         "iat": now,
@@ -123,8 +129,120 @@ def user_token(settings: Settings, email: str | None, minutes: int, role: str | 
     if settings.format == "table":
         click.echo(token)
     else:
-        told = {"token": token, "email": person["email"], "role": wanted, "expires_at": claims["exp"]}
+        told = {"token": token, "email": found["email"], "role": wanted, "expires_at": claims["exp"]}
         write_object(told, settings.format)
+
+
+@user.command("export", short_help="Everything of a person in one archive.")
+@click.argument("email")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file to write.",
+)
+@click.pass_obj
+def user_export(settings: Settings, email: str, target: Path) -> None:
+    """Write everything that is kept of EMAIL to one ZIP of CSV files, readable by you alone.
+
+    \b
+      quantmatrix user export ann@example.org --to ann.zip
+    """
+    from quantmatrix.tenants.export import export_person
+
+    settings.user = email
+    found = find_user(settings)
+    with person(settings.environment, found["id"]) as session:
+        counts = export_person(session, found, target)
+    rows = [{"table": name, "rows": count} for name, count in counts.items()]
+    write_rows(rows, settings.format, empty="nothing is kept of this person")
+    settings.narrate(f"wrote {target}")
+
+
+@user.command("import", short_help="A person from an archive of another installation.")
+@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def user_import(settings: Settings, archive: Path) -> None:
+    """Make the person of ARCHIVE here, numbers intact; lots are derived anew and compared.
+
+    \b
+      quantmatrix user import ann.zip
+
+    Passwords, keys and shares do not travel: the person asks for a new password. On servers of yours
+    QUANTMATRIX_ADMINISTRATOR_URL names a login that passes row-level security.
+    """
+    from quantmatrix.tenants.restore import import_person
+
+    settings.environment.ensure_running()
+    with open_connection(_administrator_dsn(settings)) as connection:
+        made = import_person(connection, archive)
+    write_object({"id": made["id"], "email": made["email"]}, settings.format)
+
+
+@user.command("erase", short_help="Erase a person: all rows, files, and values in the log.")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why; it is not kept.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def user_erase(settings: Settings, email: str, reason: str, yes: bool) -> None:
+    """Erase EMAIL: all rows, files, sessions, keys and mails go, values in the audit log are blanked.
+
+    \b
+      quantmatrix user export ann@example.org --to ann.zip
+      quantmatrix user erase ann@example.org --reason "asked for it"
+
+    Nothing brings it back. The audit chain still verifies.
+    """
+    if not yes:
+        click.confirm(f"Erase {email} and all that is kept of this person?", abort=True, err=True)
+    with administrator(settings) as admin:
+        erased = admin.call("user_erase", {"email": email, "reason": reason})
+    if settings.environment.embedded:
+        # The login for direct SQL, which sees nothing any more.
+        with open_connection(settings.environment.superuser_dsn) as connection:
+            login = sql.Identifier(f"qm_{UUID(erased['id']).hex}")
+            connection.execute(sql.SQL("drop role if exists {}").format(login))
+    write_object(erased, settings.format)
+
+
+@user.command("unlock", short_help="Forget failed attempts to sign in.")
+@click.argument("email")
+@click.pass_obj
+def user_unlock(settings: Settings, email: str) -> None:
+    """Let EMAIL try again at once; attempts are forgotten by themselves, too, within minutes.
+
+    \b
+      quantmatrix user unlock ann@example.org
+    """
+    with administrator(settings) as admin:
+        admin.call("user_unlock", {"email": email})
+    settings.narrate(f"{email} may try again")
+
+
+@user.command("sessions-end", short_help="End all sessions of a person.")
+@click.argument("email")
+@click.pass_obj
+def user_sessions_end(settings: Settings, email: str) -> None:
+    """End all sessions of EMAIL, and refuse all tokens made before; keys stay.
+
+    \b
+      quantmatrix user sessions-end ann@example.org
+    """
+    with administrator(settings) as admin:
+        count = admin.call("user_sessions_end", {"email": email})
+    settings.narrate(f"{count} session{'' if count == 1 else 's'} ended")
+
+
+def _administrator_dsn(settings: Settings) -> str:
+    from quantmatrix.services.external import external_dsn
+
+    url = os.environ.get("QUANTMATRIX_ADMINISTRATOR_URL")
+    if not url or settings.environment.embedded:
+        return settings.environment.superuser_dsn
+    dsn = external_dsn(url, "QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE", "QUANTMATRIX_ADMINISTRATOR_URL")
+    database = conninfo_to_dict(settings.environment.migrator_dsn).get("dbname")
+    return make_conninfo(dsn, dbname=str(database))
 
 
 def _change(settings: Settings, query: str, parameters: list[Any]) -> None:

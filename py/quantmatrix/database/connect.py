@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
@@ -13,8 +13,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
+from quantmatrix.database.views import BATCH, Where, select
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.environment import Environment
+
+if TYPE_CHECKING:
+    from quantmatrix.ingest.load import File
+    from quantmatrix.ingest.model import Record
 
 Row = dict[str, Any]
 
@@ -77,6 +82,42 @@ class PersonSession:
             pairs = [part for pair in settings.items() for part in pair]
             self.connection.execute(sql.SQL("select {}").format(calls), pairs)
             yield self.connection
+
+    def view(
+        self,
+        name: str,
+        where: Sequence[Where] = (),
+        order: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> Iterator[Row]:
+        """Rows of a view, fetched in batches within one transaction: memory does not grow with them."""
+        values = [part.value for part in where if part.value is not None]
+        with self.transaction(read_only=True) as connection, connection.cursor("rows") as cursor:
+            cursor.itersize = BATCH
+            cursor.execute(select(name, where, order, limit), values)
+            yield from cursor
+
+    def call(
+        self, function: str, arguments: Mapping[str, Any] | None = None, *, read_only: bool = False
+    ) -> Any:
+        """What a function returns, one value, in a transaction of its own."""
+        given = {name: value for name, value in (arguments or {}).items() if value is not None}
+        query = sql.SQL("select api.{}({}) as answer").format(
+            sql.Identifier(function),
+            sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in given),
+        )
+        values = [json.dumps(value) if isinstance(value, dict) else value for value in given.values()]
+        with self.transaction(read_only=read_only) as connection:
+            row = connection.execute(query, values).fetchone()
+        return row["answer"] if row else None
+
+    def load(
+        self, records: Iterable[Record], describe: Callable[[], File], *, dry_run: bool
+    ) -> dict[str, Any]:
+        """Stage, resolve and load one file; the report of ``api.import_load``."""
+        from quantmatrix.ingest.load import load
+
+        return load(self.transaction, records, describe, dry_run=dry_run)
 
     def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of one query that only reads, in a transaction of its own."""

@@ -16,7 +16,7 @@ DATABASE = "quantmatrix"
 OWNER = "quantmatrix_owner"
 # Who may open a session: requests as the authenticator, people with direct SQL as members of a role.
 MAY_CONNECT = (AUTHENTICATOR, MIGRATOR, "quantmatrix_backup", "quantmatrix_user", "quantmatrix_readonly")
-MAY_HASH = (OWNER, "quantmatrix_writer", "quantmatrix_engine")
+MAY_HASH = (OWNER, "quantmatrix_writer", "quantmatrix_engine", "quantmatrix_keeper")
 
 
 def digest() -> str:

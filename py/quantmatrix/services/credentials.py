@@ -24,11 +24,12 @@ def password(folder: Path, role: str) -> str:
 def key_set(folder: Path) -> Path:
     """The file with the keys that sign tokens (a JSON Web Key Set), made at its first use."""
     path = folder / "jwks.json"
-    _made_once(path, lambda: json.dumps({"keys": [_new_key()]}))
+    _made_once(path, lambda: json.dumps({"keys": [new_key()]}))
     return path
 
 
-def _new_key() -> dict[str, str]:
+def new_key() -> dict[str, str]:
+    """A key for HMAC-SHA256, as a set holds it."""
     material = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).rstrip(b"=").decode()
     return {"kty": "oct", "alg": "HS256", "use": "sig", "kid": secrets.token_hex(8), "k": material}
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from psycopg.conninfo import make_conninfo
 
-from quantmatrix.database import migrate
+from quantmatrix.database import migrate, signing
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap, ports
 from quantmatrix.services.account import Account, service_account
@@ -29,6 +29,7 @@ from quantmatrix.services.layout import (
     read_state,
     write_state,
 )
+from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
 from quantmatrix.services.postgres import PostgresServer, Running
 from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
 from quantmatrix.services.tokens import SigningKey, signing_key
@@ -74,18 +75,28 @@ class EmbeddedEnvironment(Environment):
                 self._start_api(self.known_state())
 
     def choose_ports(
-        self, database: int | None = None, api: int | None = None, admin: int | None = None
+        self,
+        database: int | None = None,
+        api: int | None = None,
+        admin: int | None = None,
+        proxy: int | None = None,
     ) -> None:
         """Remember other ports for the next start; 0 stands for any free one, None for the one it has."""
         make_data_dir(self._data_dir)
         with self._locked():
             state = read_state(self._data_dir) or first_state(self.account)
-            ports_now = (state.database_port, state.api_port, state.admin_port)
+            ports_now = (state.database_port, state.api_port, state.admin_port, state.proxy_port)
             wanted = [
                 now if new is None else new
-                for now, new in zip(ports_now, (database, api, admin), strict=True)
+                for now, new in zip(ports_now, (database, api, admin, proxy), strict=True)
             ]
-            state = replace(state, database_port=wanted[0], api_port=wanted[1], admin_port=wanted[2])
+            state = replace(
+                state,
+                database_port=wanted[0],
+                api_port=wanted[1],
+                admin_port=wanted[2],
+                proxy_port=wanted[3],
+            )
             write_state(self._data_dir, state)
 
     def stop(self) -> list[str]:
@@ -95,11 +106,54 @@ class EmbeddedEnvironment(Environment):
             return []
         with self._locked():
             stopped = []
+            if self.nginx(state).stop():
+                stopped.append("nginx")
             if self.postgrest(state).stop():
                 stopped.append("PostgREST")
             if self.postgres(state).stop():
                 stopped.append("PostgreSQL")
             return stopped
+
+    def stop_api(self) -> None:
+        """Stop PostgREST if it runs; the database goes on."""
+        with self._locked():
+            self.postgrest(self.known_state()).stop()
+
+    def restart_api(self) -> None:
+        """Let a running API read its configuration and keys again; one that does not run stays so."""
+        state = self.known_state()
+        if self.postgrest(state).running():
+            with self._locked():
+                self._start_api(state)
+
+    def start_proxy(self) -> bool:
+        """Start nginx before the API, which must run, where nginx is installed; whether it is."""
+        program = find_nginx()
+        if program is None:
+            return False
+        with self._locked():
+            state = self.known_state()
+            server = self.nginx(state)
+            if not server.running():
+                self._narrate("starting nginx")
+
+            def start(found: list[int]) -> None:
+                write_state(self._data_dir, replace(state, proxy_port=found[0]))
+                server.start(program, ProxyConfig(found[0], state.api_port))
+
+            _on_a_free_port(start, [state.proxy_port])
+        return True
+
+    @property
+    def proxy_url(self) -> str | None:
+        """Address of the proxy before the API; None where none runs."""
+        state = self.known_state()
+        return f"http://{ports.LOOPBACK}:{state.proxy_port}" if self.nginx(state).running() else None
+
+    def nginx(self, state: State) -> NginxServer:
+        """The proxy of this environment."""
+        found = self.layout(state)
+        return NginxServer(found.nginx, found.logs, self.account)
 
     def postgres(self, state: State) -> PostgresServer:
         """The database server of this environment."""
@@ -154,7 +208,11 @@ class EmbeddedEnvironment(Environment):
 
     @property
     def jwt_secret(self) -> SigningKey:  # noqa: D102
-        return signing_key(key_set(self.layout(self.known_state()).secrets))
+        return signing_key(self.key_set_file)
+
+    @property
+    def key_set_file(self) -> Path:  # noqa: D102
+        return key_set(self.layout(self.known_state()).secrets)
 
     def postgrest_config(self) -> PostgrestConfig:
         """Configuration of the API, on the remembered ports."""
@@ -164,7 +222,7 @@ class EmbeddedEnvironment(Environment):
         login = f"{AUTHENTICATOR}:{quote(password(secrets, AUTHENTICATOR), safe='')}"
         return PostgrestConfig(
             database_uri=f"postgresql://{login}@{server}/{quote(self.database, safe='')}",
-            key_set=key_set(secrets).read_text(encoding="utf-8"),
+            key_set=self.key_set_file.read_text(encoding="utf-8"),
             port=state.api_port,
             admin_port=state.admin_port,
         )
@@ -224,6 +282,7 @@ class EmbeddedEnvironment(Environment):
         if not migrate.was_ever_migrated(self.migrator_dsn):
             self._narrate("making the tables")
             migrate.up(self.migrator_dsn)
+            signing.load(self.migrator_dsn, self.key_set_file)
         write_state(self._data_dir, replace(state, roles_digest=bootstrap.digest()))
 
     def _start_api(self, state: State) -> None:

@@ -47,8 +47,17 @@ class Environment(ABC):
 
     @property
     @abstractmethod
+    def key_set_file(self) -> Path | None:
+        """The file of the keys that sign tokens; None where nothing names it."""
+
+    @property
+    @abstractmethod
     def data_dir(self) -> Path:
         """Folder for files of ours beside the database."""
+
+    def stop_api(self) -> None:
+        """Stop the API if it is ours, so that nobody of us is connected to the database."""
+        return
 
     def stop(self) -> list[str]:
         """Stop the servers that are ours, wait for a clean end, and name those that ran."""

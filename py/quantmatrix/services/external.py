@@ -22,8 +22,9 @@ class ExternalEnvironment(Environment):
 
     ``QUANTMATRIX_DATABASE_URL`` (or ``--database-url``) is a login that may migrate,
     ``QUANTMATRIX_AUTHENTICATOR_URL`` the authenticator's; ``QUANTMATRIX_DATABASE_PASSWORD_FILE`` and
-    ``QUANTMATRIX_AUTHENTICATOR_PASSWORD_FILE`` may hold their passwords; ``QUANTMATRIX_API_URL`` and
-    ``QUANTMATRIX_JWT_SECRET_FILE`` (a key set) belong to PostgREST.
+    ``QUANTMATRIX_AUTHENTICATOR_PASSWORD_FILE`` may hold their passwords; ``QUANTMATRIX_ADMINISTRATOR_URL`` is
+    a superuser's, which only few commands need; ``QUANTMATRIX_API_URL`` and ``QUANTMATRIX_JWT_SECRET_FILE``
+    (a key set) belong to PostgREST.
     """
 
     embedded = False
@@ -52,11 +53,18 @@ class ExternalEnvironment(Environment):
 
     @property
     def superuser_dsn(self) -> str:  # noqa: D102
+        url = os.environ.get("QUANTMATRIX_ADMINISTRATOR_URL")
+        if url:
+            administrator = external_dsn(
+                url, "QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE", "QUANTMATRIX_ADMINISTRATOR_URL"
+            )
+            return make_conninfo(administrator, dbname=conninfo_to_dict(self.migrator_dsn).get("dbname"))
         raise Problem(
             "the superuser's login is not known",
             why="this database is run by somebody else",
             unchanged="nothing was done",
-            next_step="use the embedded environment (leave QUANTMATRIX_DATABASE_URL unset)",
+            next_step="name it in QUANTMATRIX_ADMINISTRATOR_URL, or use the embedded environment (leave "
+            "QUANTMATRIX_DATABASE_URL unset)",
             exit_code=ExitCode.PERMISSION,
         )
 
@@ -69,10 +77,15 @@ class ExternalEnvironment(Environment):
 
     @property
     def jwt_secret(self) -> SigningKey:  # noqa: D102
-        path = os.environ.get("QUANTMATRIX_JWT_SECRET_FILE")
-        if not path:
+        path = self.key_set_file
+        if path is None:
             raise _not_configured("the key that signs tokens", "QUANTMATRIX_JWT_SECRET_FILE")
-        return signing_key(Path(path))
+        return signing_key(path)
+
+    @property
+    def key_set_file(self) -> Path | None:  # noqa: D102
+        path = os.environ.get("QUANTMATRIX_JWT_SECRET_FILE")
+        return Path(path) if path else None
 
     @property
     def data_dir(self) -> Path:  # noqa: D102

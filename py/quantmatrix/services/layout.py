@@ -7,6 +7,7 @@
 ``HOME/run/``            the socket, in a 0700 folder
 ``HOME/logs/``           a week of PostgreSQL's logs, and PostgREST's
 ``HOME/postgrest/``      PostgREST's configuration and pid
+``HOME/nginx/``          the proxy's configuration and pid
 
 ``HOME`` is ``DATA/server``. When root runs the program the servers run as another user, who may not be able
 to enter ``DATA``; then it is a folder of that user's under ``/var/lib/quantmatrix/clusters``.
@@ -41,6 +42,7 @@ class State:
     database_port: int = 0
     api_port: int = 0
     admin_port: int = 0
+    proxy_port: int = 0
     roles_digest: str = ""
     format: int = STATE_FORMAT
 
@@ -72,6 +74,11 @@ class Layout:
     def logs(self) -> Path:
         """Folder of both servers' logs."""
         return self.home / "logs"
+
+    @property
+    def nginx(self) -> Path:
+        """Folder of the proxy's configuration and pid file."""
+        return self.home / "nginx"
 
     @property
     def postgrest(self) -> Path:

@@ -17,6 +17,7 @@ def addresses(environment: EmbeddedEnvironment) -> Row:
     state = environment.known_state()
     return {
         "api": environment.api_url,
+        "proxy": environment.proxy_url,
         "database": f"postgresql://{ports.LOOPBACK}:{state.database_port}/{DATABASE}",
         "data_dir": str(environment.data_dir),
         "secrets": str(environment.layout(state).secrets),
@@ -37,6 +38,17 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
     database, api = postgres.running(), postgrest.running()
     serving = api is not None and postgrest.is_ready(state.admin_port)
     api_state = "running" if serving else "not ready" if api else "stopped"
+    nginx = environment.nginx(state)
+    proxy = nginx.running()
+    proxies = [
+        _row(
+            "nginx",
+            "running" if proxy else "stopped",
+            pid=proxy.pid if proxy else None,
+            address=f"http://{ports.LOOPBACK}:{state.proxy_port}",
+            files=str(nginx.log),
+        )
+    ]
     return [
         _row(
             "PostgreSQL",
@@ -52,6 +64,7 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             address=environment.api_url if state.api_port else None,
             files=str(postgrest.log),
         ),
+        *(proxies if state.proxy_port else []),
     ]
 
 

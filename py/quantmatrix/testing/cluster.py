@@ -146,6 +146,7 @@ class Database:
         return {
             "QUANTMATRIX_DATABASE_URL": self.dsn(MIGRATOR),
             "QUANTMATRIX_AUTHENTICATOR_URL": self.dsn(AUTHENTICATOR),
+            "QUANTMATRIX_ADMINISTRATOR_URL": self.dsn(),
             "QUANTMATRIX_JWT_SECRET_FILE": str(key_set(secrets_folder)),
             "QUANTMATRIX_DATA_DIR": str(self.cluster.directory / f"files-{self.name}"),
         } | ({"QUANTMATRIX_API_URL": api_url} if api_url else {})

@@ -1,4 +1,4 @@
-"""Random histories: a stock, a second one and a call on the first, in two accounts, and what befalls them."""
+"""Random histories: a fund, a second one and options on the first, in two accounts, and what befalls them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 Row = dict[str, Any]
 Draw = Callable[[Any], Any]
 
-STOCK, OTHER, CALL = 1, 2, 3
+STOCK, OTHER, CALL, PUT = 1, 2, 3, 4
 NEW_YORK = ZoneInfo("America/New_York")
 
 quantities = st.one_of(
@@ -39,14 +39,24 @@ events = st.sampled_from(
         "transfer_in",
         "transfer_out",
         "gift_in",
+        "gift_below_basis",
+        "gift_out",
         "inheritance",
+        "promotion",
+        "set_basis",
+        "fraction_in_cash",
         "expire",
         "exercise",
         "assign",
+        "exercise_for_cash",
+        "mark_to_market",
         "deliver",
     ]
 )
-methods = st.sampled_from([None, None, None, "lifo", "hifo", "lofo", "mintax"])
+methods = st.sampled_from([None, None, None, "lifo", "hifo", "lofo", "average", "mintax"])
+options = st.sampled_from([CALL, CALL, PUT])
+# Tax currency for one unit of the currency in which a trade is made.
+rates = st.sampled_from([None, None, None, None, "1.0851", "0.9177"])
 
 
 class _History:
@@ -67,8 +77,9 @@ class _History:
         return row
 
     def trade(self, kind: str) -> None:
-        instrument = self.draw(st.sampled_from([STOCK, STOCK, STOCK, STOCK, OTHER, CALL]))
-        quantity = self.draw(st.integers(1, 3).map(Decimal)) if instrument == CALL else self.draw(quantities)
+        instrument = self.draw(st.sampled_from([STOCK, STOCK, STOCK, STOCK, OTHER, CALL, PUT]))
+        is_option = instrument in (CALL, PUT)
+        quantity = self.draw(st.integers(1, 3).map(Decimal) if is_option else quantities)
         effect = "open" if kind == "sell_short" else None
         kind = "sell" if kind == "sell_short" else kind
         at = None
@@ -76,6 +87,10 @@ class _History:
             minute = self.draw(st.integers(0, 300))
             start = datetime(self.day.year, self.day.month, self.day.day, 9, 30, tzinfo=NEW_YORK)
             at = start + timedelta(minutes=minute)
+        rate = self.draw(rates)
+        method = self.draw(methods) if kind == "sell" else None
+        if method == "average" and is_option:
+            method = None
         self.add(
             kind,
             self.draw(st.integers(1, 2)),
@@ -85,7 +100,8 @@ class _History:
             commission=-self.draw(fees),
             effect=effect,
             order_id=self.draw(st.sampled_from([None, None, "o1", "o2"])),
-            terms=_given(lot_method=self.draw(methods)) if kind == "sell" else None,
+            currency="EUR" if rate else None,
+            terms=_given(lot_method=method, fx_rate=rate),
             at=at,
         )
 
@@ -132,22 +148,62 @@ class _History:
                 supplied_acquired_on=self.draw(st.sampled_from([None, "2021-05-05", "2022-12-30"])),
             )
             self.add(kind, account, STOCK, quantity=units, terms=terms)
-        elif kind == "transfer_out":
+        elif kind in {"transfer_out", "gift_out"}:
             self.add(kind, account, STOCK, quantity=-units)
+        elif kind == "gift_below_basis":
+            terms = _given(donor_basis="400.00", donor_acquired_on="2020-02-29", market_value="99.99")
+            self.add("gift_in", account, STOCK, quantity=units, terms=terms)
+        elif kind == "promotion":
+            self.add(kind, account, STOCK, quantity=units)
+        elif kind == "set_basis":
+            self.supply_basis()
+        elif kind == "fraction_in_cash":
+            self.add("cash_in_lieu", account, STOCK, gross="1.77", net="1.77")
+        elif kind == "mark_to_market":
+            self.add(kind, account, self.draw(options), price=self.draw(prices))
         elif kind == "gift_in":
             terms = _given(donor_basis="200.00", donor_acquired_on="2020-02-29", market_value="250.00")
             self.add(kind, account, STOCK, quantity=units, terms=terms)
         elif kind == "inheritance":
             self.add(kind, account, STOCK, quantity=units, terms=_given(market_value="333.33"))
         elif kind == "expire":
-            self.add("option_expiration", account, CALL)
-        elif kind in {"exercise", "assign"}:
-            name = {"exercise": "option_exercise", "assign": "option_assignment"}[kind]
+            self.add("option_expiration", account, self.draw(options))
+        elif kind in {"exercise", "assign", "exercise_for_cash"}:
+            in_cash = kind == "exercise_for_cash"
+            fee = self.draw(fees)
             self.add(
-                name, account, CALL, commission=-self.draw(fees), terms=_given(exercise_settlement="derived")
+                "option_assignment" if kind == "assign" else "option_exercise",
+                account,
+                self.draw(options),
+                commission=-fee,
+                gross="12.34" if in_cash else None,
+                net=Decimal("12.34") - fee if in_cash else None,
+                terms=_given(exercise_settlement="cash" if in_cash else "derived"),
             )
         else:
             self.add("delivery", account, STOCK, terms=_given(stated_quantity=str(units)))
+
+    def supply_basis(self) -> None:
+        """A basis for something that arrived, as its owner states it later; nothing where nothing did."""
+        arrived = [
+            row
+            for row in self.rows
+            if row["type"] in {"transfer_in", "promotion"} and not self.is_own(row["id"])
+        ]
+        if arrived:
+            of = self.draw(st.sampled_from(arrived))
+            self.add(
+                "set_basis",
+                of["account"],
+                of["instrument"],
+                terms=_given(supplied_basis="222.22", supplied_acquired_on="2022-03-04"),
+                partner=of["id"],
+                link="basis",
+            )
+
+    def is_own(self, number: int) -> bool:
+        """Whether this row is the arriving leg of an own transfer, which brings its basis along."""
+        return any(row.get("partner") == number and row.get("link") == "transfer" for row in self.rows)
 
 
 def _given(**terms: Any) -> Row | None:
@@ -161,7 +217,7 @@ def _given(**terms: Any) -> Row | None:
 
 @st.composite
 def histories(draw: Draw, *, only_trades: bool = False, departures: bool = True, most: int = 25) -> list[Row]:
-    """Rows for ``Taxpayer.load``; instruments 1, 2, 3 stand for a stock, another and a call on the first.
+    """Rows for ``Taxpayer.load``; instruments 1 to 4 are a fund, another, a call and a put on the first.
 
     Without ``departures`` nothing leaves the person's accounts in kind.
     """
@@ -172,6 +228,6 @@ def histories(draw: Draw, *, only_trades: bool = False, departures: bool = True,
             history.trade(draw(trades))
         else:
             kind = draw(events)
-            if departures or kind != "transfer_out":
+            if departures or kind not in {"transfer_out", "gift_out"}:
                 history.happen(kind)
     return history.rows

@@ -1,0 +1,58 @@
+-- A sale that did not happen, among the events of a group: what-if asks the engine about it as about any other. Its number is 0.
+
+create function tax.with_sale(p_history tax.history, p_sale jsonb)
+returns tax.history
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_h tax.history := p_history;
+    v_on constant date := p_sale ->> 'date';
+    v_at constant timestamptz := (v_on + time '16:00') at time zone 'America/New_York';
+    v_quantity constant numeric := p_sale ->> 'quantity';
+    v_amount constant numeric := p_sale ->> 'amount';
+    v_native constant numeric := p_sale ->> 'native_amount';
+    v_method constant integer := p_sale ->> 'method';
+    v_pool integer := 2 * (
+        (array_position(v_h.account_id, (p_sale ->> 'account_id')::bigint) - 1) * cardinality(v_h.instrument_id)
+        + array_position(v_h.instrument_id, (p_sale ->> 'instrument_id')::bigint)
+    ) - 1;
+    v_before integer;
+begin
+    if v_h.event_id is null then
+        return v_h;
+    end if;
+    -- T.3: after all of its day but what the clearing house does at its end.
+    select count(*)
+    into v_before
+    from unnest(v_h.event_code, v_h.event_date, v_h.event_at) e (code, day, at)
+    where e.day < v_on
+    or e.day = v_on
+    and not (e.code = 34 or e.code in (30, 31, 32) and e.at = tax.start_of_day(v_on));
+
+    v_h.event_id := array_append(v_h.event_id[: v_before], 0::bigint) || v_h.event_id[v_before + 1 :];
+    v_h.event_code := array_append(v_h.event_code[: v_before], 3) || v_h.event_code[v_before + 1 :];
+    v_h.event_pool := array_append(v_h.event_pool[: v_before], v_pool) || v_h.event_pool[v_before + 1 :];
+    v_h.event_date := array_append(v_h.event_date[: v_before], v_on) || v_h.event_date[v_before + 1 :];
+    v_h.event_at := array_append(v_h.event_at[: v_before], v_at) || v_h.event_at[v_before + 1 :];
+    v_h.event_settled := array_append(v_h.event_settled[: v_before], null) || v_h.event_settled[v_before + 1 :];
+    v_h.event_method := array_append(v_h.event_method[: v_before], v_method) || v_h.event_method[v_before + 1 :];
+    v_h.event_order := array_append(v_h.event_order[: v_before], null) || v_h.event_order[v_before + 1 :];
+    v_h.event_quantity := array_append(v_h.event_quantity[: v_before], v_quantity) || v_h.event_quantity[v_before + 1 :];
+    v_h.event_opened := array_append(v_h.event_opened[: v_before], null) || v_h.event_opened[v_before + 1 :];
+    v_h.event_amount := array_append(v_h.event_amount[: v_before], v_amount) || v_h.event_amount[v_before + 1 :];
+    v_h.event_native := array_append(v_h.event_native[: v_before], v_native) || v_h.event_native[v_before + 1 :];
+    v_h.event_unrated := array_append(v_h.event_unrated[: v_before], v_amount is null) || v_h.event_unrated[v_before + 1 :];
+    if v_h.event_reinvested is not null then
+        v_h.event_reinvested := array_append(v_h.event_reinvested[: v_before], false) || v_h.event_reinvested[v_before + 1 :];
+    end if;
+    v_h.is_plain := v_h.is_plain and v_method = 0;
+    v_h.has_native := v_h.has_native or v_amount is distinct from v_native;
+    return v_h;
+end
+$$;
+
+comment on function tax.with_sale(tax.history, jsonb) is
+    'The events with one more sale: account_id, instrument_id, quantity, date, method (code), amount and native_amount (net of fees), unit_price in the tax currency.';

@@ -1,0 +1,323 @@
+-- What all functions of signing in share. Everything here belongs to quantmatrix_keeper and is executed by nobody else.
+
+-- An answer with a status of HTTP, a code of ours and headers: PostgREST's own way to carry all three.
+create function auth.refuse(p_status integer, p_code text, p_message text, p_hint text default null, p_headers jsonb default '{}')
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise sqlstate 'PGRST' using
+        message = jsonb_build_object('code', p_code, 'message', p_message, 'details', null, 'hint', p_hint)::text,
+        detail = jsonb_build_object(
+            'status', p_status,
+            'status_text', case p_status when 400 then 'Bad Request' when 401 then 'Unauthorized' when 403 then 'Forbidden' else 'Too Many Requests' end,
+            'headers', p_headers
+        )::text;
+end
+$$;
+
+comment on function auth.refuse(integer, text, text, text, jsonb) is 'Ends the request with this status and PostgREST''s object {code, message, details, hint}.';
+
+create function auth.base64url(p_bytes bytea)
+returns text
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select rtrim(translate(encode(p_bytes, 'base64'), '+/' || chr(10), '-_'), '=')
+$$;
+
+comment on function auth.base64url(bytea) is 'Base64 for addresses and tokens, without padding (RFC 4648, 5).';
+
+create function auth.digest_of(p_secret text)
+returns bytea
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select sha256(convert_to(coalesce(p_secret, ''), 'UTF8'))
+$$;
+
+comment on function auth.digest_of(text) is 'What is kept of a token or key: SHA-256, enough for 256 random bits.';
+
+create function auth.random_token()
+returns text
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select auth.base64url(extensions.gen_random_bytes(32))
+$$;
+
+comment on function auth.random_token() is '256 random bits in 43 letters.';
+
+create function auth.address_of(p_email text)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email text := lower(btrim(coalesce(p_email, '')));
+begin
+    if v_email !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$' or length(v_email) > 254 then
+        raise exception 'email: "%" is not an address', left(v_email, 100) using errcode = 'QM002';
+    end if;
+    return v_email;
+end
+$$;
+
+comment on function auth.address_of(text) is 'An address in lower case; QM002 if it is none.';
+
+-- SHA-256 first: bcrypt ignores what comes after 72 bytes.
+create function auth.hash_password(p_password text)
+returns text
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select extensions.crypt(
+        encode(auth.digest_of(normalize(p_password, nfkc)), 'base64'),
+        extensions.gen_salt('bf', (select s.bcrypt_cost from auth.settings s))
+    )
+$$;
+
+comment on function auth.hash_password(text) is 'bcrypt at the cost of auth.settings.';
+
+-- For nobody, and for who has no password, the same work is done and the answer is no.
+create function auth.password_is(p_hash text, p_password text)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_given text := encode(auth.digest_of(normalize(coalesce(p_password, ''), nfkc)), 'base64');
+    v_hash text := coalesce(p_hash, extensions.gen_salt('bf', (select s.bcrypt_cost from auth.settings s)));
+begin
+    return extensions.crypt(v_given, v_hash) = p_hash is true;
+end
+$$;
+
+comment on function auth.password_is(text, text) is 'Whether the password fits the hash; takes as long where there is none.';
+
+-- A password that guessers try first is refused: it is reduced to its letters, and those must not be one or two of the well-worn words.
+create function auth.check_password(p_password text, p_email text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_password text := lower(normalize(coalesce(p_password, ''), nfkc));
+    -- Without digits and signs; and with those inside read as the letters they stand for.
+    v_forms text[] := array[
+        regexp_replace(v_password, '[^[:alpha:]]', '', 'g'),
+        regexp_replace(
+            translate(regexp_replace(v_password, '^[^[:alpha:]]+|[^[:alpha:]]+$', '', 'g'), '013457@$!', 'oieastasi'), '[^[:alpha:]]', '', 'g'
+        )
+    ];
+    v_name text := regexp_replace(split_part(lower(coalesce(p_email, '')), '@', 1), '[^[:alnum:]]', '', 'g');
+    v_why text;
+    v_worn constant text[] := array[
+        'password', 'passwort', 'passwd', 'pass', 'passphrase', 'motdepasse', 'contrasena', 'wachtwoord', 'senha', 'parola', 'qwerty',
+        'qwertyuiop', 'qwertz', 'qwertzuiop', 'azerty', 'azertyuiop', 'asdf', 'asdfgh', 'asdfghjkl', 'zxcvbn', 'zxcvbnm', 'qazwsx', 'qazwsxedc',
+        'abc', 'abcd', 'abcdef', 'abcdefg', 'abcdefgh', 'abcdefghij', 'admin', 'administrator', 'root', 'user', 'login', 'guest', 'test', 'testing', 'tester',
+        'welcome', 'willkommen', 'hello', 'letmein', 'openup', 'secret', 'secure', 'security', 'master', 'dragon', 'monkey', 'shadow', 'sunshine',
+        'princess', 'football', 'baseball', 'basketball', 'soccer', 'hockey', 'superman', 'batman', 'pokemon', 'starwars', 'iloveyou', 'ilovemy',
+        'loveyou', 'lovely', 'love', 'angel', 'jesus', 'trustno', 'whatever', 'freedom', 'computer', 'internet', 'server', 'database', 'changeme', 'changeit',
+        'default', 'temp', 'temporary', 'summer', 'winter', 'spring', 'autumn', 'monday', 'friday', 'january', 'december', 'michael', 'jennifer',
+        'thomas', 'daniel', 'jessica', 'charlie', 'andrew', 'ashley', 'michelle', 'access', 'killer', 'ginger', 'pepper', 'cookie', 'banana', 'cheese',
+        'mustang', 'corvette', 'ferrari', 'yankees', 'rangers', 'chelsea', 'liverpool', 'arsenal', 'samsung', 'google', 'facebook', 'apple',
+        'money', 'bitcoin', 'trading', 'trader', 'invest', 'portfolio', 'broker', 'stocks', 'quantmatrix', 'ibkr', 'tastytrade', 'schwab', 'fidelity'
+    ];
+begin
+    v_why := case
+        when length(coalesce(p_password, '')) < 10 then 'it has fewer than 10 letters'
+        when length(p_password) > 1000 then 'it has more than 1000 letters'
+        when v_password ~ '^(.)\1*$' or (select count(distinct c) from unnest(string_to_array(v_password, null)) c) < 5 then 'it repeats a few letters'
+        when v_forms[1] = '' and length(v_password) < 20 then 'it has no letters'
+        when v_forms && v_worn then 'it is a common word with digits'
+        when exists (
+            select from unnest(v_worn) a (word) join unnest(v_worn) b (word) on a.word || b.word = any (v_forms)
+        ) then 'it is two common words'
+        when length(v_name) >= 4 and position(v_name in regexp_replace(v_password, '[^[:alnum:]]', '', 'g')) > 0
+            and length(v_password) - length(v_name) < 8 then 'it is the address with little added'
+    end;
+    if v_why is not null then
+        raise exception 'this password is not accepted: %', v_why
+            using errcode = 'QM054', hint = 'take at least 10 letters that nobody would guess: four unusual words, say';
+    end if;
+end
+$$;
+
+comment on function auth.check_password(text, text) is 'Refuses (QM054) a password that is short or among the first that are guessed.';
+
+create function auth.origin()
+returns text
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select left(coalesce(nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-real-ip', ''), 64)
+$$;
+
+comment on function auth.origin() is 'The address the request came from, as the proxy states it; empty without a proxy.';
+
+-- The generic cell rate algorithm over sequences: whatever a caller makes of the request afterwards, setval stays. Two at once may count as one
+-- where no lock is held; signing in holds one for each address.
+create function auth.throttle(p_kind auth.throttle_kind, p_subject text, p_at_once integer, p_seconds_each numeric)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_digest bytea := sha256(
+        (select s.secret from auth.settings s) || convert_to(p_kind::text || ':' || p_subject, 'UTF8')
+    );
+    v_first regclass := format('auth.throttle_%s_0_%s', p_kind, get_byte(v_digest, 0) & 127)::regclass;
+    v_second regclass := format('auth.throttle_%s_1_%s', p_kind, get_byte(v_digest, 1) & 127)::regclass;
+    v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+    v_step bigint := (p_seconds_each * 1000)::bigint;
+    v_paid_first bigint := greatest(coalesce(pg_sequence_last_value(v_first), 0), v_now);
+    v_paid_second bigint := greatest(coalesce(pg_sequence_last_value(v_second), 0), v_now);
+    v_paid bigint := least(v_paid_first, v_paid_second);
+begin
+    if v_paid - v_now > (p_at_once - 1) * v_step then
+        return greatest(1, ceil((v_paid - v_now - (p_at_once - 1) * v_step) / 1000.0)::integer);
+    end if;
+    perform setval(v_first, greatest(v_paid_first, v_paid + v_step)), setval(v_second, greatest(v_paid_second, v_paid + v_step));
+    return 0;
+end
+$$;
+
+comment on function auth.throttle(auth.throttle_kind, text, integer, numeric) is
+    'Counts one attempt and returns 0; or, where p_at_once were made faster than one in p_seconds_each, counts nothing and returns the seconds to wait.';
+
+create function auth.throttle_release(p_kind auth.throttle_kind, p_subject text, p_milliseconds bigint)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_digest bytea := sha256(
+        (select s.secret from auth.settings s) || convert_to(p_kind::text || ':' || p_subject, 'UTF8')
+    );
+    v_sequence regclass;
+begin
+    foreach v_sequence in array array[
+        format('auth.throttle_%s_0_%s', p_kind, get_byte(v_digest, 0) & 127)::regclass,
+        format('auth.throttle_%s_1_%s', p_kind, get_byte(v_digest, 1) & 127)::regclass
+    ] loop
+        perform setval(v_sequence, greatest(0, coalesce(pg_sequence_last_value(v_sequence), 0) - p_milliseconds));
+    end loop;
+end
+$$;
+
+comment on function auth.throttle_release(auth.throttle_kind, text, bigint) is 'Gives back what an attempt that was right had cost, or lets an unlocked person in.';
+
+create function auth.slow_down(p_seconds integer)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform auth.refuse(
+        429, 'QM051', 'too many attempts', format('wait %s seconds and try again', p_seconds), jsonb_build_object('Retry-After', p_seconds::text)
+    );
+end
+$$;
+
+comment on function auth.slow_down(integer) is 'Ends the request with 429 and Retry-After.';
+
+create function auth.throttle_mail(p_email text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_wait integer := 0;
+begin
+    if auth.origin() <> '' then
+        v_wait := auth.throttle('mail', 'from ' || auth.origin(), 20, 60);
+    end if;
+    if v_wait = 0 then
+        v_wait := auth.throttle('mail', p_email, 5, 300);
+    end if;
+    if v_wait > 0 then
+        perform auth.slow_down(v_wait);
+    end if;
+end
+$$;
+
+comment on function auth.throttle_mail(text) is 'Limits mails that anybody can cause, to an address that exists or not, and from one origin.';
+
+-- Whether an address exists decides how much is written; that must not be seen in the time.
+create function auth.even_out(p_begun timestamptz, p_least interval)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select pg_sleep(greatest(0, extract(epoch from p_begun + p_least - clock_timestamp())))
+$$;
+
+comment on function auth.even_out(timestamptz, interval) is 'Waits until so much time has passed since the beginning.';
+
+create function auth.post(p_recipient text, p_subject text, p_text text, p_path text default null, p_token text default null)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into auth.mails (recipient, subject, body)
+    select
+        p_recipient,
+        p_subject,
+        concat_ws(
+            e'\n\n', p_text, s.site_url || '/' || p_path || '?token=' || p_token,
+            case when p_token is not null then 'Token: ' || p_token end, 'QuantMatrix'
+        )
+    from auth.settings s
+$$;
+
+comment on function auth.post(text, text, text, text, text) is 'Writes a mail to the outbox.';
+
+alter function auth.refuse(integer, text, text, text, jsonb) owner to quantmatrix_keeper;
+alter function auth.base64url(bytea) owner to quantmatrix_keeper;
+alter function auth.digest_of(text) owner to quantmatrix_keeper;
+alter function auth.random_token() owner to quantmatrix_keeper;
+alter function auth.address_of(text) owner to quantmatrix_keeper;
+alter function auth.hash_password(text) owner to quantmatrix_keeper;
+alter function auth.password_is(text, text) owner to quantmatrix_keeper;
+alter function auth.check_password(text, text) owner to quantmatrix_keeper;
+alter function auth.origin() owner to quantmatrix_keeper;
+alter function auth.throttle(auth.throttle_kind, text, integer, numeric) owner to quantmatrix_keeper;
+alter function auth.throttle_release(auth.throttle_kind, text, bigint) owner to quantmatrix_keeper;
+alter function auth.slow_down(integer) owner to quantmatrix_keeper;
+alter function auth.throttle_mail(text) owner to quantmatrix_keeper;
+alter function auth.even_out(timestamptz, interval) owner to quantmatrix_keeper;
+alter function auth.post(text, text, text, text, text) owner to quantmatrix_keeper;

@@ -1,0 +1,262 @@
+-- Signing in elsewhere (OAuth 2, OpenID Connect). The sign-in page ('quantmatrix serve') talks to the provider; what must not be forged or used twice
+-- is kept here: state, nonce and code verifier of a sign-in that has begun, and the ticket for which the client collects its tokens. The ticket
+-- passes through addresses, and is worth nothing without the secret whose digest came with the beginning.
+
+create function auth.oauth_begin(p_provider text, p_redirect_uri text, p_return_to text, p_challenge text, p_link_ticket text default null)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_state text := auth.random_token();
+    v_nonce text := auth.random_token();
+    v_verifier text := auth.random_token();
+    v_site text := (select s.site_url from auth.settings s);
+    v_link_to uuid;
+begin
+    delete from auth.oauth_requests o
+    where o.expires_at < now();
+    if (select count(*) from auth.oauth_requests o) >= 10000 then
+        raise exception 'too many sign-ins have begun' using errcode = 'QM051', hint = 'try again in ten minutes';
+    end if;
+    if coalesce(p_challenge, '') !~ '^[A-Za-z0-9_-]{43}$' then
+        raise exception 'challenge: the base64url of a SHA-256 is wanted' using errcode = 'QM002';
+    end if;
+    -- Back to the person's own machine, or to the platform's own pages: nowhere else.
+    if p_return_to !~ '^http://(127\.0\.0\.1|\[::1\]):[0-9]{1,5}/[A-Za-z0-9/_-]*$'
+        and (v_site is null or (p_return_to <> v_site and not starts_with(p_return_to, v_site || '/'))) then
+        raise exception 'return_to: this address is not ours' using errcode = 'QM002', hint = 'a loopback address, or one below site_url of the settings';
+    end if;
+    if p_link_ticket is not null then
+        delete from auth.oauth_requests o
+        where o.ticket_digest = auth.digest_of(p_link_ticket)
+        and o.provider = 'link'
+        returning o.person_id into v_link_to;
+        if v_link_to is null then
+            raise exception 'this link is unknown, used or expired' using errcode = 'QM053', hint = 'ask for a new one: identity_link';
+        end if;
+    end if;
+    insert into auth.oauth_requests (state_digest, provider, nonce, code_verifier, redirect_uri, return_to, challenge, link_to, expires_at)
+    values (
+        auth.digest_of(v_state), p_provider, v_nonce, v_verifier, p_redirect_uri, p_return_to, p_challenge, v_link_to,
+        now() + interval '10 minutes'
+    );
+    return jsonb_build_object('state', v_state, 'nonce', v_nonce, 'code_challenge', auth.base64url(sha256(convert_to(v_verifier, 'UTF8'))));
+end
+$$;
+
+comment on function auth.oauth_begin(text, text, text, text, text) is
+    'Keeps a sign-in that begins and returns {state, nonce, code_challenge} for the provider. p_link_ticket: link to the person who asked for it.';
+
+create function auth.oauth_take(p_state text, p_provider text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_request auth.oauth_requests;
+begin
+    delete from auth.oauth_requests o
+    where o.state_digest = auth.digest_of(p_state)
+    and o.provider = p_provider
+    and o.ticket_digest is null
+    and o.expires_at > now()
+    returning o.* into v_request;
+    if not found then
+        raise exception 'this sign-in is unknown, used or expired' using errcode = 'QM053', hint = 'begin again';
+    end if;
+    return jsonb_build_object(
+        'nonce', v_request.nonce, 'code_verifier', v_request.code_verifier, 'redirect_uri', v_request.redirect_uri,
+        'return_to', v_request.return_to, 'challenge', v_request.challenge, 'link_to', v_request.link_to
+    );
+end
+$$;
+
+comment on function auth.oauth_take(text, text) is 'What was kept of a sign-in that the provider sends back; good once.';
+
+create function auth.oauth_finish(p_provider text, p_subject text, p_email text, p_email_verified boolean, p_name text, p_request jsonb)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ticket text := auth.random_token();
+    v_email text := lower(btrim(p_email));
+    v_link_to uuid := (p_request ->> 'link_to')::uuid;
+    v_user core.users;
+    v_user_id uuid;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('identity ' || p_provider || ' ' || p_subject, 0));
+    select i.user_id into v_user_id
+    from auth.identities i
+    where i.provider = p_provider
+    and i.subject = p_subject;
+    if found and v_link_to is not null and v_user_id <> v_link_to then
+        raise exception 'this sign-in belongs to another person here' using errcode = 'QM002';
+    end if;
+    if v_user_id is null then
+        v_user_id := v_link_to;
+        if v_user_id is null and p_email_verified and v_email ~ '^[^@[:space:]]+@[^@[:space:]]+$' then
+            -- The provider vouches for the address: it is the person's who proved it here, or a new person's.
+            select u.* into v_user
+            from core.users u
+            where u.email = v_email;
+            if found and v_user.email_verified_at is null then
+                raise exception 'this address has an account that did not prove it yet'
+                    using errcode = 'QM002', hint = 'set a password first: password_forgot';
+            elsif found then
+                v_user_id := v_user.id;
+            elsif (select s.registration_open from auth.settings s) then
+                insert into core.users (email, display_name, email_verified_at)
+                values (v_email, left(nullif(btrim(p_name), ''), 200), now())
+                returning id into v_user_id;
+            end if;
+        end if;
+        if v_user_id is null then
+            raise exception 'nobody here has this sign-in' using errcode = '42501', hint = 'register first, or use an address that the provider has verified';
+        end if;
+        insert into auth.identities (user_id, provider, subject, email)
+        values (v_user_id, p_provider, p_subject, v_email);
+        perform audit.note(v_user_id, 'auth.identities', p_provider, 'insert', null, 'sign-in linked');
+        perform auth.post(
+            (select u.email from core.users u where u.id = v_user_id), 'A sign-in was linked',
+            format('From now on %s signs you in at QuantMatrix. If it was not you, write to whoever runs this platform at once.', p_provider)
+        );
+    end if;
+    update auth.identities i
+    set used_at = now()
+    where i.user_id = v_user_id
+    and i.provider = p_provider
+    and i.subject = p_subject;
+    if not exists (select from core.users u where u.id = v_user_id and u.status = 'active') then
+        raise exception 'this user is disabled' using errcode = '42501';
+    end if;
+    insert into auth.oauth_requests (
+        state_digest, provider, nonce, code_verifier, redirect_uri, challenge, ticket_digest, person_id, expires_at
+    )
+    values (
+        auth.digest_of('ticket ' || v_ticket), p_provider, '', '', '', p_request ->> 'challenge', auth.digest_of(v_ticket), v_user_id,
+        now() + interval '2 minutes'
+    );
+    return v_ticket;
+end
+$$;
+
+comment on function auth.oauth_finish(text, text, text, boolean, text, jsonb) is
+    'Who the provider says it is becomes a person here: known, linked by a verified address, or new. Returns a ticket for api.oauth_collect.';
+
+grant execute on function
+    auth.oauth_begin(text, text, text, text, text), auth.oauth_take(text, text), auth.oauth_finish(text, text, text, boolean, text, jsonb)
+    to quantmatrix_service;
+
+create function api.oauth_collect(ticket text, verifier text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_request auth.oauth_requests;
+begin
+    delete from auth.oauth_requests o
+    where o.ticket_digest = auth.digest_of(oauth_collect.ticket)
+    and o.provider <> 'link'
+    and o.expires_at > now()
+    returning o.* into v_request;
+    if not found or v_request.challenge is distinct from auth.base64url(auth.digest_of(oauth_collect.verifier)) then
+        perform auth.refuse(401, 'QM053', 'this ticket is unknown, used or expired', 'sign in again');
+    end if;
+    return auth.start_session(v_request.person_id, 'oauth:' || v_request.provider, null);
+end
+$$;
+
+comment on function api.oauth_collect(text, text) is $$Collect the tokens of a sign-in elsewhere
+ticket: as the sign-in page hands it over. verifier: the secret whose SHA-256 (base64url) began the sign-in. {access_token, token_type, expires_in, expires_at, refresh_token}.$$;
+
+create function api.identity_link()
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_ticket text := auth.random_token();
+begin
+    insert into auth.oauth_requests (state_digest, provider, nonce, code_verifier, redirect_uri, ticket_digest, person_id, expires_at)
+    values (auth.digest_of('link ' || v_ticket), 'link', '', '', '', auth.digest_of(v_ticket), v_user_id, now() + interval '10 minutes');
+    return jsonb_build_object('link', v_ticket);
+end
+$$;
+
+comment on function api.identity_link() is $$Link a sign-in elsewhere
+{link}: give it to the start of the sign-in page (?link=…) within ten minutes; the sign-in elsewhere is then this person's.$$;
+
+create function api.identity_list()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'provider', i.provider, 'email', i.email, 'created_at', i.created_at, 'used_at', i.used_at
+        ) order by i.provider, i.created_at), '[]')
+        from auth.identities i
+        where i.user_id = v_user_id
+    );
+end
+$$;
+
+comment on function api.identity_list() is $$List sign-ins elsewhere
+A list of {provider, email, created_at, used_at}.$$;
+
+create function api.identity_unlink(provider text)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_count integer;
+begin
+    delete from auth.identities i
+    where i.user_id = v_user_id
+    and i.provider = identity_unlink.provider;
+    get diagnostics v_count = row_count;
+    if v_count = 0 then
+        raise exception 'no sign-in of "%" is linked', identity_unlink.provider using errcode = 'QM001', hint = 'identity_list shows them';
+    end if;
+    perform audit.note(v_user_id, 'auth.identities', identity_unlink.provider, 'delete', null, 'sign-in unlinked');
+    return v_count;
+end
+$$;
+
+comment on function api.identity_unlink(text) is $$Unlink a sign-in elsewhere
+All of this provider; sessions go on. Returns how many were linked.$$;
+
+grant execute on function api.oauth_collect(text, text) to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant execute on function api.identity_link(), api.identity_list(), api.identity_unlink(text)
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
+alter function auth.oauth_begin(text, text, text, text, text) owner to quantmatrix_keeper;
+alter function auth.oauth_take(text, text) owner to quantmatrix_keeper;
+alter function auth.oauth_finish(text, text, text, boolean, text, jsonb) owner to quantmatrix_keeper;
+alter function api.oauth_collect(text, text) owner to quantmatrix_keeper;
+alter function api.identity_link() owner to quantmatrix_keeper;
+alter function api.identity_list() owner to quantmatrix_keeper;
+alter function api.identity_unlink(text) owner to quantmatrix_keeper;

@@ -1,0 +1,645 @@
+-- Signing in. What anybody may call answers the same, and takes as long, whether an address exists or not. What checks a password returns nothing
+-- and gives its tokens in headers: there is no result that a caller could filter on, and counters are sequences, which no failure undoes.
+
+create function api.register(email text, password text, display_name text default null)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_begun timestamptz := clock_timestamp();
+    v_email text := auth.address_of(register.email);
+    v_token text := auth.random_token();
+    v_hash text;
+begin
+    if not (select s.registration_open from auth.settings s) then
+        raise exception 'nobody can register here' using errcode = '42501', hint = 'an administrator can add you';
+    end if;
+    perform auth.check_password(register.password, v_email);
+    if length(register.display_name) > 200 then
+        raise exception 'display_name: more than 200 letters' using errcode = 'QM002';
+    end if;
+    perform auth.throttle_mail(v_email);
+    v_hash := auth.hash_password(register.password);
+    delete from auth.registrations r
+    where r.expires_at < now();
+    if exists (select from core.users u where u.email = v_email) then
+        perform auth.post(
+            v_email, 'You have an account already',
+            'Somebody, perhaps you, wants to register with this address at QuantMatrix, where it is registered already. '
+            'If you forgot your password, ask for a new one. If it was not you, there is nothing to do.'
+        );
+    else
+        insert into auth.registrations (token_digest, email, display_name, password_hash, expires_at)
+        values (auth.digest_of(v_token), v_email, nullif(btrim(register.display_name), ''), v_hash, now() + interval '1 day');
+        perform auth.post(
+            v_email, 'Confirm your address',
+            'Somebody, perhaps you, registered at QuantMatrix with this address. If it was you, confirm it within a day. '
+            'If it was not, do nothing: without the confirmation there is no account.', 'verify', v_token
+        );
+    end if;
+    perform auth.even_out(v_begun, '0.5 s');
+end
+$$;
+
+comment on function api.register(text, text, text) is $$Register
+Mails a token to the address; verify_email with it makes the account. Answers the same if the address is registered already.$$;
+
+create function api.verify_email(token text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_registration auth.registrations;
+    v_change auth.one_time_tokens;
+    v_old_email text;
+    v_user_id uuid;
+begin
+    delete from auth.registrations r
+    where r.token_digest = auth.digest_of(verify_email.token)
+    and r.expires_at > now()
+    returning r.* into v_registration;
+    if found then
+        insert into core.users (email, display_name, email_verified_at)
+        values (v_registration.email, v_registration.display_name, now())
+        on conflict on constraint users_email_taken do nothing
+        returning id into v_user_id;
+        delete from auth.registrations r
+        where r.email = v_registration.email;
+        if v_user_id is not null then
+            insert into auth.credentials (user_id, password_hash, password_changed_at)
+            values (v_user_id, v_registration.password_hash, now());
+            return;
+        end if;
+    end if;
+    delete from auth.one_time_tokens t
+    where t.token_digest = auth.digest_of(verify_email.token)
+    and t.purpose = 'email'
+    and t.expires_at > now()
+    returning t.* into v_change;
+    if found and not exists (select from core.users u where u.email = v_change.email) then
+        select u.email into v_old_email
+        from core.users u
+        where u.id = v_change.user_id
+        for update;
+        update core.users u
+        set email = v_change.email,
+            email_verified_at = now(),
+            updated_at = now()
+        where u.id = v_change.user_id;
+        perform auth.post(
+            v_old_email, 'Your address was changed',
+            'The address of your account at QuantMatrix is another one now. If it was not you, write to whoever runs this platform at once.'
+        );
+        return;
+    end if;
+    perform auth.refuse(400, 'QM053', 'this token is unknown, used or expired', 'ask for a new one');
+end
+$$;
+
+comment on function api.verify_email(text) is $$Confirm an address
+The token of a mail, which is good once and for a day: makes the account that was registered, or changes the address.$$;
+
+create function api.sign_in(email text, password text, code text default null, label text default null)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email text := lower(btrim(coalesce(sign_in.email, '')));
+    v_pair text := auth.origin() || ' ' || v_email;
+    v_wait integer;
+    v_user core.users;
+    v_credentials auth.credentials;
+    v_is_right boolean;
+begin
+    -- One guess at a time for each address; then the counters, before anything is looked at. The narrow one first: whoever guesses from one
+    -- place uses up his own attempts, not those of the person.
+    perform pg_advisory_xact_lock(hashtextextended('sign in ' || v_email, 0));
+    v_wait := auth.throttle('pair', v_pair, 5, 60);
+    if v_wait = 0 then
+        v_wait := auth.throttle('account', v_email, 30, 20);
+    end if;
+    if v_wait = 0 and auth.origin() <> '' then
+        v_wait := auth.throttle('origin', auth.origin(), 60, 2);
+    end if;
+    if v_wait > 0 then
+        perform auth.slow_down(v_wait);
+    end if;
+
+    select u.* into v_user
+    from core.users u
+    where u.email = v_email;
+    select c.* into v_credentials
+    from auth.credentials c
+    where c.user_id = v_user.id;
+    v_is_right := auth.password_is(v_credentials.password_hash, left(sign_in.password, 1000));
+    if v_is_right and v_user.status = 'active' and v_credentials.totp_confirmed_at is not null then
+        if nullif(btrim(sign_in.code), '') is null then
+            perform auth.refuse(401, 'QM052', 'a second factor is wanted', 'send code: six digits of your authenticator, or a recovery code');
+        end if;
+        v_is_right := auth.use_code(v_user.id, sign_in.code);
+    end if;
+    if not v_is_right or v_user.status is distinct from 'active' then
+        perform auth.refuse(401, 'QM050', 'address, password or code is wrong', 'a new password can be asked for: password_forgot');
+    end if;
+
+    perform auth.throttle_release('pair', v_pair, 60000);
+    perform auth.throttle_release('account', v_email, 20000);
+    if split_part(v_credentials.password_hash, '$', 3)::integer < (select s.bcrypt_cost from auth.settings s) then
+        update auth.credentials c
+        set password_hash = auth.hash_password(sign_in.password)
+        where c.user_id = v_user.id;
+    end if;
+    perform auth.give_in_headers(auth.start_session(v_user.id, 'password', sign_in.label));
+end
+$$;
+
+comment on function api.sign_in(text, text, text, text) is $$Sign in
+Returns nothing; the headers Access-Token, Refresh-Token and Expires-In (seconds) of the answer carry the tokens. code: of the second factor, where one is set up (QM052 asks for it). label: what the client calls itself, for the list of sessions. QM050: something is wrong, and nobody says what. QM051 with Retry-After: too many attempts.$$;
+
+create function api.refresh(refresh_token text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_token auth.refresh_tokens;
+    v_session auth.sessions;
+    v_user core.users;
+begin
+    select t.* into v_token
+    from auth.refresh_tokens t
+    where t.token_digest = auth.digest_of(refresh.refresh_token);
+    if found then
+        -- The session is locked first: of two who come at once with one token, the second sees it used.
+        select s.* into v_session
+        from auth.sessions s
+        where s.user_id = v_token.user_id
+        and s.id = v_token.session_id
+        for update;
+        select t.* into v_token
+        from auth.refresh_tokens t
+        where t.user_id = v_token.user_id
+        and t.session_id = v_token.session_id
+        and t.token_digest = v_token.token_digest;
+        select u.* into v_user
+        from core.users u
+        where u.id = v_token.user_id;
+    end if;
+    if v_token.used_at is not null and v_session.ended_at is null then
+        update auth.sessions s
+        set ended_at = now(),
+            ended_because = 'refresh token replayed'
+        where s.user_id = v_session.user_id
+        and s.id = v_session.id;
+        -- Not raised: that would undo the end of the session.
+        perform set_config('response.status', '401', true);
+        return jsonb_build_object(
+            'code', 'QM055', 'message', 'this refresh token was used before: the session is ended', 'details', null,
+            'hint', 'somebody may have stolen it; sign in again'
+        );
+    end if;
+    if v_session.id is null or v_session.ended_at is not null or v_session.expires_at <= now() or v_user.status <> 'active' then
+        perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
+    end if;
+    update auth.refresh_tokens t
+    set used_at = now()
+    where t.user_id = v_token.user_id
+    and t.session_id = v_token.session_id
+    and t.token_digest = v_token.token_digest;
+    update auth.sessions s
+    set used_at = now(),
+        expires_at = now() + make_interval(days => (select g.session_days from auth.settings g))
+    where s.user_id = v_session.user_id
+    and s.id = v_session.id;
+    return auth.access_token(v_token.user_id, auth.role_of(v_token.user_id), jsonb_build_object('sid', v_session.id))
+        || jsonb_build_object('refresh_token', auth.new_refresh_token(v_token.user_id, v_session.id));
+end
+$$;
+
+comment on function api.refresh(text) is $$Renew the tokens
+{access_token, token_type, expires_in, expires_at, refresh_token}. Each refresh token is good once; one that comes again ends the session (QM055).$$;
+
+create function api.sign_out(everywhere boolean default false)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_count integer;
+begin
+    if sign_out.everywhere then
+        return auth.end_sessions(v_user_id, 'signed out everywhere');
+    end if;
+    update auth.sessions s
+    set ended_at = now(),
+        ended_because = 'signed out'
+    where s.user_id = v_user_id
+    and s.id = auth.session_id()
+    and s.ended_at is null;
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+comment on function api.sign_out(boolean) is $$Sign out
+Ends this session, or all of the person's (everywhere); their tokens are refused at once. Returns how many ended. Keys stay.$$;
+
+create function api.session_list()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'id', s.id, 'label', s.label, 'method', s.method, 'created_at', s.created_at, 'used_at', s.used_at, 'expires_at', s.expires_at,
+            'is_this', s.id is not distinct from auth.session_id()
+        ) order by s.used_at desc), '[]')
+        from auth.sessions s
+        where s.user_id = v_user_id
+        and s.ended_at is null
+        and s.expires_at > now()
+    );
+end
+$$;
+
+comment on function api.session_list() is $$List sessions
+Where the person is signed in: a list of {id, label, method, created_at, used_at, expires_at, is_this}.$$;
+
+create function api.session_end(id uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    update auth.sessions s
+    set ended_at = now(),
+        ended_because = 'signed out'
+    where s.user_id = v_user_id
+    and s.id = session_end.id
+    and s.ended_at is null;
+    if not found then
+        raise exception 'there is no such session' using errcode = 'QM001', hint = 'session_list shows them';
+    end if;
+end
+$$;
+
+comment on function api.session_end(uuid) is $$End a session
+One of session_list; its tokens are refused at once.$$;
+
+-- The person again, before something that a borrowed token must not do.
+create function auth.confirm_password(p_user_id uuid, p_password text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_wait integer;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('sign in ' || p_user_id, 0));
+    v_wait := auth.throttle('pair', 'confirm ' || p_user_id, 5, 60);
+    if v_wait > 0 then
+        perform auth.slow_down(v_wait);
+    end if;
+    if not auth.password_is((select c.password_hash from auth.credentials c where c.user_id = p_user_id), left(p_password, 1000)) then
+        perform auth.refuse(403, 'QM050', 'the password is wrong', 'a new one can be asked for: password_forgot');
+    end if;
+    perform auth.throttle_release('pair', 'confirm ' || p_user_id, 60000);
+end
+$$;
+
+comment on function auth.confirm_password(uuid, text) is 'Refuses unless this is the person''s password.';
+
+create function auth.set_password(p_user_id uuid, p_password text, p_reason text, p_kept_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email text := (select u.email from core.users u where u.id = p_user_id);
+begin
+    perform auth.check_password(p_password, v_email);
+    insert into auth.credentials (user_id, password_hash, password_changed_at)
+    values (p_user_id, auth.hash_password(p_password), now())
+    on conflict on constraint credentials_pkey do update
+    set password_hash = excluded.password_hash,
+        password_changed_at = excluded.password_changed_at;
+    perform auth.end_sessions(p_user_id, p_reason, p_kept_id);
+    delete from auth.one_time_tokens t
+    where t.user_id = p_user_id;
+    perform audit.note(p_user_id, 'auth.credentials', p_user_id::text, 'update', null, p_reason);
+    perform auth.post(
+        v_email, 'Your password was changed',
+        'The password of your account at QuantMatrix was changed, and all other sessions were ended. If it was not you, ask for a new one at once.'
+    );
+end
+$$;
+
+comment on function auth.set_password(uuid, text, text, uuid) is 'Sets a password, ends all sessions but one, voids mailed tokens, and tells the person.';
+
+create function api.password_change(current_password text, new_password text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    perform auth.confirm_password(v_user_id, password_change.current_password);
+    perform auth.set_password(v_user_id, password_change.new_password, 'password changed', auth.session_id());
+end
+$$;
+
+comment on function api.password_change(text, text) is $$Change the password
+Wants the current one. All other sessions end; keys stay.$$;
+
+create function api.password_forgot(email text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_begun timestamptz := clock_timestamp();
+    v_email text := auth.address_of(password_forgot.email);
+    v_token text := auth.random_token();
+    v_user_id uuid;
+begin
+    perform auth.throttle_mail(v_email);
+    select u.id into v_user_id
+    from core.users u
+    where u.email = v_email
+    and u.status = 'active';
+    if found then
+        insert into auth.one_time_tokens (user_id, purpose, token_digest, expires_at)
+        values (v_user_id, 'reset', auth.digest_of(v_token), now() + interval '1 hour')
+        on conflict on constraint one_time_tokens_pkey do update
+        set token_digest = excluded.token_digest,
+            expires_at = excluded.expires_at;
+        perform auth.post(
+            v_email, 'Set a new password',
+            'Somebody, perhaps you, wants a new password for your account at QuantMatrix. If it was you, set it within an hour. '
+            'If it was not, do nothing: the old one stays.', 'reset', v_token
+        );
+    end if;
+    perform auth.even_out(v_begun, '0.1 s');
+end
+$$;
+
+comment on function api.password_forgot(text) is $$Ask for a new password
+Mails a token for password_reset, good once and for an hour. Answers the same for an address that nobody has.$$;
+
+create function api.password_reset(token text, new_password text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid;
+begin
+    -- Before the token is looked at: a password that is refused does not use it up, and tells nothing of it.
+    perform auth.check_password(password_reset.new_password, null);
+    delete from auth.one_time_tokens t
+    where t.token_digest = auth.digest_of(password_reset.token)
+    and t.purpose = 'reset'
+    and t.expires_at > now()
+    returning t.user_id into v_user_id;
+    if v_user_id is null then
+        perform auth.refuse(400, 'QM053', 'this token is unknown, used or expired', 'ask for a new one: password_forgot');
+    end if;
+    update core.users u
+    set email_verified_at = now(),
+        updated_at = now()
+    where u.id = v_user_id
+    and u.email_verified_at is null;
+    perform auth.set_password(v_user_id, password_reset.new_password, 'password reset', null);
+end
+$$;
+
+comment on function api.password_reset(text, text) is $$Set a new password
+With the token of the mail. All sessions end; a second factor stays.$$;
+
+create function api.email_change(new_email text, password text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_email text := auth.address_of(email_change.new_email);
+    v_token text := auth.random_token();
+begin
+    perform auth.confirm_password(v_user_id, email_change.password);
+    perform auth.throttle_mail(v_email);
+    insert into auth.one_time_tokens (user_id, purpose, token_digest, email, expires_at)
+    values (v_user_id, 'email', auth.digest_of(v_token), v_email, now() + interval '1 day')
+    on conflict on constraint one_time_tokens_pkey do update
+    set token_digest = excluded.token_digest,
+        email = excluded.email,
+        expires_at = excluded.expires_at;
+    if exists (select from core.users u where u.email = v_email) then
+        perform auth.post(
+            v_email, 'You have an account already',
+            'Somebody wants to move an account at QuantMatrix to this address, which has one already. If it was not you, there is nothing to do.'
+        );
+    else
+        perform auth.post(
+            v_email, 'Confirm your new address',
+            'Somebody, perhaps you, wants to move an account at QuantMatrix to this address. If it was you, confirm it within a day.', 'verify', v_token
+        );
+    end if;
+end
+$$;
+
+comment on function api.email_change(text, text) is $$Change the address
+Mails a token for verify_email to the new address; until then the old one stays. Wants the password.$$;
+
+create function api.second_factor_begin(password text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_secret bytea := extensions.gen_random_bytes(20);
+begin
+    perform auth.confirm_password(v_user_id, second_factor_begin.password);
+    update auth.credentials c
+    set totp_secret = v_secret,
+        totp_last_step = null
+    where c.user_id = v_user_id
+    and c.totp_confirmed_at is null;
+    if not found then
+        raise exception 'a second factor is set up already' using errcode = 'QM002', hint = 'remove it first: second_factor_remove';
+    end if;
+    return jsonb_build_object(
+        'secret', auth.base32(v_secret),
+        'uri', format(
+            'otpauth://totp/QuantMatrix:%s?secret=%s&issuer=QuantMatrix&digits=6&period=30',
+            replace(replace((select u.email from core.users u where u.id = v_user_id), '%', '%25'), '&', '%26'), auth.base32(v_secret)
+        )
+    );
+end
+$$;
+
+comment on function api.second_factor_begin(text) is $$Set up a second factor
+{secret, uri} for an authenticator; it counts once second_factor_confirm saw a code. Wants the password.$$;
+
+create function api.second_factor_confirm(code text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_wait integer := auth.throttle('pair', 'confirm ' || v_user_id, 5, 60);
+begin
+    if v_wait > 0 then
+        perform auth.slow_down(v_wait);
+    end if;
+    if exists (select from auth.credentials c where c.user_id = v_user_id and c.totp_confirmed_at is not null) then
+        raise exception 'a second factor is set up already' using errcode = 'QM002', hint = 'remove it first: second_factor_remove';
+    end if;
+    if not auth.use_code(v_user_id, second_factor_confirm.code) then
+        perform auth.refuse(403, 'QM050', 'the code is wrong', 'begin again with second_factor_begin, or wait for the next code');
+    end if;
+    update auth.credentials c
+    set totp_confirmed_at = now()
+    where c.user_id = v_user_id;
+    perform audit.note(v_user_id, 'auth.credentials', v_user_id::text, 'update', null, 'second factor set up');
+    return jsonb_build_object('recovery_codes', auth.new_recovery_codes(v_user_id));
+end
+$$;
+
+comment on function api.second_factor_confirm(text) is $$Confirm the second factor
+With a code of the authenticator. {recovery_codes}: ten codes, each good once instead of one; they are shown here and never again.$$;
+
+create function api.second_factor_remove(password text, code text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    perform auth.confirm_password(v_user_id, second_factor_remove.password);
+    if not auth.use_code(v_user_id, second_factor_remove.code) then
+        -- Given back by confirm_password, taken again here: codes are guessed no faster than passwords.
+        perform auth.throttle('pair', 'confirm ' || v_user_id, 5, 60);
+        perform auth.refuse(403, 'QM050', 'the code is wrong', 'a recovery code will do, too');
+    end if;
+    delete from auth.recovery_codes r
+    where r.user_id = v_user_id;
+    update auth.credentials c
+    set totp_secret = null,
+        totp_confirmed_at = null,
+        totp_last_step = null
+    where c.user_id = v_user_id;
+    perform audit.note(v_user_id, 'auth.credentials', v_user_id::text, 'update', null, 'second factor removed');
+end
+$$;
+
+comment on function api.second_factor_remove(text, text) is $$Remove the second factor
+Wants the password, and a code or recovery code.$$;
+
+create function api.whoami()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_person_id uuid := auth.person_id();
+    v_claims jsonb := case when session_user = 'authenticator' then nullif(current_setting('request.jwt.claims', true), '')::jsonb end;
+begin
+    if v_person_id is null then
+        perform auth.require_user();
+    end if;
+    return (
+        select jsonb_build_object(
+            'id', u.id, 'email', u.email, 'display_name', u.display_name, 'role', u.role,
+            'acts_as', coalesce(v_claims ->> 'role', session_user::text),
+            'email_verified', u.email_verified_at is not null,
+            'second_factor', coalesce(c.totp_confirmed_at is not null, false),
+            'session', auth.session_id(),
+            'key', (v_claims ->> 'key')::bigint,
+            'book', case when auth.user_id() is distinct from v_person_id then (select o.email from core.users o where o.id = auth.user_id()) end,
+            'accounts', auth.visible_accounts(),
+            'token_expires_at', to_timestamp((v_claims ->> 'exp')::bigint)
+        )
+        from core.users u
+        left join auth.credentials c on c.user_id = u.id
+        where u.id = v_person_id
+    );
+end
+$$;
+
+comment on function api.whoami() is $$Who this is
+The person behind the token, the role it acts in, the session or key, and whose book is open with which accounts (null: the own, all).$$;
+
+grant execute on function
+    api.register(text, text, text), api.verify_email(text), api.sign_in(text, text, text, text), api.refresh(text), api.password_forgot(text),
+    api.password_reset(text, text)
+    to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant execute on function
+    api.sign_out(boolean), api.session_list(), api.session_end(uuid), api.password_change(text, text), api.email_change(text, text),
+    api.second_factor_begin(text), api.second_factor_confirm(text), api.second_factor_remove(text, text), api.whoami()
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
+alter function api.register(text, text, text) owner to quantmatrix_keeper;
+alter function api.verify_email(text) owner to quantmatrix_keeper;
+alter function api.sign_in(text, text, text, text) owner to quantmatrix_keeper;
+alter function api.refresh(text) owner to quantmatrix_keeper;
+alter function api.sign_out(boolean) owner to quantmatrix_keeper;
+alter function api.session_list() owner to quantmatrix_keeper;
+alter function api.session_end(uuid) owner to quantmatrix_keeper;
+alter function auth.confirm_password(uuid, text) owner to quantmatrix_keeper;
+alter function auth.set_password(uuid, text, text, uuid) owner to quantmatrix_keeper;
+alter function api.password_change(text, text) owner to quantmatrix_keeper;
+alter function api.password_forgot(text) owner to quantmatrix_keeper;
+alter function api.password_reset(text, text) owner to quantmatrix_keeper;
+alter function api.email_change(text, text) owner to quantmatrix_keeper;
+alter function api.second_factor_begin(text) owner to quantmatrix_keeper;
+alter function api.second_factor_confirm(text) owner to quantmatrix_keeper;
+alter function api.second_factor_remove(text, text) owner to quantmatrix_keeper;
+alter function api.whoami() owner to quantmatrix_keeper;

@@ -1,0 +1,428 @@
+-- Keys for programs, and books that are shared.
+
+create function auth.role_of_scopes(p_scopes auth.key_scope[])
+returns text
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when 'admin' = any (p_scopes) then 'quantmatrix_admin'
+        when 'write' = any (p_scopes) then 'quantmatrix_user'
+        when 'import' = any (p_scopes) then 'quantmatrix_importer'
+        else 'quantmatrix_readonly'
+    end
+$$;
+
+comment on function auth.role_of_scopes(auth.key_scope[]) is 'The database role that gives exactly what the scopes say.';
+
+create function auth.key_shown(p_key auth.api_keys)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'id', p_key.id, 'name', p_key.name, 'prefix', 'qm_' || p_key.prefix, 'scopes', p_key.scopes,
+        'accounts', (
+            select jsonb_agg(a.account_number order by a.account_number)
+            from core.accounts a
+            where a.user_id = p_key.user_id
+            and a.id = any (p_key.account_ids)
+        ),
+        'created_at', p_key.created_at, 'expires_at', p_key.expires_at, 'used_at', p_key.used_at, 'revoked_at', p_key.revoked_at
+    )
+$$;
+
+comment on function auth.key_shown(auth.api_keys) is 'A key as its owner sees it; accounts null: all.';
+
+create function auth.own_account(p_user_id uuid, p_reference text)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids bigint[];
+begin
+    select array_agg(a.id)
+    into v_ids
+    from core.accounts a
+    where a.user_id = p_user_id
+    and a.account_number = p_reference;
+    if v_ids is null then
+        select array_agg(a.id)
+        into v_ids
+        from core.accounts a
+        where a.user_id = p_user_id
+        and a.name = p_reference;
+    end if;
+    if v_ids is null then
+        raise exception 'there is no account "%"', p_reference using errcode = 'QM001', hint = 'quantmatrix account list shows numbers and names';
+    elsif cardinality(v_ids) > 1 then
+        raise exception 'the account "%" is there several times', p_reference using errcode = 'QM003', hint = 'give its name';
+    end if;
+    return v_ids[1];
+end
+$$;
+
+comment on function auth.own_account(uuid, text) is 'The person''s account by number, then by name; QM001, QM003.';
+
+create function api.key_create(name text, scopes text[] default '{read}', accounts text[] default null, expires_at timestamptz default null)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_user core.users;
+    v_scopes auth.key_scope[];
+    v_prefix text := encode(extensions.gen_random_bytes(4), 'hex');
+    v_secret text := format('qm_%s_%s', v_prefix, auth.random_token());
+    v_account_ids bigint[];
+    v_key auth.api_keys;
+begin
+    select u.* into v_user
+    from core.users u
+    where u.id = v_user_id
+    for update;
+    if length(btrim(coalesce(key_create.name, ''))) not between 1 and 100 then
+        raise exception 'name: 1 to 100 letters are wanted' using errcode = 'QM002';
+    end if;
+    begin
+        v_scopes := array(select distinct lower(btrim(s.word))::auth.key_scope from unnest(key_create.scopes) s (word) order by 1);
+    exception
+        when invalid_text_representation then
+            raise exception 'scopes: "%" is not among read, write, import, admin', array_to_string(key_create.scopes, ', ') using errcode = 'QM002';
+    end;
+    if cardinality(v_scopes) = 0 or array_position(v_scopes, null) is not null then
+        raise exception 'scopes: say what the key may do: read, write, import, admin' using errcode = 'QM002';
+    end if;
+    if v_user.role = 'readonly' and v_scopes <> '{read}' or v_user.role = 'user' and 'admin' = any (v_scopes) then
+        raise exception 'a key may do no more than its owner' using errcode = '42501', hint = 'leave out what you may not do yourself';
+    end if;
+    if 'admin' = any (v_scopes) and key_create.accounts is not null then
+        raise exception 'accounts: an administrator''s key is not limited to accounts' using errcode = 'QM002';
+    end if;
+    if key_create.expires_at <= now() then
+        raise exception 'expires_at: is in the past' using errcode = 'QM002';
+    end if;
+    if (select count(*) from auth.api_keys k where k.user_id = v_user_id and k.revoked_at is null) >= 100 then
+        raise exception 'there are a hundred keys already' using errcode = 'QM002', hint = 'revoke those that are not used';
+    end if;
+    if key_create.accounts is not null then
+        v_account_ids := array(select distinct auth.own_account(v_user_id, a.reference) from unnest(key_create.accounts) a (reference));
+        if cardinality(v_account_ids) not between 1 and 1000 then
+            raise exception 'accounts: name at least one, or leave it out for all' using errcode = 'QM002';
+        end if;
+    end if;
+    insert into auth.api_keys (user_id, name, prefix, key_digest, scopes, account_ids, expires_at)
+    values (v_user_id, btrim(key_create.name), v_prefix, auth.digest_of(v_secret), v_scopes, v_account_ids, key_create.expires_at)
+    returning * into v_key;
+    perform audit.note(
+        v_user_id, 'auth.api_keys', v_key.id::text, 'insert', jsonb_build_object('name', v_key.name, 'scopes', v_key.scopes), 'key made'
+    );
+    return auth.key_shown(v_key) || jsonb_build_object('key', v_secret);
+end
+$$;
+
+comment on function api.key_create(text, text[], text[], timestamptz) is $$Make a key
+For a program: key_exchange gives it short-lived tokens. scopes: read; import (and read); write (everything but people, keys and sessions); admin. accounts: the only ones it sees, numbers or names (null: all). The field key of the answer is shown here and never again.$$;
+
+create function api.key_list()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    return (
+        select coalesce(jsonb_agg(auth.key_shown(k) order by k.id), '[]')
+        from auth.api_keys k
+        where k.user_id = v_user_id
+    );
+end
+$$;
+
+comment on function api.key_list() is $$List keys
+A list of {id, name, prefix, scopes, accounts, created_at, expires_at, used_at, revoked_at}; never the keys themselves.$$;
+
+create function api.key_revoke(id bigint)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    update auth.api_keys k
+    set revoked_at = coalesce(k.revoked_at, now())
+    where k.user_id = v_user_id
+    and k.id = key_revoke.id;
+    if not found then
+        raise exception 'there is no key %', key_revoke.id using errcode = 'QM001', hint = 'quantmatrix key list shows them';
+    end if;
+    perform audit.note(v_user_id, 'auth.api_keys', key_revoke.id::text, 'update', null, 'key revoked');
+end
+$$;
+
+comment on function api.key_revoke(bigint) is $$Revoke a key
+Its tokens are refused at once.$$;
+
+create function api.key_exchange(key text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_prefix text := substring(key_exchange.key from '^qm_([0-9a-f]{8})_');
+    v_wait integer := 0;
+    v_key auth.api_keys;
+    v_user core.users;
+begin
+    if auth.origin() <> '' then
+        v_wait := auth.throttle('origin', 'key ' || auth.origin(), 120, 0.5);
+    end if;
+    if v_wait = 0 then
+        v_wait := auth.throttle('account', 'key ' || coalesce(v_prefix, 'malformed'), 60, 1);
+    end if;
+    if v_wait > 0 then
+        perform auth.slow_down(v_wait);
+    end if;
+    select k.* into v_key
+    from auth.api_keys k
+    where k.prefix = v_prefix
+    and k.key_digest = auth.digest_of(key_exchange.key)
+    and k.revoked_at is null
+    and (k.expires_at is null or k.expires_at > now());
+    select u.* into v_user
+    from core.users u
+    where u.id = v_key.user_id
+    and u.status = 'active';
+    if v_user.id is null then
+        perform auth.refuse(401, 'QM055', 'this key is unknown, revoked or expired', 'make a new one: quantmatrix key create');
+    end if;
+    if v_key.used_at is null or v_key.used_at < now() - interval '1 minute' then
+        update auth.api_keys k
+        set used_at = now()
+        where k.user_id = v_key.user_id
+        and k.id = v_key.id;
+    end if;
+    return auth.access_token(v_key.user_id, auth.role_of_scopes(v_key.scopes), jsonb_build_object('key', v_key.id))
+        || jsonb_build_object('scopes', v_key.scopes);
+end
+$$;
+
+comment on function api.key_exchange(text) is $$Exchange a key for a token
+{access_token, token_type, expires_in, expires_at, scopes}. Exchange again when it ends. QM055: the key is not good. QM051 with Retry-After: too many attempts.$$;
+
+create function auth.grant_shown(p_grant auth.grants)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'id', p_grant.id, 'kind', p_grant.kind, 'access', p_grant.access, 'reason', p_grant.reason,
+        'owner', (select u.email from core.users u where u.id = p_grant.user_id),
+        'grantee', (select u.email from core.users u where u.id = p_grant.grantee_id),
+        'account', (select a.account_number from core.accounts a where a.user_id = p_grant.user_id and a.id = p_grant.account_id),
+        'created_at', p_grant.created_at, 'expires_at', p_grant.expires_at, 'revoked_at', p_grant.revoked_at
+    )
+$$;
+
+comment on function auth.grant_shown(auth.grants) is 'A grant as both sides see it; account null: the whole book.';
+
+create function api.grant_add(email text, account text default null, access text default 'read', expires_at timestamptz default null)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+    v_email text := auth.address_of(grant_add.email);
+    v_grantee_id uuid;
+    v_wait integer;
+    v_access auth.grant_right;
+    v_grant auth.grants;
+begin
+    if not auth.writes() then
+        raise exception 'a reader shares nothing' using errcode = '42501';
+    end if;
+    begin
+        v_access := lower(btrim(grant_add.access))::auth.grant_right;
+    exception
+        when invalid_text_representation then
+            raise exception 'access: "%" is not read or write', grant_add.access using errcode = 'QM002';
+    end;
+    if v_access is null then
+        raise exception 'access: read or write is wanted' using errcode = 'QM002';
+    end if;
+    if grant_add.expires_at <= now() then
+        raise exception 'expires_at: is in the past' using errcode = 'QM002';
+    end if;
+    -- Whom one shares with must be told by name, so this answers whether the address is registered: to people who are signed in, and slowly.
+    v_wait := auth.throttle('account', 'grant ' || v_user_id, 20, 30);
+    if v_wait > 0 then
+        perform auth.slow_down(v_wait);
+    end if;
+    select u.id into v_grantee_id
+    from core.users u
+    where u.email = v_email
+    and u.status = 'active';
+    if not found or v_grantee_id = v_user_id then
+        raise exception 'nobody with this address can be shared with'
+            using errcode = 'QM001', hint = 'the other person needs an account here first';
+    end if;
+    if (select count(*) from auth.grants g where g.user_id = v_user_id and g.revoked_at is null) >= 1000 then
+        raise exception 'there are a thousand grants already' using errcode = 'QM002', hint = 'revoke those that are not used';
+    end if;
+    insert into auth.grants (user_id, grantee_id, account_id, access, expires_at)
+    values (
+        v_user_id, v_grantee_id, case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end,
+        v_access, grant_add.expires_at
+    )
+    returning * into v_grant;
+    perform audit.note(v_user_id, 'auth.grants', v_grant.id::text, 'insert', auth.grant_shown(v_grant), 'book shared');
+    return auth.grant_shown(v_grant);
+end
+$$;
+
+comment on function api.grant_add(text, text, text, timestamptz) is $$Share a book
+With the person of an address: the whole book, or one account (number or name). access: read or write. Until expires_at, or until grant_revoke.$$;
+
+create function api.grant_list()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    return jsonb_build_object(
+        'given', (
+            select coalesce(jsonb_agg(auth.grant_shown(g) order by g.id), '[]')
+            from auth.grants g
+            where g.user_id = v_user_id
+        ),
+        'received', (
+            select coalesce(jsonb_agg(auth.grant_shown(g) order by g.user_id, g.id), '[]')
+            from auth.grants g
+            where g.grantee_id = v_user_id
+            and g.revoked_at is null
+            and (g.expires_at is null or g.expires_at > now())
+        )
+    );
+end
+$$;
+
+comment on function api.grant_list() is $$List what is shared
+{given: what others may see of the person's book, received: what the person may see of others'}.$$;
+
+create function api.grant_revoke(id bigint)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_session();
+begin
+    update auth.grants g
+    set revoked_at = coalesce(g.revoked_at, now())
+    where g.user_id = v_user_id
+    and g.id = grant_revoke.id
+    and g.kind = 'share';
+    if not found then
+        raise exception 'there is no grant %', grant_revoke.id using errcode = 'QM001', hint = 'grant_list shows them';
+    end if;
+    perform audit.note(v_user_id, 'auth.grants', grant_revoke.id::text, 'update', null, 'share revoked');
+end
+$$;
+
+comment on function api.grant_revoke(bigint) is $$Stop sharing
+At once: what was opened with the grant is refused from the next request on.$$;
+
+create function api.book_open(email text, access text default 'read')
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_person_id uuid := auth.require_session();
+    v_person core.users;
+    v_access auth.grant_right;
+    v_owner_id uuid;
+    v_more jsonb;
+begin
+    begin
+        v_access := lower(btrim(book_open.access))::auth.grant_right;
+    exception
+        when invalid_text_representation then
+            raise exception 'access: "%" is not read or write', book_open.access using errcode = 'QM002';
+    end;
+    select u.* into v_person
+    from core.users u
+    where u.id = v_person_id;
+    select u.id
+    into v_owner_id
+    from core.users u
+    where u.email = lower(btrim(book_open.email))
+    and exists (
+        select from auth.grants g
+        where g.grantee_id = v_person_id
+        and g.user_id = u.id
+        and g.revoked_at is null
+        and (g.expires_at is null or g.expires_at > now())
+        and (g.access = 'write' or v_access = 'read')
+    );
+    if v_owner_id is null or v_access = 'write' and v_person.role = 'readonly' then
+        raise exception 'this book is not open to you' using errcode = '42501', hint = 'grant_list shows what others share with you';
+    end if;
+    v_more := jsonb_strip_nulls(jsonb_build_object('book', v_owner_id, 'sid', auth.session_id()));
+    return auth.access_token(v_person_id, case v_access when 'write' then 'quantmatrix_user' else 'quantmatrix_readonly' end, v_more);
+end
+$$;
+
+comment on function api.book_open(text, text) is $$Open a shared book
+A token {access_token, token_type, expires_in, expires_at} with which every view and function works on that person's book, as far as the grants reach; the log names who acted.$$;
+
+grant execute on function api.key_exchange(text) to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant execute on function
+    api.key_create(text, text[], text[], timestamptz), api.key_list(), api.key_revoke(bigint),
+    api.grant_add(text, text, text, timestamptz), api.grant_list(), api.grant_revoke(bigint), api.book_open(text, text)
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
+alter function auth.role_of_scopes(auth.key_scope[]) owner to quantmatrix_keeper;
+alter function auth.key_shown(auth.api_keys) owner to quantmatrix_keeper;
+alter function auth.own_account(uuid, text) owner to quantmatrix_keeper;
+alter function api.key_create(text, text[], text[], timestamptz) owner to quantmatrix_keeper;
+alter function api.key_list() owner to quantmatrix_keeper;
+alter function api.key_revoke(bigint) owner to quantmatrix_keeper;
+alter function api.key_exchange(text) owner to quantmatrix_keeper;
+alter function auth.grant_shown(auth.grants) owner to quantmatrix_keeper;
+alter function api.grant_add(text, text, text, timestamptz) owner to quantmatrix_keeper;
+alter function api.grant_list() owner to quantmatrix_keeper;
+alter function api.grant_revoke(bigint) owner to quantmatrix_keeper;
+alter function api.book_open(text, text) owner to quantmatrix_keeper;

@@ -1,0 +1,171 @@
+"""A person's session over HTTP: the same views and functions as with the database."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from postgrest import APIError, SyncPostgrestClient
+
+from quantmatrix.cli.api_login import TIMEOUT, ask, refused, unreachable
+from quantmatrix.database.views import Row, Where, order_key
+from quantmatrix.errors import ExitCode, Problem
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from quantmatrix.ingest.load import File
+    from quantmatrix.ingest.model import Record
+
+PAGE = 1000
+CHUNK = 2000
+STATUS = {
+    "42501": 403,
+    "PGRST301": 401,
+    "PGRST302": 401,
+    "PGRST303": 401,
+    "PT401": 401,
+    "PT403": 403,
+    "QM055": 401,
+}
+# How a column's type is told in the API's description, and what the value is made of it.
+READ: dict[str, Callable[[str], Any]] = {
+    "api.exact": Decimal,
+    "date": date.fromisoformat,
+    "timestamp with time zone": datetime.fromisoformat,
+}
+
+
+class ApiSession:
+    """One person's session at the API of ``url``."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self.token = token
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
+        self._client = SyncPostgrestClient(url, schema="api", headers=headers, http_client=self._http)
+
+    def __enter__(self) -> ApiSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def view(
+        self,
+        name: str,
+        where: Sequence[Where] = (),
+        order: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> Iterator[Row]:
+        """Rows of a view, asked for in pages; numbers, dates and instants as the database gives them."""
+        readers = self._readers(name)
+        offset = 0
+        while limit is None or offset < limit:
+            size = PAGE if limit is None else min(PAGE, limit - offset)
+            query = self._client.from_(name).select("*")
+            for part in where:
+                if part.value is not None:
+                    query = query.filter(part.column, part.operator, str(part.value))
+            for key in map(order_key, order):
+                query = query.order(key.column, desc=key.descending, nullsfirst=key.nulls_first)
+            try:
+                found: Any = query.range(offset, offset + size - 1).execute().data
+            except APIError as error:
+                raise self._refused(error) from error
+            except httpx.HTTPError as error:
+                raise unreachable(self.url, error) from error
+            for row in found:
+                yield {
+                    column: value if value is None or column not in readers else readers[column](value)
+                    for column, value in row.items()
+                }
+            offset += len(found)
+            if len(found) < size:
+                return
+
+    def call(
+        self, function: str, arguments: Mapping[str, Any] | None = None, *, read_only: bool = False
+    ) -> Any:
+        """What a function returns."""
+        del read_only
+        given = {name: value for name, value in (arguments or {}).items() if value is not None}
+        body = json.loads(json.dumps(given, default=str))
+        answer = ask(self.url, function, body, self.token)
+        return answer.json() if answer.content else None
+
+    def load(
+        self, records: Iterable[Record], describe: Callable[[], File], *, dry_run: bool
+    ) -> dict[str, Any]:
+        """Stage, resolve and load one file; the report of ``api.import_load``."""
+        from quantmatrix.ingest.load import staged_rows
+
+        load_id = uuid.uuid4()
+        rows = staged_rows(load_id, records)
+        while chunk := list(islice(rows, CHUNK)):
+            self.call("import_stage", {"load_id": str(load_id), "records": [_record(row) for row in chunk]})
+        file = json.loads(describe().as_json())
+        if dry_run:
+            file["dry_run"] = True
+        else:
+            self.call("import_resolve", {"load_id": str(load_id)})
+        return dict(self.call("import_load", {"load_id": str(load_id), "file": file}))
+
+    def rows(self, query: str, parameters: Any = None) -> list[Row]:
+        """Never: queries of one's own go to the database."""
+        del query, parameters
+        raise _database_only()
+
+    def transaction(
+        self, *, dry_run: bool = False, read_only: bool = False
+    ) -> AbstractContextManager[psycopg.Connection[Row]]:
+        """Never: a transaction spans no two requests."""
+        del dry_run, read_only
+        raise _database_only()
+
+    def _readers(self, name: str) -> dict[str, Callable[[str], Any]]:
+        properties = self._description.get(name, {}).get("properties", {})
+        return {
+            column: READ[about["format"]]
+            for column, about in properties.items()
+            if about.get("format") in READ
+        }
+
+    @cached_property
+    def _description(self) -> dict[str, Any]:
+        try:
+            answer = httpx.get(
+                f"{self.url}/", headers={"Authorization": f"Bearer {self.token}"}, timeout=TIMEOUT
+            )
+        except httpx.HTTPError as error:
+            raise unreachable(self.url, error) from error
+        if not answer.is_success:
+            raise refused(self.url, answer.status_code, answer.text, answer.headers.get("retry-after"))
+        return dict(answer.json()["definitions"])
+
+    def _refused(self, error: APIError) -> Problem:
+        told = {"message": error.message, "code": error.code, "details": error.details, "hint": error.hint}
+        return refused(self.url, STATUS.get(str(error.code), 400), json.dumps(told))
+
+
+def _record(row: tuple[object, ...]) -> dict[str, Any]:
+    _, kind, line, part, payload, raw = row
+    return {"kind": kind, "line": line, "part": part, "payload": json.loads(str(payload)), "raw": raw}
+
+
+def _database_only() -> Problem:
+    return Problem(
+        "this command works with the database, not over the API",
+        unchanged="nothing was read or written",
+        next_step="leave out --api (and QUANTMATRIX_API) where the database can be reached",
+        exit_code=ExitCode.USAGE,
+    )

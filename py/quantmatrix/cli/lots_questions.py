@@ -1,0 +1,240 @@
+"""Questions to the lot engine that change nothing: ``lots compare``, ``lots what-if``, ``lots explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from quantmatrix.cli.basis import Amount
+from quantmatrix.cli.output import to_json, write_object, write_rows
+from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.settings import Settings
+
+Row = Mapping[str, Any]
+
+METHODS = ("fifo", "lifo", "hifo", "lofo", "average", "mintax")
+FIGURES = (
+    "short_term",
+    "long_term",
+    "section_1256",
+    "unknown_term",
+    "disallowed",
+    "permanently_disallowed",
+    "unknown_basis_proceeds",
+    "recognized",
+)
+CLOSING_COLUMNS = (
+    "quantity",
+    "opened_on",
+    "holding_start",
+    "proceeds",
+    "basis",
+    "gain",
+    "disallowed",
+    "permanently_disallowed",
+    "recognized",
+    "term",
+)
+EXACT = {*FIGURES, "quantity", "basis", "proceeds", "gain", "amount", "wash_sale_adjustment"}
+
+
+@click.command("compare", short_help="The tax that each lot method would have made.")
+@click.option("--year", type=click.IntRange(1900, 2200), help="Only this tax year; all years without it.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice(METHODS),
+    help="Only this method; give it several times for several. All without it.",
+)
+@click.option("--by-instrument", is_flag=True, help="One row for each instrument.")
+@click.pass_obj
+def compare(settings: Settings, year: int | None, methods: tuple[str, ...], by_instrument: bool) -> None:
+    """Recognised gains under each method, beside what is recorded. Nothing is changed.
+
+    \b
+      quantmatrix lots compare --year 2024
+      quantmatrix lots compare --year 2024 --method fifo --method hifo --by-instrument
+    """
+    with signed_in(settings) as session:
+        query = "select api.lots_compare(%s, %s::text[]) as report"
+        report = session.rows(query, [year, list(methods) or None])[0]["report"]
+    if settings.format == "json":
+        click.echo(to_json(report))
+        return
+    wanted: Iterable[Row] = report["rows"]
+    columns: tuple[str, ...] = ("year", "method", *FIGURES)
+    if by_instrument:
+        wanted = (
+            {"year": row["year"], "method": row["method"]} | part
+            for row in report["rows"]
+            for part in row["instruments"]
+        )
+        columns = ("year", "symbol", "method", *FIGURES)
+    rows = list(map(_exact, wanted))
+    if by_instrument:
+        rows.sort(key=lambda row: (row["year"], row["symbol"], report["methods"].index(row["method"])))
+    if settings.format == "table":
+        columns = tuple(name for name in columns if name not in EXACT or _says_something(name, rows))
+    write_rows(rows, settings.format, columns=columns, empty="nothing was sold: there is nothing to compare")
+
+
+@click.command("what-if", short_help="A sale before it is made.")
+@click.argument("symbol")
+@click.argument("quantity", type=Amount())
+@click.option("--account", required=True, help="Which account: number or name.")
+@click.option("--price", required=True, type=Amount(), help="Of one unit, in the instrument's currency.")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Trade date; today without it.")
+@click.option("--method", type=click.Choice(METHODS), help="Instead of the method that holds.")
+@click.option("--fees", type=Amount(), default=Decimal(0), help="Commission and fees.")
+@click.option("--fx-rate", type=Amount(), help="Tax currency for one unit of the instrument's currency.")
+@click.pass_obj
+def what_if(
+    settings: Settings,
+    symbol: str,
+    quantity: Decimal,
+    account: str,
+    price: Decimal,
+    day: datetime | None,
+    method: str | None,
+    fees: Decimal,
+    fx_rate: Decimal | None,
+) -> None:
+    """What selling QUANTITY of SYMBOL would close, gain and wash, and what would be left. Nothing is written.
+
+    \b
+      quantmatrix lots what-if ABC 50 --account U1000001 --price 41.20
+      quantmatrix lots what-if ABC 50 --account U1000001 --price 41.20 --method hifo --date 2025-12-30
+    """
+    given = [account, symbol, quantity, price, day.date() if day else None, method, fees, fx_rate]
+    with signed_in(settings) as session:
+        query = "select api.what_if_sale(%s, %s, %s, %s, %s, %s, %s, %s) as report"
+        report = session.rows(query, given)[0]["report"]
+    if settings.format == "json":
+        click.echo(to_json(report))
+        return
+    rows = list(map(_exact, report["closings"]))
+    if settings.format != "table":
+        write_rows(rows, settings.format)
+        return
+    write_rows(rows, "table", columns=CLOSING_COLUMNS)
+    click.echo()
+    write_object(dict(_summary(report)), "table")
+
+
+@click.command("explain", short_help="How a lot or a closing came to its figures.")
+@click.argument("lot", type=int, required=False)
+@click.option("--closing", type=int, metavar="NUMBER", help="A closing instead of a lot.")
+@click.pass_obj
+def explain(settings: Settings, lot: int | None, closing: int | None) -> None:
+    """Every step from the broker's line to the figure: amounts, splits, transfers, wash sales, file and line.
+
+    \b
+      quantmatrix lots list                     shows the numbers of lots
+      quantmatrix lots explain 17
+      quantmatrix lots closings --year 2024     shows those of closings
+      quantmatrix lots explain --closing 4
+    """
+    if (lot is None) == (closing is None):
+        raise click.UsageError("give the number of a lot, or --closing with that of a closing")
+    with signed_in(settings) as session:
+        report = session.rows("select api.lots_explain(%s, %s) as report", [lot, closing])[0]["report"]
+    if settings.format == "json":
+        click.echo(to_json(report))
+    elif settings.format == "table":
+        for line in _told(report):
+            click.echo(line)
+    else:
+        write_rows(report["steps"], settings.format)
+
+
+CLOSINGS = """
+    select c.*
+    from api.closings c
+    where (%(year)s::integer is null or c.tax_year = %(year)s)
+    and (%(symbol)s::text is null or c.symbol = %(symbol)s)
+    order by c.closed_on, c.account, c.symbol, c.closing_transaction_id, c.ordinal
+"""
+
+
+@click.command("closings", short_help="What was closed, with gain and term.")
+@click.option("--year", type=click.IntRange(1900, 2200), help="Only this tax year.")
+@click.option("--symbol", help="Only this symbol.")
+@click.pass_obj
+def closings(settings: Settings, year: int | None, symbol: str | None) -> None:
+    """Closings, one row for each piece of a lot that a transaction disposed of.
+
+    \b
+      quantmatrix lots closings --year 2024
+      quantmatrix lots closings --symbol ABC --format csv
+    """
+    from quantmatrix.cli.rows import stream
+
+    columns = ("id", "account", "symbol", "kind", "closed_on", *CLOSING_COLUMNS)
+    with signed_in(settings) as session:
+        found = stream(session, CLOSINGS, {"year": year, "symbol": symbol})
+        wanted = columns if settings.format == "table" else None
+        write_rows(found, settings.format, columns=wanted, empty="nothing was closed")
+
+
+def _exact(row: Row) -> dict[str, Any]:
+    """A row of a report with its exact numbers as such, so that a table aligns them."""
+    return {
+        name: Decimal(value) if name in EXACT and value is not None else value
+        for name, value in row.items()
+        if name != "instruments"
+    }
+
+
+def _says_something(name: str, rows: list[dict[str, Any]]) -> bool:
+    return name in ("short_term", "long_term", "recognized") or any(row[name] for row in rows)
+
+
+def _summary(report: Row) -> Iterator[tuple[str, Any]]:
+    for name in ("proceeds", "basis", "gain", "disallowed", "permanently_disallowed", "recognized"):
+        yield name, report[name]
+    for term, sums in report["by_term"].items():
+        yield f"{term}_term", sums["recognized"]
+    for wash in report["wash_sales"]:
+        lost = "lost for good to" if wash["is_permanent"] else "deferred into"
+        whose = "this sale" if wash["loss_transaction_id"] is None else f"sale {wash['loss_transaction_id']}"
+        yield (
+            "wash_sale",
+            f"{wash['amount']} of {whose} {lost} {wash['quantity']} bought {wash['replacement_date']}"
+            f" in {wash['replacement_account']} (transaction {wash['replacement_transaction_id']})",
+        )
+    for other in report["other_closings_changed"]:
+        yield (
+            "changes",
+            f"transaction {other['transaction_id']}: {other['recorded']} would be {other['recognized']}",
+        )
+    if report["window_open_until"]:
+        until = report["window_open_until"]
+        yield "still_exposed", f"{report['loss_still_exposed']}: a purchase until {until} would defer it"
+    yield "remaining", f"{report['remaining']['quantity']} in {len(report['remaining']['lots'])} lots"
+
+
+def _told(report: Row) -> Iterator[str]:
+    yield report["title"]
+    for number, step in enumerate(report["steps"], start=1):
+        yield ""
+        yield f"{number}. {step['date']}  {step['what']}"
+        for line in step["arithmetic"]:
+            yield f"   {line}"
+        if step["after"] is not None:
+            yield f"   = {_state(step['after'])}"
+        for source in step["sources"]:
+            yield f"   {source['file']}:{source['line']}: {source['raw']}"
+        if step["transaction_id"] is not None and not step["sources"]:
+            yield f"   transaction {step['transaction_id']}, typed by hand"
+
+
+def _state(after: Row) -> str:
+    told = f"{after['quantity']} units, basis {after['basis'] or 'unknown'}"
+    if Decimal(after["wash_sale_adjustment"]):
+        told += f" with {after['wash_sale_adjustment']} of deferred loss"
+    return told + (f", held from {after['holding_start']}" if after["holding_start"] else "")

@@ -1,0 +1,109 @@
+"""``lots rebuild``: derive lots anew, or prove them, for one person or for everybody, several at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
+
+import click
+import psycopg
+
+from quantmatrix.cli.output import to_json, write_object, write_rows
+from quantmatrix.cli.session import administrator, signed_in
+from quantmatrix.cli.settings import Settings
+from quantmatrix.database.connect import PersonSession, Row, person
+from quantmatrix.errors import ExitCode
+
+COLUMNS = ("email", "groups", "lots", "closings", "changed", "differences", "seconds", "error")
+
+
+@click.command(short_help="Derive all lots anew; --verify only compares.")
+@click.option(
+    "--verify", is_flag=True, help="Write nothing; list each row that differs. Ends with 3 if any does."
+)
+@click.option("--everyone", is_flag=True, help="All users, not only one: for administrators.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="Work on so many users side by side; with --everyone, which it implies.",
+)
+@click.pass_obj
+def rebuild(settings: Settings, verify: bool, everyone: bool, jobs: int | None) -> ExitCode:
+    """Derive all lots, closings and positions anew and write the rows that differ.
+
+    \b
+      quantmatrix lots rebuild
+      quantmatrix lots rebuild --verify
+      quantmatrix lots rebuild --everyone --verify
+      quantmatrix lots rebuild --jobs 4
+    """
+    if everyone or jobs is not None:
+        return _of_everyone(settings, verify, jobs or 1)
+    with signed_in(settings) as session:
+        report = _rebuilt(session, verify)
+    if settings.format == "json":
+        click.echo(to_json(report))
+    else:
+        counts = report | {"differences": len(report["differences"])}
+        write_object(counts, settings.format)
+        _tell(report["differences"])
+    return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
+
+
+def _of_everyone(settings: Settings, verify: bool, jobs: int) -> ExitCode:
+    with administrator(settings) as admin:
+        users = admin.rows("select id, email from api.user_list() order by email")
+    rows = []
+    with settings.progress("users", len(users)) as advance:
+        for row in _side_by_side(settings, users, verify, jobs):
+            rows.append(row)
+            advance(1)
+    rows.sort(key=lambda row: str(row["email"]))
+    if settings.format == "json":
+        click.echo(to_json(rows))
+    else:
+        counted = [row | {"differences": len(row["differences"])} for row in rows]
+        names = COLUMNS if any(row["error"] for row in rows) else COLUMNS[:-1]
+        write_rows(counted, settings.format, columns=names, empty="there are no users")
+        for row in rows:
+            _tell([{"email": row["email"]} | found for found in row["differences"]])
+    if any(row["error"] for row in rows):
+        return ExitCode.FAILED
+    return ExitCode.DIFFERENCES if any(row["differences"] for row in rows) else ExitCode.DONE
+
+
+def _side_by_side(settings: Settings, users: list[Row], verify: bool, jobs: int) -> Iterator[dict[str, Any]]:
+    """One row for each user as it is done. A user's failure is told in its row and stops no other."""
+
+    def work(user: Row) -> dict[str, Any]:
+        start = time.monotonic()
+        nothing = dict.fromkeys(("groups", "lots", "closings", "changed"), 0)
+        row: dict[str, Any] = {"email": user["email"], **nothing, "differences": [], "error": None}
+        try:
+            with person(settings.environment, user["id"]) as session:
+                row |= _rebuilt(session, verify)
+        except psycopg.Error as error:
+            row["error"] = error.diag.message_primary or str(error)
+        row["seconds"] = f"{time.monotonic() - start:.1f}"
+        return row
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        for done in as_completed([pool.submit(work, user) for user in users]):
+            yield done.result()
+
+
+def _rebuilt(session: PersonSession, verify: bool) -> dict[str, Any]:
+    with session.transaction(dry_run=verify) as connection:
+        # As long as the largest group takes; an interrupt still ends it.
+        connection.execute("set local statement_timeout = 0")
+        row = connection.execute("select api.lots_rebuild(%s) as report", [verify]).fetchone()
+    assert row is not None
+    report: dict[str, Any] = row["report"]
+    return report
+
+
+def _tell(differences: list[dict[str, Any]]) -> None:
+    for difference in differences:
+        click.echo(to_json(difference, indent=None), err=True)

@@ -1,0 +1,55 @@
+"""``serve``: the sign-in page for providers such as Google and GitHub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from quantmatrix.cli.session import NOBODY
+from quantmatrix.cli.settings import Settings
+
+
+@click.command(short_help="Serve the page for signing in with Google, GitHub and others.")
+@click.option(
+    "--providers",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Providers and clients, as JSON.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="Where to listen."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--public-url", help="How people reach it (default: the address it listens on).")
+@click.pass_obj
+def serve(settings: Settings, providers: Path, port: int, host: str, public_url: str | None) -> None:
+    """Serve /oauth/PROVIDER/start and /oauth/PROVIDER/callback until interrupted.
+
+    \b
+      quantmatrix serve --providers providers.json --public-url https://portfolio.example.org
+      quantmatrix login --api URL --sign-in-page https://portfolio.example.org --provider google
+
+    providers.json: {"google": {"client_id": "…", "client_secret_file": "…"}, "github": {…}}; another OpenID
+    provider has its "issuer". At the provider, allow PUBLIC_URL/oauth/PROVIDER/callback.
+    """
+    from quantmatrix.database.connect import person
+    from quantmatrix.oauth.page import SignInPage
+    from quantmatrix.oauth.providers import configured
+
+    found = configured(providers)
+    settings.environment.ensure_running()
+
+    def ask(query: str, parameters: list[Any]) -> Any:
+        with (
+            person(settings.environment, NOBODY, "quantmatrix_service") as session,
+            session.transaction() as connection,
+        ):
+            row = connection.execute(query.encode(), parameters).fetchone()
+        return next(iter(row.values())) if row else None
+
+    with SignInPage((host, port), public_url or "", found, ask) as server:
+        server.public_url = server.public_url or f"http://{host}:{server.server_port}"
+        settings.narrate(f"serving {', '.join(found)} at {server.public_url}")
+        server.serve_forever()

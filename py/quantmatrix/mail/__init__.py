@@ -1,0 +1,1 @@
+"""Mails of the outbox, sent over SMTP."""

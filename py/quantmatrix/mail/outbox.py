@@ -1,0 +1,74 @@
+"""Emptying the outbox: claim and commit, send, report. A sender that dies leaves mails for the next."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quantmatrix.database.connect import PersonSession, Row
+from quantmatrix.mail.smtp import Server
+
+
+@dataclass
+class Sent:
+    """What became of the mails of one run."""
+
+    sent: int = 0
+    later: int = 0
+    dead: int = 0
+
+
+def send_due(session: PersonSession, server: Server, detail: Callable[[str], None]) -> Sent:
+    """Send all mails that are due; those the server does not take now wait longer each time."""
+    outcome = Sent()
+    while claimed := _claim(session):
+        connection: smtplib.SMTP | None = None
+        for mail in claimed:
+            try:
+                connection = connection or server.connect()
+                connection.send_message(
+                    server.message(mail["id"], mail["recipient"], mail["subject"], mail["body"])
+                )
+                error, is_final = None, False
+            except smtplib.SMTPException as problem:
+                error, is_final = str(problem), _is_final(problem)
+                _close(connection)
+                connection = None
+            except (OSError, ValueError) as problem:
+                # A header that cannot be written never will be; a connection may come back.
+                error, is_final = f"{type(problem).__name__}: {problem}", isinstance(problem, ValueError)
+                _close(connection)
+                connection = None
+            status = _report(session, mail["id"], error, is_final)
+            detail(f"mail {mail['id']}: {status}{f' ({error})' if error else ''}")
+            outcome.sent += status == "sent"
+            outcome.later += status == "waiting"
+            outcome.dead += status == "dead"
+        _close(connection)
+    return outcome
+
+
+def _claim(session: PersonSession) -> list[Row]:
+    with session.transaction() as connection:
+        return connection.execute("select * from auth.mail_claim()").fetchall()
+
+
+def _report(session: PersonSession, number: int, error: str | None, is_final: bool) -> str:
+    with session.transaction() as connection:
+        row = connection.execute(
+            "select auth.mail_done(%s, %s, %s) as status", [number, error, is_final]
+        ).fetchone()
+    return str(row["status"]) if row else "gone"
+
+
+def _is_final(problem: smtplib.SMTPException) -> bool:
+    """Whether the server said that it will never take this mail: 5xx about the recipient or the content."""
+    if isinstance(problem, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in problem.recipients.values())
+    return isinstance(problem, smtplib.SMTPDataError) and problem.smtp_code >= 500
+
+
+def _close(connection: smtplib.SMTP | None) -> None:
+    if connection is not None:
+        connection.close()

@@ -1,0 +1,1 @@
+"""Signing in elsewhere: the part that talks to the provider. What must be remembered is in the database."""

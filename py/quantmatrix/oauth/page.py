@@ -1,0 +1,120 @@
+"""The sign-in page: ``/oauth/PROVIDER/start`` sends people to the provider, ``callback`` takes them back."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import psycopg
+from psycopg.types.json import Json
+
+from quantmatrix.oauth.providers import Provider, SignInRefused
+
+Ask = Callable[[str, list[Any]], Any]
+"""Runs a query that returns one value, as the platform's own helper."""
+
+SECONDS = 30
+
+
+class SignInPage(ThreadingHTTPServer):
+    """Serves the page at ``address``; ``public_url`` is how people and providers reach it."""
+
+    daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], public_url: str, providers: Mapping[str, Provider], ask: Ask
+    ) -> None:
+        super().__init__(address, _Request)
+        self.public_url = public_url.rstrip("/")
+        self.providers = providers
+        self.ask = ask
+
+    def start(self, provider: Provider, query: Mapping[str, str]) -> str:
+        """Where to send somebody who begins."""
+        redirect_uri = self._redirect_uri(provider)
+        begun = self.ask(
+            "select auth.oauth_begin(%s, %s, %s, %s, %s)",
+            [
+                provider.name,
+                redirect_uri,
+                query.get("return_to", ""),
+                query.get("challenge", ""),
+                query.get("link"),
+            ],
+        )
+        return provider.authorize_url(redirect_uri, begun)
+
+    def finish(self, provider: Provider, query: Mapping[str, str]) -> str:
+        """Where to send somebody who comes back from the provider."""
+        taken = self.ask("select auth.oauth_take(%s, %s)", [query.get("state", ""), provider.name])
+        if "code" not in query:
+            raise SignInRefused(f"{provider.name} says: {query.get('error', 'no code')[:100]}")
+        somebody = provider.somebody(query["code"], taken)
+        ticket = self.ask(
+            "select auth.oauth_finish(%s, %s, %s, %s, %s, %s::jsonb)",
+            [
+                provider.name,
+                somebody.subject,
+                somebody.email,
+                somebody.email_verified,
+                somebody.name,
+                Json(taken),
+            ],
+        )
+        return f"{taken['return_to']}?{urlencode({'ticket': ticket})}"
+
+    def _redirect_uri(self, provider: Provider) -> str:
+        return f"{self.public_url}/oauth/{provider.name}/callback"
+
+
+class _Request(BaseHTTPRequestHandler):
+    server: SignInPage
+    protocol_version = "HTTP/1.1"
+    timeout = SECONDS
+
+    def do_GET(self) -> None:
+        """Start or finish a sign-in; anything else is not found."""
+        split = urlsplit(self.path)
+        query = {name: values[-1] for name, values in parse_qs(split.query).items()}
+        parts = split.path.strip("/").split("/")
+        provider = self.server.providers.get(parts[1]) if len(parts) == 3 and parts[0] == "oauth" else None
+        try:
+            if provider is not None and parts[2] == "start":
+                self._send_to(self.server.start(provider, query))
+            elif provider is not None and parts[2] == "callback":
+                self._send_to(self.server.finish(provider, query))
+            else:
+                self._tell(HTTPStatus.NOT_FOUND, "There is no such page.")
+        except SignInRefused as refused:
+            self._tell(HTTPStatus.BAD_REQUEST, str(refused))
+        except psycopg.Error as error:
+            known = (error.sqlstate or "").startswith("QM") or error.sqlstate == "42501"
+            message = error.diag.message_primary if known else None
+            status = HTTPStatus.BAD_REQUEST if known else HTTPStatus.SERVICE_UNAVAILABLE
+            self._tell(status, message or "The database does not answer.")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Log nothing: addresses carry codes and tickets."""
+
+    def _send_to(self, address: str) -> None:
+        self.send_response(HTTPStatus.FOUND)
+        self.send_header("Location", address)
+        self._headers(0)
+
+    def _tell(self, status: HTTPStatus, text: str) -> None:
+        body = f"<!doctype html><title>Sign in</title><p>{html.escape(text)}</p>".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self._headers(len(body))
+        self.wfile.write(body)
+
+    def _headers(self, length: int) -> None:
+        self.send_header("Content-Length", str(length))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Content-Security-Policy", "default-src 'none'")
+        self.end_headers()

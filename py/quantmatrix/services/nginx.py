@@ -1,0 +1,158 @@
+"""The reverse proxy before PostgREST, where nginx is installed: limits, and the caller's address."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import psutil
+
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services import ports
+from quantmatrix.services.account import Account
+from quantmatrix.services.files import last_lines, read_if_there, write_whole
+from quantmatrix.services.processes import (
+    clean_environment,
+    is_alive,
+    run_in_background,
+    terminate,
+    wait_until,
+)
+
+TEMPLATE = Path(__file__).with_name("nginx.conf.template")
+START_SECONDS = 15.0
+STOP_SECONDS = 10.0
+MAIN = """
+# Written by quantmatrix at each start.
+daemon off;
+pid {folder}/nginx.pid;
+error_log {log} warn;
+worker_processes 2;
+events {{ worker_connections 512; }}
+http {{
+    default_type application/json;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/quantmatrix.conf;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class ProxyConfig:
+    """What differs between one proxy and another."""
+
+    port: int
+    upstream_port: int
+    calls_per_second: int = 50
+    calls_at_once: int = 200
+
+    def text(self, access_log: str) -> str:
+        """The template with these values."""
+        return Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(
+            QUANTMATRIX_LISTEN=f"{ports.LOOPBACK}:{self.port}",
+            QUANTMATRIX_UPSTREAM=f"{ports.LOOPBACK}:{self.upstream_port}",
+            QUANTMATRIX_CALLS_PER_SECOND=str(self.calls_per_second),
+            QUANTMATRIX_CALLS_AT_ONCE=str(self.calls_at_once),
+            QUANTMATRIX_ACCESS_LOG=access_log,
+        )
+
+
+@dataclass(frozen=True)
+class RunningProxy:
+    """A proxy that runs, and the digest of the configuration it was started with."""
+
+    pid: int
+    config: str
+
+
+def find_nginx() -> Path | None:
+    """The program that ``QUANTMATRIX_NGINX`` names, else an installed one; None where there is none."""
+    named = os.environ.get("QUANTMATRIX_NGINX")
+    found = named or shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    return Path(found) if found and Path(found).exists() else None
+
+
+class NginxServer:
+    """The proxy of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
+
+    def __init__(self, folder: Path, logs: Path, account: Account) -> None:
+        self.folder = folder
+        self.account = account
+        self.config_file = folder / "nginx.conf"
+        self.pid_file = folder / "pid.json"
+        self.log = logs / "nginx.log"
+
+    def running(self) -> RunningProxy | None:
+        """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""
+        text = read_if_there(self.pid_file)
+        try:
+            found = RunningProxy(**json.loads(text)) if text else None
+        except (ValueError, TypeError):
+            found = None
+        return found if found and self._is_ours(found.pid) else None
+
+    def start(self, program: Path, config: ProxyConfig) -> RunningProxy:
+        """Start it with ``config`` unless it runs with that already, and wait until it listens."""
+        self.account.make_directory(self.folder)
+        text = config.text(str(self.log.with_name("nginx-access.log")))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        running = self.running()
+        if running and running.config == digest:
+            return running
+        self.stop()
+        if not ports.is_free(config.port):
+            raise ports.taken(config.port, "nginx", "--proxy-port")
+        main = MAIN.format(folder=self.folder, log=self.log)
+        for name, content in (("nginx.conf", main), ("quantmatrix.conf", text)):
+            write_whole(self.folder / name, content)
+            self.account.own(self.folder / name)
+        pid = run_in_background(
+            [str(program), "-p", str(self.folder), "-e", str(self.log), "-c", str(self.config_file)],
+            account=self.account,
+            log=self.log,
+            environment=clean_environment(),
+        )
+        running = RunningProxy(pid, digest)
+        write_whole(self.pid_file, json.dumps(vars(running)))
+        wait_until(lambda: not ports.is_free(config.port) or not is_alive(pid), START_SECONDS)
+        if not is_alive(pid) or ports.is_free(config.port):
+            self.stop()
+            raise self._did_not_start()
+        return running
+
+    def stop(self) -> bool:
+        """Stop it and wait until it is gone; whether one was running."""
+        running = self.running()
+        if running:
+            terminate(running.pid, lambda: self.running() is None, patience=STOP_SECONDS)
+        self.pid_file.unlink(missing_ok=True)
+        return running is not None
+
+    def _is_ours(self, pid: int) -> bool:
+        # The program writes its whole command into one argument.
+        try:
+            return is_alive(pid) and any(
+                str(self.config_file) in part for part in psutil.Process(pid).cmdline()
+            )
+        except psutil.Error:
+            return False
+
+    def _did_not_start(self) -> Problem:
+        said = [line for line in last_lines(self.log, 3).splitlines() if line.strip()]
+        return Problem(
+            "nginx did not start",
+            where=str(self.log),
+            why=said[-1] if said else f"it did not listen after {START_SECONDS:.0f} seconds",
+            unchanged="the database and the API run and are as they were",
+            next_step="read the log, or use the API without the proxy: quantmatrix up --no-proxy",
+            exit_code=ExitCode.UNREACHABLE,
+        )

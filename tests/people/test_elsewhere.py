@@ -1,0 +1,290 @@
+"""Signing in with a real OpenID provider on loopback, and with one that speaks GitHub's OAuth 2."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import psycopg
+import pytest
+
+from quantmatrix.cli.session import NOBODY
+from quantmatrix.database.connect import PersonSession, person
+from quantmatrix.oauth.loopback import ticket_from_browser
+from quantmatrix.oauth.page import SignInPage
+from quantmatrix.oauth.providers import Provider, Settings
+from quantmatrix.services import ports
+from quantmatrix.services.processes import wait_until
+from quantmatrix.testing.people import People
+
+VERIFIER = "a secret of the client"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+BACK = "http://127.0.0.1:1/"
+
+
+@pytest.fixture(scope="module")
+def openid() -> Iterator[str]:
+    """The address of an OpenID provider, a process of its own."""
+    port = ports.choose(1)[0]
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: not ports.is_free(port), 20)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class _GitHub(BaseHTTPRequestHandler):
+    """The four addresses of GitHub; the code names the person."""
+
+    emails: ClassVar[dict[str, list[dict[str, Any]]]] = {}
+    seen: ClassVar[list[dict[str, str]]] = []
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        login = self.headers.get("Authorization", "").removeprefix("Bearer token-of-")
+        self._answer({"id": 7, "login": login, "name": None} if path == "/user" else self.emails[login])
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.seen.append({name: values[0] for name, values in form.items()})
+        self._answer({"access_token": f"token-of-{form['code'][0]}"})
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+    def _answer(self, told: Any) -> None:
+        body = json.dumps(told).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[str]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@dataclass
+class Elsewhere:
+    """The sign-in page, and the provider behind it."""
+
+    people: People
+    page: str
+    openid: str
+    github: str
+    started: dict[str, str] = field(default_factory=dict)
+
+    def start(self, provider: str = "local", **query: str) -> httpx.Response:
+        asked = {"challenge": CHALLENGE, "return_to": BACK} | query
+        return httpx.get(f"{self.page}/oauth/{provider}/start", params=asked)
+
+    def at_the_provider(self, address: str, subject: str) -> str:
+        """Sign in at the provider; the address it sends the person back to."""
+        answer = httpx.post(address, data={"sub": subject})
+        assert answer.status_code == 302, answer.text
+        return answer.headers["location"]
+
+    def user(self, subject: str, **claims: Any) -> str:
+        httpx.put(f"{self.openid}/users/{subject}", json=claims).raise_for_status()
+        return subject
+
+    def ticket(self, subject: str, **query: str) -> str:
+        """The whole way; the ticket that comes back."""
+        back = self.at_the_provider(self.start(**query).headers["location"], subject)
+        answer = httpx.get(back)
+        assert answer.status_code == 302, answer.text
+        assert answer.headers["location"].startswith(BACK)
+        return parse_qs(urlsplit(answer.headers["location"]).query)["ticket"][0]
+
+    def collect(self, ticket: str, verifier: str = VERIFIER) -> httpx.Response:
+        return self.people.call("oauth_collect", ticket=ticket, verifier=verifier)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(people: People, openid: str) -> Iterator[Elsewhere]:
+    environment = people.service.database.environment
+
+    def ask(query: str, parameters: list[Any]) -> Any:
+        session: PersonSession
+        with person(environment, NOBODY, "quantmatrix_service") as session:  # noqa: SIM117
+            with session.transaction() as connection:
+                row = connection.execute(query.encode(), parameters).fetchone()
+        assert row is not None
+        return next(iter(row.values()))
+
+    providers: dict[str, Provider] = {
+        "local": Provider(
+            "local", Settings(client_id="quantmatrix", client_secret="not a secret", issuer=openid)
+        )
+    }
+    github = ThreadingHTTPServer(("127.0.0.1", 0), _GitHub)
+    with serving(github) as github_url, SignInPage(("127.0.0.1", 0), "", providers, ask) as page:
+        providers["github"] = Provider(
+            "github",
+            Settings(
+                client_id="hub",
+                client_secret="hub secret",
+                authorize_url=f"{github_url}/authorize",
+                token_url=f"{github_url}/token",
+                user_url=f"{github_url}/user",
+                emails_url=f"{github_url}/emails",
+                scope="read:user user:email",
+            ),
+        )
+        with serving(page) as url:
+            page.public_url = url
+            yield Elsewhere(people, url, openid, github_url)
+
+
+def test_a_new_person_signs_in_and_is_known_again(elsewhere: Elsewhere) -> None:
+    subject = elsewhere.user("new-1", email="Olga@Example.test", email_verified=True, name="Olga")
+    got = elsewhere.collect(elsewhere.ticket(subject))
+    assert got.status_code == 200, got.text
+    token = got.json()["access_token"]
+    who = elsewhere.people.call("whoami", token).json()
+    assert (who["email"], who["email_verified"]) == ("olga@example.test", True)
+    assert elsewhere.people.call("session_list", token).json()[0]["method"] == "oauth:local"
+    elsewhere.user("new-1", email="moved@example.test", email_verified=True)
+    again = elsewhere.collect(elsewhere.ticket(subject)).json()["access_token"]
+    assert elsewhere.people.call("whoami", again).json()["id"] == who["id"]
+    assert elsewhere.people.call("refresh", refresh_token=got.json()["refresh_token"]).status_code == 200
+
+
+def test_a_verified_address_is_the_person_who_has_it_and_an_unverified_one_is_not(
+    elsewhere: Elsewhere,
+) -> None:
+    member = elsewhere.people.member("paul@example.test")
+    hostile = elsewhere.user("liar-1", email=member.email, email_verified=False)
+    back = elsewhere.at_the_provider(elsewhere.start().headers["location"], hostile)
+    refused = httpx.get(back)
+    assert refused.status_code == 400
+    assert "nobody here has this sign-in" in refused.text
+    honest = elsewhere.user("honest-1", email=member.email, email_verified=True)
+    token = elsewhere.collect(elsewhere.ticket(honest)).json()["access_token"]
+    assert elsewhere.people.call("whoami", token).json()["id"] == member.done("whoami")["id"]
+    assert elsewhere.people.mails(member.email)[-1][0] == "A sign-in was linked"
+
+
+def test_a_ticket_is_good_once_and_only_with_its_secret(elsewhere: Elsewhere) -> None:
+    subject = elsewhere.user("once-1", email="once@example.test", email_verified=True)
+    ticket = elsewhere.ticket(subject)
+    assert elsewhere.collect(ticket, "another secret").status_code == 401
+    assert elsewhere.collect(ticket).status_code == 200
+    assert elsewhere.collect(ticket).status_code == 401
+
+
+def test_state_is_good_once_and_for_its_provider(elsewhere: Elsewhere) -> None:
+    subject = elsewhere.user("state-1", email="state@example.test", email_verified=True)
+    back = elsewhere.at_the_provider(elsewhere.start().headers["location"], subject)
+    assert httpx.get(back.replace("/local/", "/github/")).status_code == 400
+    assert httpx.get(back).status_code == 302
+    assert httpx.get(back).status_code == 400
+    assert httpx.get(f"{elsewhere.page}/oauth/local/callback?code=x&state=forged").status_code == 400
+
+
+def test_a_code_of_another_sign_in_is_refused(elsewhere: Elsewhere) -> None:
+    """The code of one person injected into the sign-in of another: PKCE and the nonce do not fit."""
+    victim = elsewhere.user("victim-1", email="victim-1@example.test", email_verified=True)
+    stolen = elsewhere.at_the_provider(elsewhere.start().headers["location"], victim)
+    code = parse_qs(urlsplit(stolen).query)["code"][0]
+    begun = elsewhere.start().headers["location"]
+    state = parse_qs(urlsplit(begun).query)["state"][0]
+    answer = httpx.get(f"{elsewhere.page}/oauth/local/callback", params={"code": code, "state": state})
+    assert answer.status_code == 400
+    assert "ticket" not in answer.headers.get("location", "")
+
+
+def test_people_are_sent_nowhere_but_home(elsewhere: Elsewhere) -> None:
+    for address in ("https://evil.example/", "http://127.0.0.1:80@evil.example/", "javascript:alert(1)", ""):
+        assert elsewhere.start(return_to=address).status_code == 400, address
+    assert elsewhere.start(challenge="short").status_code == 400
+    assert httpx.get(f"{elsewhere.page}/oauth/unknown/start").status_code == 404
+    assert httpx.get(f"{elsewhere.page}/anything").status_code == 404
+
+
+def test_a_signed_in_person_links_and_unlinks(elsewhere: Elsewhere) -> None:
+    member = elsewhere.people.member("linker@example.test")
+    subject = elsewhere.user("link-1", email="other-address@example.test", email_verified=False)
+    link = member.done("identity_link")["link"]
+    token = elsewhere.collect(elsewhere.ticket(subject, link=link)).json()["access_token"]
+    assert elsewhere.people.call("whoami", token).json()["email"] == member.email
+    assert elsewhere.start(link=link).status_code == 400
+    assert [row["provider"] for row in member.done("identity_list")] == ["local"]
+    assert member.done("identity_unlink", provider="local") == 1
+    assert member.call("identity_unlink", provider="local").json()["code"] == "QM001"
+
+
+def test_a_disabled_person_does_not_come_in(elsewhere: Elsewhere) -> None:
+    subject = elsewhere.user("disabled-1", email="disabled@example.test", email_verified=True)
+    elsewhere.ticket(subject)
+    service = elsewhere.people.service
+    service.done("user_disable", service.root, {"email": "disabled@example.test"}, role="quantmatrix_admin")
+    back = elsewhere.at_the_provider(elsewhere.start().headers["location"], subject)
+    assert httpx.get(back).status_code == 400
+
+
+def test_github_is_asked_for_the_verified_address(elsewhere: Elsewhere) -> None:
+    begun = elsewhere.start("github").headers["location"]
+    assert begun.startswith(f"{elsewhere.github}/authorize?")
+    query = {name: values[0] for name, values in parse_qs(urlsplit(begun).query).items()}
+    assert query["code_challenge_method"] == "S256"
+    _GitHub.emails["octo"] = [
+        {"email": "unproved@example.test", "primary": False, "verified": False},
+        {"email": "octo@example.test", "primary": True, "verified": True},
+    ]
+    answer = httpx.get(
+        f"{elsewhere.page}/oauth/github/callback", params={"code": "octo", "state": query["state"]}
+    )
+    ticket = parse_qs(urlsplit(answer.headers["location"]).query)["ticket"][0]
+    token = elsewhere.collect(ticket).json()["access_token"]
+    assert elsewhere.people.call("whoami", token).json()["email"] == "octo@example.test"
+    sent = _GitHub.seen[-1]
+    digest = hashlib.sha256(sent["code_verifier"].encode()).digest()
+    assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == query["code_challenge"]
+    assert sent["client_secret"] == "hub secret"
+
+
+def test_the_command_line_comes_back_over_loopback(elsewhere: Elsewhere) -> None:
+    subject = elsewhere.user("browser-1", email="browser@example.test", email_verified=True)
+
+    def browser(address: str) -> None:
+        def go() -> None:
+            to_provider = httpx.get(address).headers["location"]
+            home = httpx.get(elsewhere.at_the_provider(to_provider, subject)).headers["location"]
+            assert b"close this page" in httpx.get(home).content
+
+        threading.Thread(target=go, daemon=True).start()
+
+    ticket, verifier = ticket_from_browser(elsewhere.page, "local", browser, seconds=20)
+    assert elsewhere.collect(ticket, verifier).status_code == 200
+
+
+def test_nobody_but_the_platform_calls_the_page_s_functions(people: People) -> None:
+    with people.service.database.connect("authenticator") as connection:
+        for role in ("anon", "quantmatrix_user", "quantmatrix_readonly", "quantmatrix_admin"):
+            with connection.transaction(force_rollback=True):
+                connection.execute(f"set local role {role}".encode())
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute("select auth.oauth_finish('x', 'y', 'a@b', true, 'n', '{}')")

