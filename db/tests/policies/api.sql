@@ -25,6 +25,7 @@ values
     ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1"}')$$, 'QM010'),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
+    ('import_totals', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_totals([sync])', 'own'),
     ('import_conflicts', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_conflicts()', 'own'),
     ('prices_load', '{quantmatrix_admin}', $$api.prices_load('[]')$$, '42501'),
     ('prices_held', '{quantmatrix_admin}', 'api.prices_held()', '42501'),

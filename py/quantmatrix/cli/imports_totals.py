@@ -8,74 +8,28 @@ from typing import Any
 
 import click
 
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.database.views import Reader
 
-_CASH = """
-    select
-        a.account_number as account, c.currency,
-        min(c.as_of) filter (where c.moment = 'start') as start_day,
-        max(c.as_of) filter (where c.moment = 'end') as end_day,
-        (array_agg(c.amount order by c.as_of) filter (where c.moment = 'start'))[1] as start_amount,
-        (array_agg(c.amount order by c.as_of desc) filter (where c.moment = 'end'))[1] as end_amount
-    from ingest.broker_cash c
-    join core.accounts a on a.user_id = c.user_id and a.id = c.account_id
-    where c.sync_id = %s
-    group by a.account_number, c.currency
-    order by 1, 2
-"""
-_POSITIONS = """
-    with stated as (
-        select b.account_id, b.instrument_id, sum(b.quantity) as quantity
-        from ingest.broker_positions b
-        where b.sync_id = %s
-        and b.as_of = (
-            select max(n.as_of)
-            from ingest.broker_positions n
-            where n.sync_id = b.sync_id
-            and n.account_id = b.account_id
-        )
-        group by b.account_id, b.instrument_id
-    )
-    select a.account_number as account, i.symbol, s.quantity as stated, coalesce(p.quantity, 0) as booked
-    from stated s
-    join core.accounts a on a.id = s.account_id
-    join core.instruments i on i.id = s.instrument_id
-    left join core.positions p on p.account_id = s.account_id and p.instrument_id = s.instrument_id
-    order by 1, 2
-"""
 _SHOWN = 10
 _CENT = Decimal("0.01")
 
 
-def totals(session: PersonSession, report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def totals(session: Reader, report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Cash and positions that the file states, each with what its rows and the books say; amounts as text."""
     if report["sync_id"] is None:
         return {"cash": [], "positions": []}
+    stated = session.call("import_totals", {"sync_id": report["sync_id"]}, read_only=True)
     moved = {(row["account"], row["currency"]): Decimal(row["amount"]) for row in report["cash"]}
-    changed = {(row["account"], row["symbol"]): Decimal(row["quantity"]) for row in report["positions"]}
+    changed = {(row["account"], row["symbol"]): row["quantity"] for row in report["positions"]}
     cash = []
-    for row in session.rows(_CASH, [report["sync_id"]]):
+    for row in stated["cash"]:
         movement = moved.get((row["account"], row["currency"]), Decimal(0))
-        start, end = row["start_amount"], row["end_amount"]
-        cash.append(
-            {
-                "account": row["account"],
-                "currency": row["currency"],
-                "start": None if start is None else f"{start:f}",
-                "moved": f"{movement:f}",
-                "stated_end": None if end is None else f"{end:f}",
-                "difference": None if start is None or end is None else f"{end - start - movement:f}",
-            }
-        )
+        difference = None
+        if row["start"] is not None and row["stated_end"] is not None:
+            difference = f"{Decimal(row['stated_end']) - Decimal(row['start']) - movement:f}"
+        cash.append({**row, "moved": f"{movement:f}", "difference": difference})
     positions = [
-        {
-            "account": row["account"],
-            "symbol": row["symbol"],
-            "moved": f"{changed.get((row['account'], row['symbol']), Decimal(0)):f}",
-            "booked": f"{row['booked']:f}",
-            "stated": f"{row['stated']:f}",
-        }
-        for row in session.rows(_POSITIONS, [report["sync_id"]])
+        {**row, "moved": changed.get((row["account"], row["symbol"]), "0")} for row in stated["positions"]
     ]
     return {"cash": cash, "positions": positions}
 
