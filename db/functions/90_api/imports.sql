@@ -294,77 +294,12 @@ $$;
 comment on function api.import_show(bigint) is $$Show an import
 Its counts, what the file said about itself, lines by verdict, and the refused and unknown lines with their text.$$;
 
-create function api.import_totals(sync_id bigint)
-returns jsonb
-language sql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'cash', (
-            select coalesce(
-                jsonb_agg(
-                    jsonb_build_object(
-                        'account', c.account_number, 'currency', c.currency,
-                        'start', trim_scale(c.start_amount)::text, 'end', trim_scale(c.end_amount)::text
-                    )
-                    order by c.account_number, c.currency
-                ), '[]'
-            )
-            from (
-                select
-                    a.account_number, b.currency,
-                    (array_agg(b.amount order by b.as_of) filter (where b.moment = 'start'))[1] as start_amount,
-                    (array_agg(b.amount order by b.as_of desc) filter (where b.moment = 'end'))[1] as end_amount
-                from ingest.broker_cash b
-                join core.accounts a on a.user_id = b.user_id and a.id = b.account_id
-                where b.user_id = (select auth.user_id())
-                and b.sync_id = import_totals.sync_id
-                group by a.account_number, b.currency
-            ) c
-        ),
-        'positions', (
-            select coalesce(
-                jsonb_agg(
-                    jsonb_build_object(
-                        'account', a.account_number, 'symbol', i.symbol, 'stated', trim_scale(s.quantity)::text,
-                        'booked', trim_scale(coalesce(p.quantity, 0))::text
-                    )
-                    order by a.account_number, i.symbol, i.id
-                ), '[]'
-            )
-            from (
-                select b.user_id, b.account_id, b.instrument_id, sum(b.quantity) as quantity
-                from ingest.broker_positions b
-                where b.user_id = (select auth.user_id())
-                and b.sync_id = import_totals.sync_id
-                and b.as_of = (
-                    select max(newest.as_of)
-                    from ingest.broker_positions newest
-                    where newest.user_id = b.user_id
-                    and newest.sync_id = b.sync_id
-                    and newest.account_id = b.account_id
-                )
-                group by b.user_id, b.account_id, b.instrument_id
-            ) s
-            join core.accounts a on a.user_id = s.user_id and a.id = s.account_id
-            join core.instruments i on i.id = s.instrument_id
-            left join core.positions p on p.user_id = s.user_id and p.account_id = s.account_id and p.instrument_id = s.instrument_id
-        )
-    )
-$$;
-
-comment on function api.import_totals(bigint) is $$What a file states itself
-Cash at the start and the end of its period, and positions at its last day, each beside what is booked now. Amounts are strings.$$;
-
 grant execute on function
-    api.import_stage(uuid, jsonb), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint), api.import_totals(bigint)
+    api.import_stage(uuid, jsonb), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint)
     to quantmatrix_user, quantmatrix_importer, quantmatrix_admin;
-grant execute on function api.import_show(bigint), api.import_totals(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant execute on function api.import_show(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
 alter function api.import_stage(uuid, jsonb) owner to quantmatrix_writer;
 alter function api.import_resolve(uuid) owner to quantmatrix_writer;
 alter function api.import_load(uuid, jsonb) owner to quantmatrix_writer;
 alter function api.import_undo(bigint) owner to quantmatrix_writer;
-alter function api.import_totals(bigint) owner to quantmatrix_writer;

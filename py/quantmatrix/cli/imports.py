@@ -291,8 +291,8 @@ def import_conflicts(settings: Settings, account: str | None) -> None:
     "same" means that quantities and cash agree: one of the two imports is too much. "differs" is for you to
     decide: keep the source that says more (docs/formats.md) and undo the import of the other.
     """
-    with signed_in(settings) as session:
-        found = session.rows("select api.import_conflicts(%s) as found", [account])[0]["found"]
+    with reader(settings) as session:
+        found = session.call("import_conflicts", {"account": account}, read_only=True)
     if settings.format == "json":
         click.echo(to_json(found))
         return

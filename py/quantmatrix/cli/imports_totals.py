@@ -18,34 +18,18 @@ def totals(session: Reader, report: Mapping[str, Any]) -> dict[str, list[dict[st
     """Cash and positions that the file states, each with what its rows and the books say; amounts as text."""
     if report["sync_id"] is None:
         return {"cash": [], "positions": []}
-    moved = {(row["account"], row["currency"]): Decimal(row["amount"]) for row in report["cash"]}
-    changed = {(row["account"], row["symbol"]): Decimal(row["quantity"]) for row in report["positions"]}
     stated = session.call("import_totals", {"sync_id": report["sync_id"]}, read_only=True)
+    moved = {(row["account"], row["currency"]): Decimal(row["amount"]) for row in report["cash"]}
+    changed = {(row["account"], row["symbol"]): row["quantity"] for row in report["positions"]}
     cash = []
     for row in stated["cash"]:
         movement = moved.get((row["account"], row["currency"]), Decimal(0))
-        start, end = row["start"], row["end"]
-        cash.append(
-            {
-                "account": row["account"],
-                "currency": row["currency"],
-                "start": start,
-                "moved": f"{movement:f}",
-                "stated_end": end,
-                "difference": None
-                if start is None or end is None
-                else f"{Decimal(end) - Decimal(start) - movement:f}",
-            }
-        )
+        difference = None
+        if row["start"] is not None and row["stated_end"] is not None:
+            difference = f"{Decimal(row['stated_end']) - Decimal(row['start']) - movement:f}"
+        cash.append({**row, "moved": f"{movement:f}", "difference": difference})
     positions = [
-        {
-            "account": row["account"],
-            "symbol": row["symbol"],
-            "moved": f"{changed.get((row['account'], row['symbol']), Decimal(0)):f}",
-            "booked": row["booked"],
-            "stated": row["stated"],
-        }
-        for row in stated["positions"]
+        {**row, "moved": changed.get((row["account"], row["symbol"]), "0")} for row in stated["positions"]
     ]
     return {"cash": cash, "positions": positions}
 
