@@ -346,3 +346,19 @@ def test_a_file_on_one_line_keeps_its_rows_apart() -> None:
 def test_what_cannot_be_read_is_refused(text: str, reason: str) -> None:
     with pytest.raises(FileRefused, match=reason):
         records_of(IbkrFlex, text)
+
+
+def test_rows_that_move_nothing_are_kept_without_effect() -> None:
+    transfer = (
+        '<Transfer currency="USD" assetCategory="STK" symbol="KO" date="20240110" quantity="0" type="FOP" />'
+    )
+    records = parse(IbkrFlex, flex(trade(quantity="0", netCash="-1"), transfer))
+    rows = only(records, Transaction)
+    assert [these(row.type, row.net_amount, row.quantity) for row in rows] == [
+        (T.OTHER, -1, None), (T.OTHER, 0, None),
+    ]  # fmt: skip
+
+
+def test_the_net_cash_counts_where_nothing_else_is_printed() -> None:
+    records = parse(IbkrFlex, flex(trade(proceeds="", tradePrice="", netCash="-51")))
+    assert by_id(records, "77").gross_amount == -50

@@ -59,10 +59,13 @@ language sql
 immutable
 security invoker
 parallel safe
-return p_type in (
-    'dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'stock_lending_income', 'fee', 'tax_withheld', 'deposit', 'withdrawal',
-    'fx_conversion', 'other'
-);
+set search_path = pg_catalog, pg_temp
+as $$
+    select p_type in (
+        'dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'stock_lending_income', 'fee', 'tax_withheld', 'deposit',
+        'withdrawal', 'fx_conversion', 'other'
+    )
+$$;
 
 comment on function tax.leaves_lots_alone(core.transaction_type) is 'Whether rows of this kind have no part in lots.';
 

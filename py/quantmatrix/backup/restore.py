@@ -22,13 +22,18 @@ from quantmatrix.services import bootstrap
 from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.environment import Environment
 
-# Rows that a database has before anybody used it.
+# Tables that are empty before anybody used a database: those of persons, and what persons bring.
 _EMPTY = """
     select format('%I.%I', n.nspname, c.relname)
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     where c.relkind = 'r'
     and n.nspname in ('core', 'tax', 'ingest', 'auth')
+    and c.relname <> 'audit_logs'
+    and (
+        (n.nspname = 'core' and c.relname in ('users', 'instruments', 'market_data'))
+        or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'user_id')
+    )
     order by 1
 """
 _LOCAL_EMAIL = "me@localhost"

@@ -50,6 +50,9 @@ class Trades:
         for code in codes.unknown:
             self._context.warn_once("code", element.number, "notes", code, "a code that nobody knows")
         cancels = is_cancel(element.attributes)
+        if not element.amount("quantity"):
+            self._context.out.append(self._of_nothing(element, account))
+            return
         kind = self._context.category_of(element)
         if kind is InstrumentType.CURRENCY and PAIR.fullmatch(element.text("symbol")):
             row = self._conversion(element, account, cancels, codes)
@@ -119,6 +122,27 @@ class Trades:
         }
         return transaction(values)
 
+    def _of_nothing(self, element: Element, account: str | None) -> Transaction:
+        """A row that moves no units; its cash counts."""
+        executed_at, day = when(element)
+        cash = element.number_of("netCash") or _ZERO
+        reason = "a trade of nothing; only its cash counts"
+        self._context.warn(element.number, "quantity", element.text("quantity"), reason)
+        return transaction(
+            {
+                "line": element.number,
+                "account": account,
+                "external_id": identity_of(element, False),
+                "type": TransactionType.OTHER,
+                "executed_at": executed_at,
+                "trade_date": day,
+                "gross_amount": cash,
+                "net_amount": cash,
+                "currency": element.currency(),
+                "description": element.text("description") or None,
+            }
+        )
+
     def _conversion(
         self, element: Element, account: str | None, cancels: bool, codes: CodeSet
     ) -> Transaction:
@@ -173,8 +197,6 @@ class Trades:
 
     def _quantity(self, element: Element, cancels: bool) -> Decimal:
         quantity = element.amount("quantity")
-        if not quantity:
-            raise RowError("zero_quantity", "a trade of nothing", column="quantity")
         word = element.text("buySell").upper()
         side = 1 if word.startswith("B") else -1 if word.startswith("S") else 0
         side = -side if cancels else side
@@ -191,6 +213,11 @@ class Trades:
         if proceeds is None and (money := element.number_of("tradeMoney")) is not None:
             proceeds = money.copy_negate() if money else money
         if proceeds is None:
+            if price is None and (net := element.number_of("netCash")) is not None:
+                costs = EXACT.add(
+                    element.number_of("ibCommission") or _ZERO, element.number_of("taxes") or _ZERO
+                )
+                return EXACT.subtract(net, costs)
             if price is None:
                 raise RowError("missing_value", "neither an amount nor a price", column="proceeds")
             multiplier = element.number_of("multiplier") or DEFAULT_MULTIPLIERS.get(kind.value, Decimal(1))

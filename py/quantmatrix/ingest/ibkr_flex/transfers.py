@@ -37,9 +37,6 @@ class Transfers:
         metadata = {"transfer_type": how} if how else {}
         if company := element.text("company"):
             metadata["company"] = company[:64]
-        if not quantity and not cash:
-            reason = "neither a quantity nor an amount of cash"
-            raise RowError("missing_value", reason, column="quantity", text=element.text("quantity"))
         common = {
             "line": element.number,
             "account": account,
@@ -49,6 +46,10 @@ class Transfers:
             "description": " ".join(f"{how} {direction} {element.text('description')}".split()) or None,
             "metadata": metadata,
         }
+        if not quantity and not cash:
+            reason = "neither a quantity nor an amount of cash; it has no effect"
+            self._context.warn(element.number, "quantity", element.text("quantity"), reason)
+            self._context.out.append(transaction({**common, "type": TransactionType.OTHER}))
         if quantity:
             key = self._context.key_of(element, currency)
             if direction == ("OUT" if quantity > 0 else "IN"):
