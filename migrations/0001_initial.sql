@@ -509,7 +509,7 @@ create table core.tax_lots (
     metadata jsonb not null default '{}',
     constraint tax_lots_pkey primary key (user_id, id),
     constraint tax_lots_belong_to_a_position foreign key (user_id, instrument_id, account_id)
-        references core.positions (user_id, instrument_id, account_id) on delete cascade,
+        references core.positions (user_id, instrument_id, account_id) on update cascade on delete cascade,
     constraint tax_lots_opening_transaction_exists foreign key (user_id, opening_transaction_id)
         references core.transactions (user_id, id) on delete cascade,
     constraint tax_lots_piece_counts_from_one check (piece >= 1),
