@@ -45,7 +45,8 @@ def test_the_order_of_arrival_changes_nothing(session: Connection, name: str) ->
             assert reload.state() == expected, f"cut before event {cut}"
         reload.load([[event] for event in reversed(events)])
         assert reload.state() == expected, "last first"
-        for event in events if not names_lots(case) else []:
+        # Three of them stand for the others: each is loaded twice.
+        for event in events[:: max(1, len(events) // 3)] if not names_lots(case) else []:
             rest = [other for other in events if other != event]
             reload.load([rest])
             without = reload.state()

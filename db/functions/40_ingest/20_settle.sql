@@ -45,28 +45,36 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
-    with days as materialized (
-        select l.account_id, l.source, l.trade_date
+    with shown as materialized (
+        select l.account_id, l.source, l.trade_date, l.transaction_id
         from ingest.lines l
         where l.user_id = p_user_id
         and l.sync_id = p_sync_id
         and l.attested is not null
-        group by l.account_id, l.source, l.trade_date
     )
     select coalesce(array_agg(t.id), '{}')
-    from days d
-    join core.transactions t
-        on t.user_id = p_user_id
-        and t.account_id = d.account_id
-        and t.trade_date = d.trade_date
-        and t.source = d.source
-    where not exists (
-        select from ingest.lines l
+    from (
+        select distinct s.account_id, s.source, s.trade_date
+        from shown s
+    ) d
+    join (
+        select own.id, own.account_id, own.source, own.trade_date
+        from core.transactions own
+        where own.user_id = p_user_id
+        and own.account_id = any (array(select distinct s.account_id from shown s))
+        offset 0
+    ) t on t.account_id = d.account_id and t.trade_date = d.trade_date and t.source = d.source
+    left join (
+        select distinct l.transaction_id
+        from ingest.lines l
         where l.user_id = p_user_id
         and l.sync_id = p_sync_id
-        and l.transaction_id = t.id
-    )
+        and l.transaction_id is not null
+    ) own on own.transaction_id = t.id
+    where own.transaction_id is null
 $$;
 
 comment on function ingest.same_days(uuid, bigint) is 'Transactions of the same accounts, sources and days as those of an import, which it does not show itself.';

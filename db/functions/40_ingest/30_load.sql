@@ -187,44 +187,46 @@ as $$
             )) as values_md5
         from digested d
     ),
-    compared as (
-        -- Looked up one by one in unique indexes: whatever the planner believes of the sizes, that is never slow.
+    -- One hash over the accounts of the load: looked up row by row, an index that knows the account alone may seem as good as the key.
+    known as (
         select
-            l.*,
+            i.*,
+            t.id as known_id,
+            coalesce(c.is_voided, false) as is_voided
+        from identified i
+        left join (
+            select own.id, own.account_id, own.source, own.dedupe_key
+            from core.transactions own
+            where own.user_id = p_user_id
+            and own.account_id = any (array(select distinct s.account_id from stated s))
+            offset 0
+        ) t on t.account_id = i.account_id and t.source = i.row_source and t.dedupe_key = i.key
+        left join (
+            select own.account_id, own.source, own.dedupe_key, own.is_voided
+            from ingest.corrections own
+            where own.user_id = p_user_id
+            offset 0
+        ) c on c.account_id = i.account_id and c.source = i.row_source and c.dedupe_key = i.key
+        offset 0
+    ),
+    compared as (
+        select
+            k.*,
             case
-                when l.known_id is not null then (
+                when k.known_id is not null then (
                     select s.values_digest
                     from ingest.lines s
                     join core.sync_history h on h.user_id = s.user_id and h.id = s.sync_id and h.status = 'finished'
                     join ingest.files f on f.user_id = s.user_id and f.sync_id = s.sync_id
                     where s.user_id = p_user_id
-                    and s.transaction_id = l.known_id
+                    and s.transaction_id = k.known_id
                     and s.attested is not null
                     order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc
                     limit 1
                 )
             end as known_digest
-        from (
-            select
-                i.*,
-                (
-                    select t.id
-                    from core.transactions t
-                    where t.user_id = p_user_id
-                    and t.account_id = i.account_id
-                    and t.source = i.row_source
-                    and t.dedupe_key = i.key
-                ) as known_id,
-                coalesce((
-                    select c.is_voided
-                    from ingest.corrections c
-                    where c.user_id = p_user_id
-                    and c.account_id = i.account_id
-                    and c.source = i.row_source
-                    and c.dedupe_key = i.key
-                ), false) as is_voided
-            from identified i
-        ) l
+        from known k
+        offset 0
     ),
     judged as materialized (
         select
