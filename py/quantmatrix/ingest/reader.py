@@ -210,12 +210,15 @@ def _refuse_foreign(start: bytes) -> None:
             raise FileRefused(f"the file {what}, not text", hint=hint)
 
 
-def records(text: TextIO, *, delimiter: str = ",") -> Iterator[tuple[int, str, list[str]]]:
+def records(
+    text: TextIO, *, delimiter: str = ",", strict: bool = True
+) -> Iterator[tuple[int, str, list[str]]]:
     """Yield ``(line, raw, fields)`` for each record: its first physical line from 1, its text, its cells.
 
     The text comes without the last line end; a blank line yields no fields. Raises ``FileRefused``, with the
     line on which the record begins, for a quotation mark that is never closed, text after a closing one, and
-    records of more than 256 KiB.
+    records of more than 256 KiB. Not ``strict``: text after a closing mark belongs to its cell, as brokers
+    print it below their tables.
     """
     pending: list[str] = []
     first = 1
@@ -236,18 +239,31 @@ def records(text: TextIO, *, delimiter: str = ",") -> Iterator[tuple[int, str, l
             yield line
 
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-    try:
-        for fields in reader:
-            raw = pending[0] if len(pending) == 1 else "".join(pending)
-            yield first, raw.rstrip("\r\n"), fields
-            first += len(pending)
-            pending.clear()
-    except csv.Error as error:
-        raise FileRefused(
-            f"the quotation marks of this record cannot be read ({error})",
-            line=first,
-            hint="correct this line, or download the file again",
-        ) from None
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            loose = None if strict or len(pending) != 1 else _loosely(pending[0], delimiter)
+            if loose is None:
+                raise FileRefused(
+                    f"the quotation marks of this record cannot be read ({error})",
+                    line=first,
+                    hint="correct this line, or download the file again",
+                ) from None
+            fields = loose
+        raw = pending[0] if len(pending) == 1 else "".join(pending)
+        yield first, raw.rstrip("\r\n"), fields
+        first += len(pending)
+        pending.clear()
+
+
+def _loosely(line: str, delimiter: str) -> list[str] | None:
+    """The cells of one line with text beside quotation marks; None where a mark stays open."""
+    if line.count('"') % 2:
+        return None
+    return next(csv.reader([line], delimiter=delimiter), None)
 
 
 def head_record(head: str) -> tuple[int, list[str]]:

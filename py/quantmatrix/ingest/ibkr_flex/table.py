@@ -30,6 +30,7 @@ _ATTRIBUTES = (
     *("fromCurrency", "toCurrency", "name", "accountType", "customerType", "model", "exDate"),
 )
 _BY_NAME = {name.lower(): name for name in _ATTRIBUTES} | _ALIASES
+_DISTINCTIVE = frozenset({"clientaccountid", "currencyprimary", "levelofdetail", "ibexecid"})
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]")
 _HEADER_WORDS = 3
 
@@ -78,8 +79,7 @@ def looks_like_flex(fields: Sequence[str]) -> bool:
     words = {_NOT_A_LETTER.sub("", cell.strip().lower()) for cell in fields}
     if fields and fields[0].strip() in ("BOF", "HEADER"):
         return True
-    distinctive = {"clientaccountid", "currencyprimary", "assetclass", "levelofdetail", "ibexecid"}
-    return is_header(fields) and len(words & distinctive) >= 2
+    return is_header(fields) and bool(words & _DISTINCTIVE)
 
 
 class Sections:
