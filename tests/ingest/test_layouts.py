@@ -201,6 +201,38 @@ LAYOUTS = {
         {"XX0000000017": "7"},
         {"CHF": "-75"},
     ),
+    "a Flex Query with messages, markers and codes of sections": Layout(
+        '"MSG","Some figures are not ready."\n"BOF","U1","all","2","2025-01-01","2025-12-31"\n"BOA","U1"\n'
+        '"BOS","TRNT","Trades; trade date basis"\n'
+        '"HEADER","TRNT","Symbol","CurrencyPrimary","Quantity","TradePrice","TradeDate"\n'
+        '"DATA","TRNT","KO","USD","10","50","2025-06-24"\n"EOS","TRNT","1","0"\n'
+        '"HEADER","CTRN","Symbol","Amount","Type","SettleDate","CurrencyPrimary"\n'
+        '"DATA","CTRN","KO","-1.5","Withholding Tax","2025-03-20","USD"\n'
+        '"BOS","CRTT","Cash Report; trade date basis"\n"CurrencyPrimary","EndingCash","Other","More"\n'
+        '"BASE_SUMMARY","82830.65","1","0"\n"DKK","1722.8","1722.8","0"\n"EOS","CRTT","2","3"\n'
+        '"BOS","UNBT","Unbooked Trades"\n"Symbol","Quantity","TradePrice","CurrencyPrimary"\n'
+        '"KO","5","50","USD"\n"EOS","UNBT","1","3"\n"EOA","U1"\n"EOF"\n',
+        "ibkr_flex",
+        {"buy": 1, "tax_withheld": 1},
+        {"KO": "10"},
+        {"USD": "-501.5"},
+    ),
+    "a Flex Query whose sections repeat each other": Layout(
+        '"ClientAccountID","CurrencyPrimary","AssetClass","Symbol","TradeDate","Quantity","TradePrice",'
+        '"Proceeds","TransactionID"\n"U1","USD","STK","KO","20250102","10","50","-500","7"\n'
+        '"ClientAccountID","CurrencyPrimary","Symbol","ActivityCode","TradePrice","Amount","Date"\n'
+        '"U1","USD","KO","BUY","50","-500","20250102"\n'
+        '"ClientAccountID","CurrencyPrimary","AssetClass","Symbol","Date","TransactionType","Quantity",'
+        '"TradePrice","CommisionsAndTax","TradeID","Put/Call","Strike","Expiry","Multiplier"\n'
+        '"U1","USD","OPT","KO    250117P00050000","20250117","Expiration","1","0","0","12","P","50",'
+        '"20250117","100"\n'
+        '"ClientAccountID","CurrencyPrimary","LevelOfDetail","A","B","C","D","E","F","G","H","EndingCash"\n'
+        '"U1","EUR","BaseCurrency","1","1","1","1","1","1","1","1","5"\n',
+        "ibkr_flex",
+        {"buy": 1, "option_expiration": 1},
+        {"KO": "10", "KO    250117P00050000": "1"},
+        {"USD": "-500"},
+    ),
     "a Flex Query of cash with few columns": Layout(
         '"Type","SettleDate","ISIN","Description","Amount","CurrencyPrimary"\n'
         '"Dividends","20230623","XX0000000017","LUNA(XX0000000017) CASH DIVIDEND USD 0.65 PER SHARE '
@@ -258,6 +290,10 @@ def test_a_spelling_is_read_in_full(name: str) -> None:
             "bank",
         ),
         ('"Date","Action","Symbol","Quantity","FeesAndCommissions","Amount","AwardDate"\n', "awards"),
+        (
+            '"ClientAccountID","CurrencyPrimary","Symbol","ExecID","Buy/Sell","Quantity","Price","Commission"\n',
+            "Trade Confirmation",
+        ),
         (FIDELITY + '03/04/2022,"never closed,1\n' * 2, "quotation marks"),
     ],
 )
