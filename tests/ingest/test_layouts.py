@@ -122,6 +122,25 @@ LAYOUTS = {
         {"XYZ": "-1.500"},
         {"USD": "274.49"},
     ),
+    "a sale that brings less than it costs": Layout(
+        ETRADE + "02/18/26,02/18/26,02/19/26,Sold To Close,PUT  XYZ    02/27/26    26.000,XYZ,--,-1.0,0.01,"
+        "-0.51,1.51,--,--\n",
+        "etrade_csv",
+        {"sell": 1},
+        {"XYZ   260227P00026000": "-1.0"},
+        {"USD": "-0.51"},
+    ),
+    "shares transferred with their value": Layout(
+        FIDELITY
+        + '09/08/2025,Fun,1,"TRANSFER OF ASSETS ACAT RECEIVE NEWER CO (NEWR) (Cash)",NEWR,"NEWER CO",'
+        "Cash,0,,USD,230,10,0,,,,2300,\n"
+        '09/08/2025,Fun,1,"TRANSFER OF ASSETS ACAT RES.CREDIT (Cash)", ,"No Description",Cash,0,,USD,,0.000,0,'
+        ",,,12.5,\n",
+        "fidelity_csv",
+        {"transfer_in": 1, "deposit": 1},
+        {"NEWR": "10"},
+        {"USD": "12.5"},
+    ),
     "an option trade without its type": Layout(
         "For Account:,####2222\n\nTransactionDate,TransactionType,SecurityType,Symbol,Quantity,Amount,Price,"
         "Commission,Description\n\n"

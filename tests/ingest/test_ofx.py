@@ -246,6 +246,15 @@ def test_windows_text_is_read_where_the_header_says_so() -> None:
     assert "CAFÉ" in {row.description for row in rows}
 
 
+@pytest.mark.parametrize("declared", ["CHARSET:NONE\n", ""])
+def test_old_headers_that_declare_no_characters_leave_it_to_the_text(declared: str) -> None:
+    text = SGML.replace("CHARSET:1252\n", declared).replace("EFT RECEIVED", "CAFÉ")
+    for encoding in ("cp1252", "utf-8"):
+        with SourceFile(io.BytesIO(text.encode(encoding)), "statement.qfx") as file:
+            rows = only(list(OfxParser().parse(file.text, Options())), Transaction)
+        assert "CAFÉ" in {row.description for row in rows}
+
+
 def test_a_transfer_of_nothing_has_no_effect() -> None:
     row = (
         "<TRANSFER><INVTRAN><FITID>1<DTTRADE>20240307<MEMO>Balance Update</INVTRAN><SECID><UNIQUEID>A"

@@ -195,7 +195,7 @@ class _Reading(TableReading):
         type_, sign, effect = _TRADES[kind]
         price = row.number(*_PRICE)
         amount = values["net_amount"]
-        if amount and (amount > 0) == (sign > 0):
+        if amount and (amount > 0) == (sign > 0) and abs(amount) > abs(values["commission"]):
             reason = "a purchase that brings money, or a sale that costs some"
             column = row.printed("amount $", "amount")
             raise RowError("contradiction", reason, column=column, text=row.text("amount $", "amount"))

@@ -194,8 +194,7 @@ class _Reading(TableReading):
             if self._event(verb, thing, quantity, values):
                 return
             if _TRANSFERS.search(verb):
-                kind = T.TRANSFER_IN if quantity > 0 else T.TRANSFER_OUT
-                self.emit(values | {"type": kind, "instrument": thing.key, "quantity": quantity})
+                self._transfer(row, thing, quantity, values)
                 return
         self._cash(row, verb, thing, quantity, values)
 
@@ -230,6 +229,15 @@ class _Reading(TableReading):
             self.day_book.trade((*key, sign), row.line)
             if thing.type is InstrumentType.STOCK:
                 self.day_book.stock(made, thing)
+
+    def _transfer(self, row: Row, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> None:
+        if value := values["gross_amount"]:
+            reason = "the value of shares that are transferred is neither cash nor cost"
+            self.warn(row.line, row.printed("amount ($)", "amount"), f"{value:f}", reason)
+            costs = EXACT.add(values["commission"], values["fees"])
+            values |= {"metadata": {"market_value": f"{value:f}"}, "gross_amount": _ZERO, "net_amount": costs}
+        kind = T.TRANSFER_IN if quantity > 0 else T.TRANSFER_OUT
+        self.emit(values | {"type": kind, "instrument": thing.key, "quantity": quantity})
 
     def _event(self, verb: str, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> bool:
         kind = next((kind for pattern, kind in _EVENTS if pattern.search(verb)), None)

@@ -42,7 +42,8 @@ _DECLARED = re.compile(
     rb"(?:^OFXHEADER[\s\S]{0,400}?^CHARSET:\s*|<\?xml[^>]{0,100}encoding=[\"'])(?P<name>[A-Za-z0-9_-]{1,20})",
     re.MULTILINE | re.IGNORECASE,
 )
-_WESTERN = frozenset({"1252", "cp1252", "windows-1252", "iso-8859-1", "8859-1", "latin-1", "latin1"})
+_WESTERN = frozenset({"1252", "cp1252", "windows-1252", "iso-8859-1", "8859-1", "latin-1", "latin1", "none"})
+_OFX_HEADER = re.compile(rb"OFXHEADER\s*:", re.IGNORECASE)
 
 
 class _CheckedBytes(io.RawIOBase):
@@ -193,9 +194,15 @@ def open_source(path: Path | str, progress: Callable[[int], None] | None = None)
 
 
 def _encoding(start: bytes) -> str:
-    """UTF-8, unless an OFX or XML header declares Windows-1252 and the beginning does not contradict it."""
+    """UTF-8, unless an OFX or XML header declares Windows-1252 and the beginning does not contradict it.
+
+    An OFX header of the old kind that declares nothing leaves it to the beginning too.
+    """
     found = _DECLARED.search(start[:1024])
-    if not found or found["name"].decode("ascii").lower() not in _WESTERN:
+    declared = found["name"].decode("ascii").lower() if found else ""
+    if not found and _OFX_HEADER.search(start[:1024]):
+        declared = "none"
+    if declared not in _WESTERN:
         return "utf-8"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
