@@ -134,8 +134,8 @@ LAYOUTS = {
         FIDELITY
         + '09/08/2025,Fun,1,"TRANSFER OF ASSETS ACAT RECEIVE NEWER CO (NEWR) (Cash)",NEWR,"NEWER CO",'
         "Cash,0,,USD,230,10,0,,,,2300,\n"
-        '09/08/2025,Fun,1,"TRANSFER OF ASSETS ACAT RES.CREDIT (Cash)", ,"No Description",Cash,0,,USD,,0.000,0,'
-        ",,,12.5,\n",
+        '09/08/2025,Fun,1,"TRANSFER OF ASSETS ACAT RES.CREDIT (Cash)", ,"No Description",Cash,0,,USD,,'
+        "0.000,0,,,,12.5,\n",
         "fidelity_csv",
         {"transfer_in": 1, "deposit": 1},
         {"NEWR": "10"},
