@@ -308,6 +308,7 @@ def test_a_spelling_is_read_in_full(name: str) -> None:
             '"Date","Status","Type","CheckNumber","Description","Withdrawal","Deposit","RunningBalance"\n',
             "bank",
         ),
+        ('"Date","Type","Check #","Description","Withdrawal (-)","Deposit (+)","RunningBalance"\n', "bank"),
         ('"Date","Action","Symbol","Quantity","FeesAndCommissions","Amount","AwardDate"\n', "awards"),
         (
             '"ClientAccountID","CurrencyPrimary","Symbol","ExecID","Buy/Sell","Quantity","Price","Commission"\n',

@@ -23,7 +23,7 @@ _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"symbol", "market value", "% of account"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"open date", "cost/share"}), "a list of lots of Charles Schwab", _TRADES_WANTED),
     (frozenset({"feesandcommissions", "awarddate"}), "a list of awards of Charles Schwab", _BROKERAGE_WANTED),
-    (frozenset({"checknumber", "runningbalance"}), "a bank account of Charles Schwab", _BROKERAGE_WANTED),
+    (frozenset({"date", "runningbalance"}), "a bank account of Charles Schwab", _BROKERAGE_WANTED),
     (frozenset({"account number", "symbol", "current value"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"txid", "ordertxid", "pair"}), "a list of trades of Kraken", "export the ledger instead"),
     (
