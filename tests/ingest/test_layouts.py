@@ -320,3 +320,16 @@ def test_a_spelling_is_read_in_full(name: str) -> None:
 def test_what_is_not_read_is_refused_with_what_it_is(text: str, what: str) -> None:
     with pytest.raises(FileRefused, match=what):
         read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{SCHWAB}"01/02/2025","Buy to Open","A 01/17/2025 {"9" * 29}.00 C","CALL","1","1","$0","-$100"\n',
+        '"Activity Date","Process Date","Settle Date","Instrument","Description","Trans Code","Quantity",'
+        f'"Price","Amount"\n"1/2/2025","1/2/2025","1/3/2025","A","A 1/17/2025 Call ${"9" * 29}","BTO","1",'
+        '"$1.00","($100.04)"\n',
+    ],
+)
+def test_a_damaged_strike_refuses_its_row(text: str) -> None:
+    assert [refusal.code for refusal in only(read(text)[1], Refusal)] == ["bad_number"]

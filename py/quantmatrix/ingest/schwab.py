@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, TextIO
 
-from quantmatrix.ingest.cells import EXACT, RowError
+from quantmatrix.ingest.cells import EXACT, RowError, number
 from quantmatrix.ingest.dates import instant
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.model import (
@@ -356,7 +356,7 @@ class _Reading(TableReading):
         if not text:
             return None
         if found := _OPTION.fullmatch(text):
-            strike = parse_decimal(found["strike"])
+            strike = number(found["strike"], row.printed("symbol"))
             expiration = row.day(found["day"], _FORMATS, "symbol")
             return self.option(
                 OptionTerms(
