@@ -56,6 +56,20 @@ class Layout:
 
 
 LAYOUTS = {
+    "redemptions of parts, a cancelled option, a tax that comes back": Layout(
+        SCHWAB
+        + '"06/20/2025","Bond Redemption","91282CAB7","TREASURY NOTE 4% 06/20/25","-5,000","","","$5,000"\n'
+        '"06/20/2025","Partial Redemption Adj","91282CAC5","TREASURY NOTE 3% 06/20/26","","","","$1,000"\n'
+        '"06/20/2025","Partial Redemption","91282CAC5","TREASURY NOTE 3% 06/20/26","-1,000","","",""\n'
+        '"06/18/2025","Foreign Tax Reclaim","NSRGY","NESTLE","","","","$3.00"\n'
+        '"06/17/2025","Interest Adj","","","","","","-$1.00"\n'
+        '"06/16/2025","Cancel Buy to Open","A 01/16/2026 200.00 C","CALL","1","$5.00","$0.66","$499.34"\n'
+        '"06/16/2025","Buy to Open","A 01/16/2026 200.00 C","CALL","1","$5.00","$0.66","-$500.66"\n',
+        "schwab_csv",
+        {"sell": 3, "buy": 1, "tax_withheld": 1, "interest": 1},
+        {"91282CAB7": "-5000", "91282CAC5": "-1000"},
+        {"USD": "6000.68"},
+    ),
     "a note below the table with text beside its quotation marks": Layout(
         "\n\nRun Date,Action,Symbol,Description,Type,Quantity,Price ($),Commission ($),Fees ($),"
         "Accrued Interest ($),Amount ($),Settlement Date\n"

@@ -68,7 +68,21 @@ _CASH = {
     "CRRD": T.OTHER,
 }
 _MOVES = frozenset(
-    {"ACH", "RTP", "ITRF", "FUTSWP", "CFIR", "DRFRO", "WIRE", "DCF", "XENT", "ACATI", "ACATO", "EVNT"}
+    {
+        "ACH",
+        "RTP",
+        "ITRF",
+        "FUTSWP",
+        "CFIR",
+        "DRFRO",
+        "WIRE",
+        "DCF",
+        "XENT",
+        "XENT_CC",
+        "ACATI",
+        "ACATO",
+        "EVNT",
+    }
 )
 
 
