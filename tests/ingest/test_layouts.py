@@ -56,6 +56,16 @@ class Layout:
 
 
 LAYOUTS = {
+    "a removal that names only its effect": Layout(
+        "Date/Time,Transaction Code,Transaction Subcode,Symbol,Buy/Sell,Open/Close,Quantity,Expiration Date,"
+        "Strike,Call/Put,Price,Fees,Amount,Description,Account Reference\n"
+        "01/28/2021 5:00 PM,Receive Deliver,Expiration,A,,Close,2,01/28/2021,45,P,,0.00,0,Removal,X\n"
+        "01/26/2021 3:28 PM,Trade,Sell to Open,A,Sell,Open,2,01/28/2021,45,P,0.75,2.30,150,Sold,X\n",
+        "tastytrade_csv",
+        {"option_expiration": 1, "sell": 1},
+        {},
+        {"USD": "147.70"},
+    ),
     "redemptions of parts, a cancelled option, a tax that comes back": Layout(
         SCHWAB
         + '"06/20/2025","Bond Redemption","91282CAB7","TREASURY NOTE 4% 06/20/25","-5,000","","","$5,000"\n'
