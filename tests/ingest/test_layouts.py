@@ -338,6 +338,9 @@ def test_a_spelling_is_read_in_full(name: str) -> None:
             '"ClientAccountID","CurrencyPrimary","Symbol","ExecID","Buy/Sell","Quantity","Price","Commission"\n',
             "Trade Confirmation",
         ),
+        ("portfolio,type,time,amount,balance,amount/balance unit,transfer id\n", "Exchange"),
+        ("Date(UTC),Coin,Network,Amount,TransactionFee,Address,TXID,Status\n", "transfers of Binance"),
+        ("Account Number,Investment Name,Symbol,Shares,Share Price,Total Value,\n", "positions"),
         (FIDELITY + '03/04/2022,"never closed,1\n' * 2, "quotation marks"),
     ],
 )
