@@ -933,6 +933,19 @@ begin
                     v_list[v_i] := v_s;
                     v_s := v_next[v_s];
                 end loop;
+                if v_code = 46 and v_x.taxable and v_side = 1 and v_event_method[v_k] = 4 then
+                    -- A.7: a taxable exchange disposes of each lot at the average.
+                    v_named := array(select l.piece from unnest(v_list) with ordinality l (piece, place) where v_cost[l.piece] is not null order by l.place);
+                    v_weights := array(select v_quantity[n.piece] from unnest(v_named) with ordinality n (piece, place) order by n.place);
+                    v_shares := tax.apportion((select sum(v_cost[n.piece]) from unnest(v_named) n (piece)), v_weights);
+                    v_native_shares := tax.apportion((select sum(v_native[n.piece]) from unnest(v_named) n (piece)), v_weights, 8);
+                    v_numbers := tax.apportion((select sum(coalesce(v_wash[n.piece], 0)) from unnest(v_named) n (piece)), v_weights);
+                    for v_i in 1 .. cardinality(v_named) loop
+                        v_cost[v_named[v_i]] := v_shares[v_i];
+                        v_native[v_named[v_i]] := v_native_shares[v_i];
+                        v_wash[v_named[v_i]] := v_numbers[v_i];
+                    end loop;
+                end if;
                 v_weight := v_held[v_side];
                 v_rest_units := v_weight;
                 if v_code between 40 and 46 then
