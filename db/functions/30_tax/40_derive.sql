@@ -139,6 +139,7 @@ declare
     v_plain boolean := p_history.is_plain;
     v_sorted boolean := p_history.is_sorted;
     v_has_native boolean := p_history.has_native;
+    v_is_rare boolean := p_standing.first_event is not null or exists (select from unnest(p_history.event_code) e (code) where e.code > 5);
     v_washes boolean := p_history.wash_scope <> 'none';
     v_broker_scope boolean := p_history.wash_scope = 'broker';
     v_wash_class integer[] := p_history.instrument_wash_class;
@@ -169,6 +170,23 @@ declare
     v_arrived date[] := array[null];
     v_placed_by integer[] := array[null];
     v_last_number integer[] := array[null];
+
+    -- A.5: pools sold by cost keep a skew heap of their pieces, smallest key first. A node that is not as its piece is now counts for nothing;
+    -- pieces that came or changed wait until the pool is sold from again. Sparse: of most pools there is none.
+    v_ranked_by integer[] := array[null];
+    v_root integer[] := array[null];
+    v_waiting integer[] := array[null];
+    v_waits_before integer[] := array[null];
+    v_node integer := 0;
+    v_node_piece integer[] := '{}';
+    v_node_key numeric[] := '{}';
+    v_node_quantity numeric[] := '{}';
+    v_node_cost numeric[] := '{}';
+    v_node_left integer[] := '{}';
+    v_node_right integer[] := '{}';
+    v_parent integer;
+    v_one integer;
+    v_other integer;
 
     -- closings
     v_c integer := 0;
@@ -580,7 +598,10 @@ begin
 
         -- Plain trades ------------------------------------------------------------------------------------------------------------------
         if v_code <= 5 then
-            if v_code <= 3 then
+            if v_code = 1 and v_head[v_long + 1] = 0 then
+                v_links[1] := v_k;
+                v_link_count := 1;
+            elsif v_code <= 3 then
                 v_left := v_quantity[v_k];
                 v_amount := v_cost[v_k];
                 if not v_plain then
@@ -1181,6 +1202,8 @@ begin
             v_select := 0;
             if v_method = 1 then
                 v_select := 1;
+            elsif v_code <= 5 and v_ranked_by[v_from] = v_method then
+                v_select := 3;
             elsif v_method > 1 and (v_left > 0 or v_code is null) and v_head[v_from] <> 0 then
                 v_list := '{}';
                 v_i := 0;
@@ -1308,6 +1331,31 @@ begin
                         )) with ordinality o (place, turn);
                         v_select := 2;
                     end if;
+                    if v_code <= 5 and v_method < 4 then
+                        -- Ranked pieces in a row are a heap already.
+                        v_a := v_waiting[v_from];
+                        while v_a <> 0 loop
+                            v_b := v_waits_before[v_a];
+                            v_waits_before[v_a] := null;
+                            v_a := v_b;
+                        end loop;
+                        v_waiting[v_from] := 0;
+                        v_ranked_by[v_from] := v_method;
+                        v_root[v_from] := v_node + 1;
+                        foreach v_s in array v_list loop
+                            v_node := v_node + 1;
+                            v_node_piece[v_node] := v_s;
+                            v_node_key[v_node] := tax.selection_key(
+                                v_method, v_quantity[v_s], v_cost[v_s], p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1]
+                            );
+                            v_node_quantity[v_node] := v_quantity[v_s];
+                            v_node_cost[v_node] := v_cost[v_s];
+                            v_node_left[v_node] := v_node + 1;
+                            v_node_right[v_node] := 0;
+                        end loop;
+                        v_node_left[v_node] := 0;
+                        v_select := 3;
+                    end if;
                 end if;
                 v_i := 0;
             end if;
@@ -1318,6 +1366,72 @@ begin
                     v_s := v_head[v_from];
                 elsif v_select = 1 then
                     v_s := v_tail[v_from];
+                elsif v_select = 3 then
+                    loop
+                        v_s := v_waiting[v_from];
+                        if v_s <> 0 then
+                            v_waiting[v_from] := v_waits_before[v_s];
+                            v_waits_before[v_s] := null;
+                            continue when v_quantity[v_s] = 0;
+                            v_node := v_node + 1;
+                            v_node_piece[v_node] := v_s;
+                            v_node_key[v_node] := tax.selection_key(
+                                v_method, v_quantity[v_s], v_cost[v_s], p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1]
+                            );
+                            v_node_quantity[v_node] := v_quantity[v_s];
+                            v_node_cost[v_node] := v_cost[v_s];
+                            v_node_left[v_node] := 0;
+                            v_node_right[v_node] := 0;
+                            v_one := v_root[v_from];
+                            v_other := v_node;
+                        else
+                            v_one := v_root[v_from];
+                            exit when v_one = 0;
+                            v_s := v_node_piece[v_one];
+                            exit when v_quantity[v_s] = v_node_quantity[v_one] and v_cost[v_s] is not distinct from v_node_cost[v_one];
+                            if v_quantity[v_s] > 0 and v_waits_before[v_s] is null then
+                                v_waits_before[v_s] := v_waiting[v_from];
+                                v_waiting[v_from] := v_s;
+                            end if;
+                            v_other := v_node_right[v_one];
+                            v_one := v_node_left[v_one];
+                        end if;
+                        -- Two heaps become one down their right sides, the children of each node met changing places; equal costs in lot order (A.2).
+                        v_parent := 0;
+                        loop
+                            if v_one = 0 then
+                                v_one := v_other;
+                                v_other := 0;
+                            elsif v_other <> 0 then
+                                v_a := v_node_piece[v_one];
+                                v_b := v_node_piece[v_other];
+                                if v_node_key[v_other] < v_node_key[v_one]
+                                    or v_node_key[v_other] = v_node_key[v_one] and (
+                                        v_sorted and (v_source[v_b], v_number[v_b]) < (v_source[v_a], v_number[v_a])
+                                        or not v_sorted
+                                            and (coalesce(v_acquired[v_b], '-infinity'), coalesce(v_acquired_at[v_b], '-infinity'), v_event_rank[v_source[v_b]], v_number[v_b])
+                                                < (coalesce(v_acquired[v_a], '-infinity'), coalesce(v_acquired_at[v_a], '-infinity'), v_event_rank[v_source[v_a]], v_number[v_a])
+                                    )
+                                then
+                                    v_a := v_one;
+                                    v_one := v_other;
+                                    v_other := v_a;
+                                end if;
+                            end if;
+                            if v_parent = 0 then
+                                v_root[v_from] := v_one;
+                            else
+                                v_node_left[v_parent] := v_one;
+                            end if;
+                            exit when v_other = 0;
+                            v_parent := v_one;
+                            v_one := v_node_right[v_parent];
+                            v_node_right[v_parent] := v_node_left[v_parent];
+                        end loop;
+                    end loop;
+                    if v_one = 0 then
+                        v_s := 0;
+                    end if;
                 else
                     v_i := v_i + 1;
                     v_s := v_list[v_i];
@@ -1365,6 +1479,11 @@ begin
                     if v_has_native then
                         v_of_native := round(v_native[v_s] * v_t / v_q, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1]);
                         v_native[v_s] := v_native[v_s] - v_of_native;
+                    end if;
+                    -- Rounding may have changed what a unit of the rest costs.
+                    if v_ranked_by[v_from] is not null and v_waits_before[v_s] is null then
+                        v_waits_before[v_s] := v_waiting[v_from];
+                        v_waiting[v_from] := v_s;
                     end if;
                 end if;
                 if v_t = v_left then
@@ -1732,6 +1851,10 @@ begin
                 else
                     v_previous[v_b] := v_s;
                 end if;
+                if v_ranked_by[v_p] is not null and v_waits_before[v_s] is null then
+                    v_waits_before[v_s] := v_waiting[v_p];
+                    v_waiting[v_p] := v_s;
+                end if;
                 v_has_short := v_has_short or v_p % 2 = 0;
                 if (v_p % 2 = 0 or v_has_option) and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
                     -- A.11: a short opened against shares with a gain, a put bought on shares held for a year or less.
@@ -1856,6 +1979,12 @@ begin
                     v_c_transaction[v_i] := v_fraction_id;
                 end if;
             end loop;
+        end if;
+        if v_code > 5 then
+            -- Anything may have changed: such pools are ranked anew.
+            v_ranked_by := array[null];
+            v_waiting := array[null];
+            v_waits_before := array[null];
         end if;
         continue when not v_washes or v_code is null;
 
@@ -2011,17 +2140,23 @@ begin
                     v_part := round(v_cost[v_s] * v_t / v_q, 2);
                     v_cost[v_r] := v_cost[v_s] - v_part;
                     v_cost[v_s] := v_part;
-                    v_native_part := round(v_native[v_s] * v_t / v_q, p_history.instrument_native_scale[v_instrument]);
-                    v_native[v_r] := v_native[v_s] - v_native_part;
-                    v_native[v_s] := v_native_part;
-                    v_extra := round(v_wash[v_s] * v_t / v_q, 2);
-                    v_wash[v_r] := v_wash[v_s] - v_extra;
-                    v_wash[v_s] := v_extra;
+                    if v_has_native then
+                        v_native_part := round(v_native[v_s] * v_t / v_q, p_history.instrument_native_scale[v_instrument]);
+                        v_native[v_r] := v_native[v_s] - v_native_part;
+                        v_native[v_s] := v_native_part;
+                    end if;
+                    if v_wash[v_s] is not null then
+                        v_extra := round(v_wash[v_s] * v_t / v_q, 2);
+                        v_wash[v_r] := v_wash[v_s] - v_extra;
+                        v_wash[v_s] := v_extra;
+                    end if;
                     v_acquired[v_r] := v_acquired[v_s];
                     v_acquired_at[v_r] := v_acquired_at[v_s];
                     v_held_from[v_r] := v_held_from[v_s];
-                    v_covered[v_r] := v_covered[v_s];
-                    v_arrived[v_r] := v_arrived[v_s];
+                    if v_is_rare then
+                        v_covered[v_r] := v_covered[v_s];
+                        v_arrived[v_r] := v_arrived[v_s];
+                    end if;
                     v_a := v_next[v_s];
                     v_next[v_s] := v_r;
                     v_previous[v_r] := v_s;
@@ -2053,17 +2188,15 @@ begin
                     v_c_disallowed[v_i] := coalesce(v_c_disallowed[v_i], 0) + v_part;
                     v_wash[v_s] := coalesce(v_wash[v_s], 0) + v_part;
                     if v_p % 2 = 1 then
-                        v_native[v_s] := v_native[v_s] + case
-                            when v_has_native and v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8)
-                            else v_part
-                        end;
+                        if v_has_native then
+                            v_native[v_s] := v_native[v_s] + case when v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8) else v_part end;
+                        end if;
                         v_cost[v_s] := v_cost[v_s] + v_part;
                         v_held_from[v_s] := coalesce(v_held_from[v_s] - (v_loss_on[v_j] - v_c_held_from[v_i]), v_held_from[v_s]);
                     else
-                        v_native[v_s] := v_native[v_s] - case
-                            when v_has_native and v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8)
-                            else v_part
-                        end;
+                        if v_has_native then
+                            v_native[v_s] := v_native[v_s] - case when v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8) else v_part end;
+                        end if;
                         v_cost[v_s] := v_cost[v_s] - v_part;
                     end if;
                 else
@@ -2077,6 +2210,17 @@ begin
                 v_m_permanent[v_match] := not v_taxable[v_account];
                 v_m_quantity[v_match] := v_units;
                 v_m_amount[v_match] := v_part;
+
+                if v_ranked_by[v_p] is not null then
+                    if v_waits_before[v_s] is null then
+                        v_waits_before[v_s] := v_waiting[v_p];
+                        v_waiting[v_p] := v_s;
+                    end if;
+                    if v_r <> 0 then
+                        v_waits_before[v_r] := v_waiting[v_p];
+                        v_waiting[v_p] := v_r;
+                    end if;
+                end if;
 
                 if v_forward then
                     v_s := case v_r when 0 then v_b else v_r end;
