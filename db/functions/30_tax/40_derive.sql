@@ -1585,6 +1585,10 @@ begin
             elsif v_then = c_move or v_then = c_leave then
                 if v_left > 0 then
                     v_unmatched[v_long] := coalesce(v_unmatched[v_long], 0) + v_left;
+                    if v_then = c_move then
+                        -- What left without being held arrives without a lot: the other account has the units, and nobody knows more.
+                        v_unmatched[v_partner_pool] := coalesce(v_unmatched[v_partner_pool], 0) - v_left;
+                    end if;
                 end if;
                 v_a := (v_from - 1) / 2 / v_instruments + 1;
                 v_b := (v_target - 1) / 2 / v_instruments + 1;
