@@ -246,6 +246,7 @@ declare
     v_n_sentence text[] := '{}';
     v_has_short boolean := false;
     v_has_option boolean := exists (select from unnest(p_history.instrument_strike) s (strike) where s.strike is not null);
+    v_has_family boolean := exists (select from unnest(p_history.instrument_index_family) f (family) where f.family is not null);
     v_stocks integer[];
     v_merged_old integer[] := '{}';
     v_merged_new integer[] := '{}';
@@ -974,7 +975,7 @@ begin
                     v_named := array(select l.piece from unnest(v_list) with ordinality l (piece, place) where v_cost[l.piece] is not null order by l.place);
                     v_weights := array(select v_quantity[n.piece] from unnest(v_named) with ordinality n (piece, place) order by n.place);
                     v_shares := tax.apportion((select sum(v_cost[n.piece]) from unnest(v_named) n (piece)), v_weights);
-                    v_native_shares := tax.apportion((select sum(v_native[n.piece]) from unnest(v_named) n (piece)), v_weights, 8);
+                    v_native_shares := tax.apportion((select sum(v_native[n.piece]) from unnest(v_named) n (piece)), v_weights, p_history.instrument_native_scale[v_instrument]);
                     v_numbers := tax.apportion((select sum(coalesce(v_wash[n.piece], 0)) from unnest(v_named) n (piece)), v_weights);
                     for v_i in 1 .. cardinality(v_named) loop
                         v_cost[v_named[v_i]] := v_shares[v_i];
@@ -993,6 +994,9 @@ begin
                     when 47 then coalesce(v_weight * v_x.amount_per_share, v_x.native_amount)
                 end;
                 v_rest := round(v_native_rest * v_x.rate, 2);
+                if v_x.rate = 1 then
+                    v_native_rest := v_rest;
+                end if;
 
                 -- C.3: the fraction is that of the account's total.
                 v_extra := 0;
@@ -1025,7 +1029,7 @@ begin
                     else
                         v_t := round(v_rest_units * v_q / v_weight, v_scale);
                         v_cash := round(v_rest * v_q / v_weight, 2);
-                        v_native_cash := round(v_native_rest * v_q / v_weight, 8);
+                        v_native_cash := round(v_native_rest * v_q / v_weight, p_history.instrument_native_scale[v_instrument]);
                     end if;
                     if v_code between 40 and 46 then
                         -- A lot never shrinks to nothing: its basis would have no units left to lie in.
@@ -1117,7 +1121,7 @@ begin
                         v_units := v_q;
                         v_value := round(v_t * v_x.value_per_new_share * v_x.rate, 2);
                         v_part := coalesce(v_cash, 0) + v_value;
-                        v_native_part := coalesce(v_native_cash, 0) + v_t * v_x.value_per_new_share;
+                        v_native_part := coalesce(v_native_cash, 0) + case v_x.rate when 1 then v_value else v_t * v_x.value_per_new_share end;
                         if v_side = 1 and v_gift_basis[v_s] is not null and v_part <= v_of_lot then
                             v_forfeited[v_account] := v_forfeited[v_account] + v_of_lot - greatest(v_part, v_gift_basis[v_s]);
                             v_of_lot := greatest(v_part, v_gift_basis[v_s]);
@@ -1137,7 +1141,7 @@ begin
                         v_opened[v_m] := v_t;
                         v_quantity[v_m] := v_t;
                         v_cost[v_m] := v_value;
-                        v_native[v_m] := v_t * v_x.value_per_new_share;
+                        v_native[v_m] := v_native_part - coalesce(v_native_cash, 0);
                         v_acquired[v_m] := v_event_date[v_k];
                         v_acquired_at[v_m] := v_event_at[v_k];
                         v_held_from[v_m] := v_event_date[v_k];
@@ -1199,6 +1203,10 @@ begin
         -- Jobs of the event: take units out of a pool, see what becomes of them, put new pieces into their pools -----------------------------
         loop
             v_job_first := v_c;
+            if v_has_native and v_code > 5 and v_x.rate = 1 then
+                -- N.1: in the tax currency both costs are one, in cents, whatever else is in the group.
+                v_native_amount := v_amount;
+            end if;
             v_select := 0;
             if v_method = 1 then
                 v_select := 1;
@@ -1241,7 +1249,7 @@ begin
                                 v_wash[v_s] := v_extra;
                             else
                                 v_cost[v_s] := round(v_rest * v_q / v_weight, 2);
-                                v_native[v_s] := round(v_native_rest * v_q / v_weight, 8);
+                                v_native[v_s] := round(v_native_rest * v_q / v_weight, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1]);
                                 v_wash[v_s] := round(v_extra * v_q / v_weight, 2);
                             end if;
                             v_weight := v_weight - v_q;
@@ -1495,7 +1503,10 @@ begin
 
                 if not v_plain then
                     if v_has_native then
-                        v_native_part := case v_t when v_left then v_native_amount else round(v_native_amount * v_t / v_left, 8) end;
+                        v_native_part := case v_t
+                            when v_left then v_native_amount
+                            else round(v_native_amount * v_t / v_left, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1])
+                        end;
                         v_native_amount := v_native_amount - v_native_part;
                         v_c_native_lot[v_c] := v_of_native;
                         v_c_native_other[v_c] := v_native_part;
@@ -1775,8 +1786,8 @@ begin
                     v_c_lot[v_c] := v_of_lot;
                     v_c_other[v_c] := v_part;
                     v_c_opened[v_c] := null;
-                    v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], 8);
-                    v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], 8);
+                    v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], p_history.instrument_native_scale[v_instrument]);
+                    v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], p_history.instrument_native_scale[v_instrument]);
                     v_c_held_from[v_c] := v_held_from[v_s];
                     v_c_term_on[v_c] := v_acquired[v_r];
                     v_c_sold_on[v_c] := case when v_acquired[v_s] <= v_acquired[v_r] then v_acquired[v_r] end;
@@ -2318,7 +2329,7 @@ begin
     v_result.premium_piece := v_p_piece;
     v_result.premium_quantity := v_p_quantity;
     v_result.premium_amount := v_p_amount;
-    if p_standing.first_event is null and (v_has_short or v_has_option or not v_sorted) then
+    if p_standing.first_event is null and (v_has_short or v_has_option or v_has_family or not v_sorted) then
         for v_flag in
             select f.*
             from tax.flags(p_history, v_result, v_merged_old, v_merged_new) f
