@@ -1169,10 +1169,6 @@ begin
                         v_placed_by[v_s] := v_k;
                         v_opened[v_s] := v_t;
                         v_quantity[v_s] := v_t;
-                        if v_code <> 43 then
-                            -- C.7: shares of another issuer were not bought.
-                            v_no_purchase[v_s] := true;
-                        end if;
                         v_link_count := v_link_count + 1;
                         v_links[v_link_count] := v_s;
                     end if;

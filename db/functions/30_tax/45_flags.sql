@@ -22,6 +22,7 @@ declare
     v_taxable boolean[] := p_history.account_taxable;
     v_event_id bigint[] := p_derivation.event_id;
     v_event_code integer[] := p_history.event_code;
+    v_event_pool integer[] := p_history.event_pool;
     v_event_date date[] := p_history.event_date;
     v_source integer[] := p_derivation.piece_source;
     v_pool integer[] := p_derivation.piece_pool;
@@ -163,6 +164,9 @@ begin
             select distinct unnest(p_merged_old) as old_instrument, unnest(p_merged_new) as new_instrument
         ) m
         join piece p on p.instrument = m.new_instrument and p.is_purchase and not p.is_short
+        -- Not what was bought of the old issuer and merged.
+        where not v_event_code[p.source] in (1, 4)
+        or (v_event_pool[p.source] - 1) / 2 % v_instruments + 1 = m.new_instrument
         union all
         select 'similar_fund', p.source, p.acquired, p.class, null, null, p.index_family
         from piece p
