@@ -690,26 +690,11 @@ begin
                         v_then := c_move;
                         v_target := v_partner_pool;
                         v_lose_cover := v_scale = 18 or not coalesce(v_y.covered, v_x.covered, true);
-                        if v_head[v_partner_pool + 1] <> 0 then
-                            -- By its sign, a short position goes out where it arrives: the units leave the account of the other leg, if what
-                            -- is held here does not suffice and what is owed there does.
-                            v_q := v_units;
-                            v_s := v_head[v_long];
-                            while v_s <> 0 loop
-                                v_q := v_q - v_quantity[v_s];
-                                v_s := v_next[v_s];
-                            end loop;
-                            v_t := v_units;
-                            v_s := v_head[v_partner_pool + 1];
-                            while v_s <> 0 loop
-                                v_t := v_t - v_quantity[v_s];
-                                v_s := v_next[v_s];
-                            end loop;
-                            if v_head[v_long] = 0 or v_q > 0 and v_t <= 0 then
-                                v_from := v_partner_pool + 1;
-                                v_target := v_long + 1;
-                                v_method := 0;
-                            end if;
+                        if v_x.position_effect = 'open' or v_x.position_effect = 'auto' and v_head[v_long] = 0 and v_head[v_partner_pool + 1] <> 0 then
+                            -- By its sign, a short position goes out where it arrives: the units leave the account of the other leg.
+                            v_from := v_partner_pool + 1;
+                            v_target := v_long + 1;
+                            v_method := 0;
                         end if;
                     end if;
                 end if;

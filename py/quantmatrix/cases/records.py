@@ -222,6 +222,8 @@ class CaseRecords:
         return -quantity * Decimal(row["price"]) * self._multiplier(row["symbol"])
 
     def _effect(self, row: Row) -> PositionEffect:
+        if row["type"] == "transfer":
+            return PositionEffect.OPEN if moves_a_short(row) else PositionEffect.CLOSE
         stated = PositionEffect(row.get("effect", "auto"))
         return PositionEffect.OPEN if row["id"] in self._written_open else stated
 
