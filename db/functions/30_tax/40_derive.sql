@@ -246,6 +246,7 @@ declare
     v_n_sentence text[] := '{}';
     v_has_short boolean := false;
     v_has_option boolean := exists (select from unnest(p_history.instrument_strike) s (strike) where s.strike is not null);
+    v_has_family boolean := exists (select from unnest(p_history.instrument_index_family) f (family) where f.family is not null);
     v_stocks integer[];
     v_merged_old integer[] := '{}';
     v_merged_new integer[] := '{}';
@@ -689,7 +690,7 @@ begin
                         v_then := c_move;
                         v_target := v_partner_pool;
                         v_lose_cover := v_scale = 18 or not coalesce(v_y.covered, v_x.covered, true);
-                        if v_head[v_long] = 0 and v_head[v_partner_pool + 1] <> 0 then
+                        if v_x.position_effect = 'open' or v_x.position_effect = 'auto' and v_head[v_long] = 0 and v_head[v_partner_pool + 1] <> 0 then
                             -- By its sign, a short position goes out where it arrives: the units leave the account of the other leg.
                             v_from := v_partner_pool + 1;
                             v_target := v_long + 1;
@@ -954,6 +955,19 @@ begin
                     v_list[v_i] := v_s;
                     v_s := v_next[v_s];
                 end loop;
+                if v_code = 46 and v_x.taxable and v_side = 1 and v_event_method[v_k] = 4 then
+                    -- A.7: a taxable exchange disposes of each lot at the average.
+                    v_named := array(select l.piece from unnest(v_list) with ordinality l (piece, place) where v_cost[l.piece] is not null order by l.place);
+                    v_weights := array(select v_quantity[n.piece] from unnest(v_named) with ordinality n (piece, place) order by n.place);
+                    v_shares := tax.apportion((select sum(v_cost[n.piece]) from unnest(v_named) n (piece)), v_weights);
+                    v_native_shares := tax.apportion((select sum(v_native[n.piece]) from unnest(v_named) n (piece)), v_weights, p_history.instrument_native_scale[v_instrument]);
+                    v_numbers := tax.apportion((select sum(coalesce(v_wash[n.piece], 0)) from unnest(v_named) n (piece)), v_weights);
+                    for v_i in 1 .. cardinality(v_named) loop
+                        v_cost[v_named[v_i]] := v_shares[v_i];
+                        v_native[v_named[v_i]] := v_native_shares[v_i];
+                        v_wash[v_named[v_i]] := v_numbers[v_i];
+                    end loop;
+                end if;
                 v_weight := v_held[v_side];
                 v_rest_units := v_weight;
                 if v_code between 40 and 46 then
@@ -965,6 +979,9 @@ begin
                     when 47 then coalesce(v_weight * v_x.amount_per_share, v_x.native_amount)
                 end;
                 v_rest := round(v_native_rest * v_x.rate, 2);
+                if v_x.rate = 1 then
+                    v_native_rest := v_rest;
+                end if;
 
                 -- C.3: the fraction is that of the account's total.
                 v_extra := 0;
@@ -997,7 +1014,7 @@ begin
                     else
                         v_t := round(v_rest_units * v_q / v_weight, v_scale);
                         v_cash := round(v_rest * v_q / v_weight, 2);
-                        v_native_cash := round(v_native_rest * v_q / v_weight, 8);
+                        v_native_cash := round(v_native_rest * v_q / v_weight, p_history.instrument_native_scale[v_instrument]);
                     end if;
                     if v_code between 40 and 46 then
                         -- A lot never shrinks to nothing: its basis would have no units left to lie in.
@@ -1089,7 +1106,7 @@ begin
                         v_units := v_q;
                         v_value := round(v_t * v_x.value_per_new_share * v_x.rate, 2);
                         v_part := coalesce(v_cash, 0) + v_value;
-                        v_native_part := coalesce(v_native_cash, 0) + v_t * v_x.value_per_new_share;
+                        v_native_part := coalesce(v_native_cash, 0) + case v_x.rate when 1 then v_value else v_t * v_x.value_per_new_share end;
                         if v_side = 1 and v_gift_basis[v_s] is not null and v_part <= v_of_lot then
                             v_forfeited[v_account] := v_forfeited[v_account] + v_of_lot - greatest(v_part, v_gift_basis[v_s]);
                             v_of_lot := greatest(v_part, v_gift_basis[v_s]);
@@ -1109,7 +1126,7 @@ begin
                         v_opened[v_m] := v_t;
                         v_quantity[v_m] := v_t;
                         v_cost[v_m] := v_value;
-                        v_native[v_m] := v_t * v_x.value_per_new_share;
+                        v_native[v_m] := v_native_part - coalesce(v_native_cash, 0);
                         v_acquired[v_m] := v_event_date[v_k];
                         v_acquired_at[v_m] := v_event_at[v_k];
                         v_held_from[v_m] := v_event_date[v_k];
@@ -1137,10 +1154,6 @@ begin
                         v_placed_by[v_s] := v_k;
                         v_opened[v_s] := v_t;
                         v_quantity[v_s] := v_t;
-                        if v_code <> 43 then
-                            -- C.7: shares of another issuer were not bought.
-                            v_no_purchase[v_s] := true;
-                        end if;
                         v_link_count := v_link_count + 1;
                         v_links[v_link_count] := v_s;
                     end if;
@@ -1171,6 +1184,10 @@ begin
         -- Jobs of the event: take units out of a pool, see what becomes of them, put new pieces into their pools -----------------------------
         loop
             v_job_first := v_c;
+            if v_has_native and v_code > 5 and v_x.rate = 1 then
+                -- N.1: in the tax currency both costs are one, in cents, whatever else is in the group.
+                v_native_amount := v_amount;
+            end if;
             v_select := 0;
             if v_method = 1 then
                 v_select := 1;
@@ -1213,7 +1230,7 @@ begin
                                 v_wash[v_s] := v_extra;
                             else
                                 v_cost[v_s] := round(v_rest * v_q / v_weight, 2);
-                                v_native[v_s] := round(v_native_rest * v_q / v_weight, 8);
+                                v_native[v_s] := round(v_native_rest * v_q / v_weight, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1]);
                                 v_wash[v_s] := round(v_extra * v_q / v_weight, 2);
                             end if;
                             v_weight := v_weight - v_q;
@@ -1467,7 +1484,10 @@ begin
 
                 if not v_plain then
                     if v_has_native then
-                        v_native_part := case v_t when v_left then v_native_amount else round(v_native_amount * v_t / v_left, 8) end;
+                        v_native_part := case v_t
+                            when v_left then v_native_amount
+                            else round(v_native_amount * v_t / v_left, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1])
+                        end;
                         v_native_amount := v_native_amount - v_native_part;
                         v_c_native_lot[v_c] := v_of_native;
                         v_c_native_other[v_c] := v_native_part;
@@ -1747,8 +1767,8 @@ begin
                     v_c_lot[v_c] := v_of_lot;
                     v_c_other[v_c] := v_part;
                     v_c_opened[v_c] := null;
-                    v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], 8);
-                    v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], 8);
+                    v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], p_history.instrument_native_scale[v_instrument]);
+                    v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], p_history.instrument_native_scale[v_instrument]);
                     v_c_held_from[v_c] := v_held_from[v_s];
                     v_c_term_on[v_c] := v_acquired[v_r];
                     v_c_sold_on[v_c] := case when v_acquired[v_s] <= v_acquired[v_r] then v_acquired[v_r] end;
@@ -2290,7 +2310,7 @@ begin
     v_result.premium_piece := v_p_piece;
     v_result.premium_quantity := v_p_quantity;
     v_result.premium_amount := v_p_amount;
-    if p_standing.first_event is null and (v_has_short or v_has_option or not v_sorted) then
+    if p_standing.first_event is null and (v_has_short or v_has_option or v_has_family or not v_sorted) then
         for v_flag in
             select f.*
             from tax.flags(p_history, v_result, v_merged_old, v_merged_new) f

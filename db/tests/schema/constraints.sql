@@ -114,6 +114,7 @@ insert into tries (name, refused, accepted) values
     ('lot_picks_quantity_is_positive', $$quantity = 0$$, $$quantity = 0.001$$),
     ('instrument_facts_deliverable_shares_is_positive', $$deliverable_shares = 0$$, $$deliverable_shares = 12$$),
     ('instrument_facts_identical_group_is_not_blank', $$identical_group = ' '$$, $$identical_group = 'sp500'$$),
+    ('instrument_facts_index_family_is_not_blank', $$index_family = ' '$$, $$index_family = 'large caps'$$),
 
     (
         'lot_state_gift_is_complete',
