@@ -43,6 +43,7 @@ class Document:
     served_at: datetime | None
     account: str | None = None
     currency: str = "USD"
+    broker: str | None = None
     sha256: str = ""
     rows: int = 0
     evidence: int = 0

@@ -24,6 +24,8 @@ from quantmatrix.sync.failure import Failed
 
 FETCHERS = {
     "ibkr": "quantmatrix.sync.flex",
+    "tastytrade": "quantmatrix.sync.tastytrade",
+    "crypto": "quantmatrix.sync.crypto",
 }
 """The module of each service: ``SECRETS`` names its credentials, ``fetch`` gets its documents."""
 
@@ -140,6 +142,7 @@ def _attempt(
                 document.path,
                 document.options,
                 source=document.source,
+                broker=document.broker,
                 accept_refusals=settings.accept_refusals,
             )
     ended: Report = session.call("sync_end", {"attempt": plan["attempt"], "documents": _described(documents)})

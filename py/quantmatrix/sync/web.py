@@ -123,7 +123,8 @@ class Web:
         self._last = time.monotonic()
         try:
             with self._client.stream("GET", address, params=dict(parameters), headers=headers) as response:
-                _check_status(response)
+                if failed := failure_of(response.status_code, response.headers.get("retry-after")):
+                    raise failed
                 return self._read(response)
         except httpx.TimeoutException:
             raise Failed("too_slow", f"nothing for {min(SILENCE_SECONDS, self._seconds):g} seconds") from None
@@ -151,17 +152,17 @@ class Web:
             raise
         body.seek(0)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Answer(body, size, kind, _instant(response.headers.get("date")))
+        return Answer(body, size, kind, instant_of(response.headers.get("date")))
 
 
-def _check_status(response: httpx.Response) -> None:
-    status = response.status_code
+def failure_of(status: int, retry_after: str | None) -> Failed | None:
+    """What an HTTP status means; None for success."""
     if 200 <= status < 300:
-        return
+        return None
     code = {401: "not_allowed", 403: "not_allowed", 404: "not_found", 408: "too_slow", 429: "throttled"}.get(
         status, "redirected" if status < 400 else "refused" if status < 500 else "server_error"
     )
-    raise Failed(code, f"HTTP {status}", retry_after=_seconds(response.headers.get("retry-after")))
+    return Failed(code, f"HTTP {status}", retry_after=_seconds(retry_after))
 
 
 def _seconds(told: str | None) -> float | None:
@@ -170,13 +171,14 @@ def _seconds(told: str | None) -> float | None:
         return None
     if told.strip().isdecimal():
         return min(float(told), _LONGEST_RETRY)
-    moment = _instant(told)
+    moment = instant_of(told)
     if moment is None:
         return None
     return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _LONGEST_RETRY)
 
 
-def _instant(told: str | None) -> datetime | None:
+def instant_of(told: str | None) -> datetime | None:
+    """The instant that a header states; None where it states none."""
     try:
         moment = parsedate_to_datetime(told or "")
     except ValueError:

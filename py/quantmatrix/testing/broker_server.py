@@ -37,7 +37,17 @@ class BrokerServer:
     done besides. ``requests`` keeps what came: method, path, parameters, headers.
     """
 
-    RANDOM = ("500", "503", "429", "408", "cut_off", "cut_text", "html", "reset", "no_answer")
+    RANDOM: tuple[str, ...] = (
+        "500",
+        "503",
+        "429",
+        "408",
+        "cut_off",
+        "cut_text",
+        "html",
+        "reset",
+        "no_answer",
+    )
 
     def __init__(self, rate: float = 0, seed: int = 1) -> None:
         self.faults: list[str] = []
