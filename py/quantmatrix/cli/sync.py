@@ -105,6 +105,43 @@ def sync_ibkr(settings: Settings, names: tuple[str, ...], **options: Any) -> Exi
     return _sync(settings, "ibkr", names, options)
 
 
+@sync.command("tastytrade", short_help="tastytrade, by its interface.")
+@_run_options
+def sync_tastytrade(settings: Settings, names: tuple[str, ...], **options: Any) -> ExitCode:
+    """Sync feeds of tastytrade. Wants the extra: pip install 'quantmatrix[tastytrade]'.
+
+    \b
+      quantmatrix sync tastytrade
+    """
+    return _sync(settings, "tastytrade", names, options)
+
+
+@sync.command("crypto", short_help="Exchanges of coins, through ccxt.")
+@_run_options
+def sync_crypto(settings: Settings, names: tuple[str, ...], **options: Any) -> ExitCode:
+    """Sync feeds of exchanges. Wants the extra: pip install 'quantmatrix[crypto]'.
+
+    \b
+      quantmatrix sync crypto
+      quantmatrix sync crypto kraken
+    """
+    return _sync(settings, "crypto", names, options)
+
+
+@sync.command("today", short_help="Today's executions of Interactive Brokers, shown beside the record.")
+@_run_options
+def sync_today(settings: Settings, names: tuple[str, ...], **options: Any) -> ExitCode:
+    """Fetch today's executions from TWS or Gateway. Wants the extra: pip install 'quantmatrix[ibkr-today]'.
+
+    \b
+      quantmatrix sync today
+      quantmatrix holdings --today
+
+    They are shown until a Flex statement covers the day, and are never part of lots, gains or cash.
+    """
+    return _sync(settings, "ibkr_today", names, options)
+
+
 def _sync(settings: Settings, service: str | None, names: Sequence[str], options: dict[str, Any]) -> ExitCode:
     from quantmatrix.sync.run import Settings as RunSettings
     from quantmatrix.sync.run import run

@@ -26,8 +26,10 @@ FETCHERS = {
     "ibkr": "quantmatrix.sync.flex",
     "tastytrade": "quantmatrix.sync.tastytrade",
     "crypto": "quantmatrix.sync.crypto",
+    "ibkr_today": "quantmatrix.sync.today",
 }
-"""The module of each service: ``SECRETS`` names its credentials, ``fetch`` gets its documents."""
+"""The module of each service: ``SECRETS`` names its credentials, ``fetch`` gets its documents; ``store``, of
+what is no document, does all of an attempt."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ def _attempt(
     folder: Path,
 ) -> Report:
     module = fetcher(plan["service"])
+    if hasattr(module, "store"):
+        stored: Report = module.store(session, plan)
+        return stored
     windows = [
         Window(date.fromisoformat(window["from"]), date.fromisoformat(window["through"]))
         for window in plan["windows"]
