@@ -235,7 +235,7 @@ comment on function api.sync_end(bigint, jsonb) is $$End an attempt that succeed
 documents as for sync_judge, each with its import, status and counts. Moves the cursor as far as every clock allows.$$;
 
 create function api.sync_fail(
-    attempt bigint, failure text, detail text default null, retry_after numeric default null, tries integer default 8, base_seconds numeric default 10,
+    attempt bigint, failure text, detail text default null, retry_after numeric default null, tries integer default 12, base_seconds numeric default 10,
     documents jsonb default '[]'
 )
 returns jsonb

@@ -63,7 +63,7 @@ def _run_options(command: Any) -> Any:
         (
             click.argument("names", nargs=-1),
             click.option(
-                "--tries", type=click.IntRange(1, 50), default=8, show_default=True, help="How often."
+                "--tries", type=click.IntRange(1, 50), default=12, show_default=True, help="How often."
             ),
             click.option(
                 "--base-delay",

@@ -36,7 +36,7 @@ what is no document, does all of an attempt."""
 class Settings:
     """How a run behaves. ``base_seconds``: the wait after a first failure, to which all others relate."""
 
-    tries: int = 8
+    tries: int = 12
     base_seconds: float = 10
     through: date | None = None
     accept_refusals: bool = False

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import ssl
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import IO, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -101,6 +103,7 @@ class Web:
         self._last = float("-inf")
         self._client = httpx.Client(
             follow_redirects=False,
+            verify=_certificates(),
             timeout=httpx.Timeout(min(SILENCE_SECONDS, seconds)),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
         )
@@ -153,6 +156,12 @@ class Web:
         body.seek(0)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return Answer(body, size, kind, instant_of(response.headers.get("date")))
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The authorities that are believed; to read them takes longer than many an answer."""
+    return httpx.create_ssl_context()
 
 
 def failure_of(status: int, retry_after: str | None) -> Failed | None:
