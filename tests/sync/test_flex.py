@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from cryptography.fernet import Fernet
 
 from quantmatrix.errors import Problem
 from quantmatrix.sync import web
@@ -309,20 +310,33 @@ def test_credentials_open_only_with_the_key_and_for_their_feed(
         session.call(
             "feed_seal", {"name": "other", "sealed": session.call("feed_credentials", {"name": "main"})}
         )
-    with pytest.raises(Problem, match="cannot be opened") as moved:
-        person.sync("other")
-    assert moved.value.why == "the credentials were sealed for another feed"
+    assert "sealed for another feed" in person.sync("other")["error"]
     key = config_dir / "sync.key"
-    key.chmod(0o644)
-    with pytest.raises(Problem) as readable:
-        person.sync()
-    assert "chmod 600" in str(readable.value)
+    whole = key.read_text()
+    for text, mode, why in (
+        (whole, 0o644, "chmod 600"),
+        (whole[8:], 0o600, "holds no key"),
+        ("", 0o600, "holds no key"),
+    ):
+        key.write_text(text)
+        key.chmod(mode)
+        assert why in person.sync()["error"]
     key.unlink()
-    with pytest.raises(Problem) as gone:
-        person.sync()
-    assert gone.value.why == "there is no key on this machine"
+    gone = person.sync()
+    assert (gone["failure"], gone["tries"]) == ("no_credentials", 1)
+    assert "there is no key on this machine" in gone["error"]
+    elsewhere = config_dir / "elsewhere"
+    elsewhere.write_text(whole)
+    elsewhere.chmod(0o600)
+    key.symlink_to(elsewhere)
+    assert person.sync()["failure"] == "no_credentials"
+    key.unlink()
+    key.write_text(Fernet.generate_key().decode() + "\n")
+    key.chmod(0o600)
+    assert "sealed with another key" in person.sync()["error"]
     assert flex.requests == []
-    assert person.attempts()[-1]["status"] == "failed"
+    key.write_text(key.read_text() + whole)
+    assert person.sync()["status"] == "finished"
 
 
 def test_plain_credentials_are_refused(person: Person, flex: FlexServer) -> None:

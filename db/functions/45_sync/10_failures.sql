@@ -52,7 +52,7 @@ as $$
         ('stale', 'again', 3, 'the answer ends before what was fetched before', 'nothing: it is tried again'),
         ('clock_skew', 'person', 0, 'the statement says that it was made in the future', 'set the clock of this machine right'),
         ('rows_refused', 'person', 0, 'rows cannot be read, and nothing of their document was written', 'quantmatrix sync run again with --accept-refusals imports the rest; report the row'),
-        ('no_credentials', 'person', 0, 'there are no credentials', 'quantmatrix sync credentials NAME'),
+        ('no_credentials', 'person', 0, 'there are no credentials that can be used', 'quantmatrix sync credentials NAME; if they were sealed on another machine, bring its key'),
         ('no_package', 'person', 0, 'a package is missing', 'install the extra that is named'),
         ('interrupted', 'again', 0, 'the program ended before it had finished', 'nothing: what had come is kept, and the rest is fetched again'),
         ('defect', 'later', 0, 'a defect in quantmatrix', 'run it with --verbose and report what it prints')

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from quantmatrix.database.connect import PersonSession
+from quantmatrix.errors import Problem
 from quantmatrix.ingest.files import load_file
 from quantmatrix.sync.documents import Document, Window, survey
 from quantmatrix.sync.failure import Failed
@@ -182,7 +183,10 @@ def _secrets(session: PersonSession, plan: Mapping[str, Any], module: ModuleType
         raise Failed("no_credentials")
     from quantmatrix.sync.secrets import unseal
 
-    return unseal(sealed, session.user_id, plan["feed_id"])
+    try:
+        return unseal(sealed, session.user_id, plan["feed_id"])
+    except Problem as problem:
+        raise Failed("no_credentials", f"{problem.why} ({problem.where})") from None
 
 
 def _described(documents: list[Document]) -> Jsonb:
