@@ -252,8 +252,8 @@ select
     s.since,
     s.fetched_through,
     s.overlap_days,
-    s.due_every,
-    s.silent_after,
+    s.due_every::text as due_every,
+    s.silent_after::text as silent_after,
     (
         select array_agg(a.account_number order by a.account_number)
         from core.accounts a
