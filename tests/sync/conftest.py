@@ -14,7 +14,7 @@ from quantmatrix.database.connect import PersonSession
 from quantmatrix.sync.run import Settings, run
 from quantmatrix.sync.secrets import seal
 from quantmatrix.testing.broker_server import Fill, FlexServer
-from quantmatrix.testing.cluster import Database
+from quantmatrix.testing.cluster import Cluster, Database
 from quantmatrix.testing.importer import Importer
 
 NOW = Settings(base_seconds=0, tries=3)
@@ -69,10 +69,23 @@ def config_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 PEOPLE = iter(range(1_000_000))
 
 
+@pytest.fixture(scope="session")
+def sync_database(cluster: Cluster) -> Iterator[Database]:
+    """One database for all these tests: each has a person of its own."""
+    with cluster.database() as made:
+        yield made
+
+
 @pytest.fixture
-def person(module_database: Database, config_dir: Path) -> Person:
+def email() -> str:
+    """An address that nobody has yet."""
+    return f"person-{next(PEOPLE)}@example.org"
+
+
+@pytest.fixture
+def person(sync_database: Database, config_dir: Path, email: str) -> Person:
     """Somebody without feeds."""
-    return Person(module_database, f"person-{next(PEOPLE)}@example.org")
+    return Person(sync_database, email)
 
 
 def yesterday() -> date:

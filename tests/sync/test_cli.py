@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ from click.testing import CliRunner, Result
 
 from quantmatrix.cli import cli
 from quantmatrix.testing.broker_server import Fill, FlexServer
-from quantmatrix.testing.cluster import Database
 
-from .conftest import yesterday
+from .conftest import Person, yesterday
 
 QUICK = ("--base-delay", "0", "--tries", "2")
 
@@ -25,16 +25,19 @@ QUICK = ("--base-delay", "0", "--tries", "2")
 class Shell:
     """The command line with a database and a server of its own."""
 
-    def __init__(self, database: Database, server: FlexServer, config_dir: Path) -> None:
+    def __init__(self, person: Person, email: str, server: FlexServer, config_dir: Path) -> None:
         self.server = server
+        self.email = email
         self.variables = {
-            **database.variables(),
+            **person.database.variables(),
             "QUANTMATRIX_CONFIG_DIR": str(config_dir),
             "QUANTMATRIX_FLEX_URL": server.base,
         }
 
     def run(self, *arguments: str, said: str | None = None) -> Result:
-        return CliRunner(env=self.variables).invoke(cli, ["sync", *arguments], input=said)
+        return CliRunner(env=self.variables).invoke(
+            cli, ["--user", self.email, "sync", *arguments], input=said
+        )
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--format", "json")
@@ -48,11 +51,11 @@ class Shell:
 
 
 @pytest.fixture
-def shell(database: Database, config_dir: Path) -> Iterator[Shell]:
+def shell(person: Person, email: str, config_dir: Path) -> Iterator[Shell]:
     with FlexServer().running() as server:
         assert isinstance(server, FlexServer)
         server.fills = [Fill("1", yesterday(), 10)]
-        yield Shell(database, server, config_dir)
+        yield Shell(person, email, server, config_dir)
 
 
 def test_a_feed_from_its_making_to_its_end(shell: Shell, config_dir: Path) -> None:
@@ -142,14 +145,17 @@ def test_other_statuses_and_one_feed_that_fails_beside_one_that_does_not(shell: 
 
 def test_two_programs_at_once(shell: Shell) -> None:
     assert shell.add().exit_code == 0
-    shell.server.slow_seconds, shell.server.faults = 3, ["slow"]
-    program = [sys.executable, "-m", "quantmatrix", "--format", "json", "sync", "run", *QUICK]
-    environment = os.environ | shell.variables
-    running = [
-        subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    ended = [process.communicate(timeout=60) for process in running]
-    assert [process.returncode for process in running] == [0, 0], ended
-    assert sorted(json.loads(out)[0]["status"] for out, _ in ended) == ["busy", "finished"]
+    shell.server.faults = ["hold"]
+    program = [sys.executable, "-m", "quantmatrix", "--user", shell.email, "sync", "run", *QUICK]
+    with subprocess.Popen(program, env=os.environ | shell.variables, stdout=subprocess.DEVNULL) as first:
+        try:
+            for _ in range(600):
+                if shell.server.requests:
+                    break
+                time.sleep(0.05)
+            [second] = shell.json("run", *QUICK)
+        finally:
+            shell.server.release.set()
+        assert first.wait(60) == 0
+    assert second == {"feed": "main", "status": "busy", "tries": 0}
     assert [row["status"] for row in shell.json("history")] == ["finished"]

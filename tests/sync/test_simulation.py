@@ -13,10 +13,10 @@ from quantmatrix.testing.sync_simulation import simulate
 
 
 def test_every_row_arrives_exactly_once_and_each_attempt_is_kept(
-    module_database: Database, config_dir: Path, monkeypatch: pytest.MonkeyPatch
+    sync_database: Database, config_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "set by the simulation")
-    seen = simulate(module_database, 40, os.environ)
+    seen = simulate(sync_database, 40, os.environ)
     assert seen.syncs == seen.succeeded == 40
     assert seen.rows > 30
     assert (seen.lost, seen.doubled, seen.behind) == (0, 0, 0)

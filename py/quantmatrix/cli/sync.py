@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from quantmatrix.cli.imports import MANY, refresh_statistics
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
@@ -156,6 +157,8 @@ def _sync(settings: Settings, service: str | None, names: Sequence[str], options
     with signed_in(settings) as session:
         feeds = _chosen(session, service, names)
         reports = [run(session, feed, how, settings.narrate) for feed in feeds]
+    if sum((report.get("rows") or {}).get("new", 0) for report in reports) >= MANY:
+        refresh_statistics(settings)
     for report in reports:
         _tell(settings, report)
     if settings.format == "json":

@@ -55,6 +55,8 @@ class BrokerServer:
         self.done: list[str] = []
         self.requests: list[tuple[str, str, dict[str, str], dict[str, str]]] = []
         self.slow_seconds = 0.0
+        self.release = threading.Event()
+        """What the fault ``hold`` waits for."""
         self.clock_skew = 0.0
         self.lock = threading.Lock()
         self._random = random.Random(seed)
@@ -122,7 +124,7 @@ def _handler(broker: BrokerServer) -> type[BaseHTTPRequestHandler]:
             with broker.lock:
                 broker.requests.append((method, parts.path, parameters, dict(self.headers)))
                 fault = broker.next_fault()
-                if fault in (None, "cut_off", "cut_text", "html_type", "slow", "drip", "gzip"):
+                if fault in (None, "cut_off", "cut_text", "html_type", "slow", "hold", "drip", "gzip"):
                     reply = broker.answer(method, parts.path, parameters, body)
                 else:
                     reply = _failed(str(fault))
@@ -135,6 +137,8 @@ def _handler(broker: BrokerServer) -> type[BaseHTTPRequestHandler]:
             body = reply.body.encode()
             if fault == "slow":
                 time.sleep(broker.slow_seconds)
+            elif fault == "hold":
+                broker.release.wait(60)
             self.send_response(reply.status)
             kind = "text/html" if fault == "html_type" else reply.content_type
             self.send_header("Content-Type", kind)

@@ -68,7 +68,7 @@ def _person(
     chance: random.Random,
     outcome: Outcome,
 ) -> None:
-    importer = Importer(database, f"person-{outcome.syncs}@example.org")
+    importer = Importer(database, f"simulated-{outcome.syncs}@example.org")
     server = FlexServer(rate=rate, seed=chance.randrange(2**32))
     account = f"U{1000000 + outcome.syncs}"
     server.accounts = [account]
