@@ -6,6 +6,7 @@ A row means what the same row of the CSV means; here it has the broker's own id 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, TextIO
@@ -81,8 +82,9 @@ class _ApiReading(Reading):
                     Line(number=line, raw=raw, verdict="row"), RowError("bad_json", row).refusal(line)
                 )
             else:
-                verdict = "unknown" if kind else "skipped"
-                yield from self._pass(Line(number=line, raw=raw, verdict=verdict), None)
+                yield from self._pass(
+                    Line(number=line, raw=raw, verdict="unknown" if kind else "skipped"), None
+                )
         yield from self._flush()
         yield from self.untold.values()
         made = set(self.lines.values())
@@ -101,7 +103,7 @@ class _ApiReading(Reading):
             row = self._row(line.number, told)
             own = self.identities.own(row.identity, line.raw)
             if own is None:
-                yield from self._pass(line.model_copy(update={"verdict": "skipped"}), None)
+                yield from self._pass(replace(line, verdict="skipped"), None)
                 return
             row.identity = own
             member = (row, kind_of(row), self._instrument(row))
