@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -11,9 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 
 from quantmatrix.errors import Problem
+from quantmatrix.ingest.files import load_file
 from quantmatrix.sync import web
+from quantmatrix.sync.documents import Window
 from quantmatrix.sync.failure import Failed
-from quantmatrix.sync.flex import OFFICIAL
+from quantmatrix.sync.flex import OFFICIAL, fetch
 from quantmatrix.sync.run import run
 from quantmatrix.sync.web import Service
 from quantmatrix.testing.broker_server import Fill, FlexServer, failure
@@ -278,6 +280,24 @@ def test_an_attempt_that_was_killed_is_ended_by_the_next(person: Person, flex: F
     assert [(a["status"], a["failure"]) for a in person.attempts()] == [
         ("failed", "interrupted"), ("finished", None),
     ]  # fmt: skip
+
+
+def test_rows_of_a_run_that_was_killed_after_it_wrote_come_once(
+    person: Person, flex: FlexServer, tmp_path: Path
+) -> None:
+    with person.session() as session:
+        lock = session.call("sync_lock", {"feed": "main"})
+        session.connection.execute("select pg_advisory_lock(%s)", [lock])
+        plan = session.call("sync_begin", {"feed": "main", "run_id": "0" * 32, "try_number": 1})
+        windows = [
+            Window(date.fromisoformat(w["from"]), date.fromisoformat(w["through"])) for w in plan["windows"]
+        ]
+        [document] = fetch({**plan, "between_seconds": 0}, windows, {"token": flex.token}, tmp_path)
+        load_file(session, document.path, document.options)
+    assert person.ids() == ["1", "2", "3"]
+    assert person.feed()["fetched_through"] is None
+    assert person.sync()["fetched_through"] == str(yesterday())
+    assert person.ids() == ["1", "2", "3"]
 
 
 def test_the_token_is_nowhere(

@@ -236,7 +236,7 @@ stated as (
         s.*,
         case
             when s.is_paused then 'paused'
-            when coalesce(s.last_success_at, s.created_at) + 2 * s.due_every < now() then 'overdue'
+            when s.service <> 'ibkr_today' and coalesce(s.last_success_at, s.created_at) + 2 * s.due_every < now() then 'overdue'
             when s.last_status = 'failed' then 'failing'
             when s.last_success_at is null then 'new'
             when s.service <> 'ibkr_today' and coalesce(s.last_new_at, s.created_at) + s.silent_after < now() then 'silent'

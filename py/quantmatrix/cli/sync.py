@@ -17,7 +17,8 @@ from quantmatrix.database.connect import PersonSession
 from quantmatrix.database.views import Reader, Where
 from quantmatrix.errors import ExitCode, Problem
 
-SERVICES = ("ibkr", "tastytrade", "crypto", "ibkr_today")
+TODAY = "ibkr_today"
+SERVICES = ("ibkr", "tastytrade", "crypto", TODAY)
 STATUS_COLUMNS = (
     "name",
     "service",
@@ -85,7 +86,7 @@ def _run_options(command: Any) -> Any:
 @sync.command("run", short_help="All feeds, or those named.")
 @_run_options
 def sync_run(settings: Settings, names: tuple[str, ...], **options: Any) -> ExitCode:
-    """Sync all feeds that are not paused, or NAMES.
+    """Sync all feeds that are not paused, or NAMES; those of today's executions only if named (sync today).
 
     \b
       quantmatrix sync run
@@ -140,7 +141,7 @@ def sync_today(settings: Settings, names: tuple[str, ...], **options: Any) -> Ex
 
     They are shown until a Flex statement covers the day, and are never part of lots, gains or cash.
     """
-    return _sync(settings, "ibkr_today", names, options)
+    return _sync(settings, TODAY, names, options)
 
 
 def _sync(settings: Settings, service: str | None, names: Sequence[str], options: dict[str, Any]) -> ExitCode:
@@ -208,8 +209,10 @@ def _chosen(session: Reader, service: str | None, names: Sequence[str]) -> list[
     wrong = [name for name in names if service and known[name]["service"] != service]
     if wrong:
         raise _no_feed(f"{', '.join(wrong)} is no feed of {service}", known)
+    # The broker's program need not run at night, and to wait for it would keep the other feeds waiting.
+    wanted = (service,) if service else tuple(name for name in SERVICES if name != TODAY)
     chosen = [known[name] for name in names] or [
-        feed for feed in feeds if feed["state"] != "paused" and service in (None, feed["service"])
+        feed for feed in feeds if feed["state"] != "paused" and feed["service"] in wanted
     ]
     if not chosen:
         raise _no_feed("there is nothing to sync", known)
