@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 
 from quantmatrix.testing.cluster import Database
-from quantmatrix.testing.sync_simulation import simulate
+from quantmatrix.testing.sync_simulation import Outcome, simulate
 
 from bench.common import Result
 
@@ -19,12 +20,23 @@ RATE = 0.2
 RELIABLE = 0.999
 
 
+def tell(seen: Outcome) -> None:
+    """Every thousand syncs, a line of what was so far: the whole takes minutes."""
+    if seen.syncs % 1000 == 0:
+        print(
+            f"bench: {seen.syncs:,} syncs, {seen.succeeded:,} succeeded at once, {seen.rows:,} rows, {seen.lost} lost, "
+            f"{seen.doubled} doubled, {seen.attempts:,} attempts, {seen.recorded:,} in the history",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 def run(database: Database) -> list[Result]:
     """Sync day after day for as many people as that takes."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["QUANTMATRIX_CONFIG_DIR"] = folder
         began = time.perf_counter()
-        seen = simulate(database, SYNCS, os.environ, rate=RATE)
+        seen = simulate(database, SYNCS, os.environ, rate=RATE, say=tell)
         seconds = time.perf_counter() - began
     whole = not (seen.lost or seen.doubled or seen.behind)
     told = seen.attempts == seen.recorded and seen.faults == seen.failed_attempts == seen.recorded_failed

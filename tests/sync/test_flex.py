@@ -241,6 +241,14 @@ def test_the_brokers_other_host_is_obeyed() -> None:
     )
 
 
+def test_the_returned_address_is_asked(person: Person, flex: FlexServer) -> None:
+    flex.address = f"{flex.base}/elsewhere/GetStatement"
+    assert person.sync()["status"] == "finished"
+    assert [path.removeprefix(flex.FOLDER) for _, path, _, _ in flex.requests] == [
+        "/SendRequest", "/elsewhere/GetStatement", "/elsewhere/GetStatement",
+    ]  # fmt: skip
+
+
 def test_an_untrusted_address_gets_nothing(person: Person, flex: FlexServer) -> None:
     with FlexServer().running() as other:
         assert isinstance(other, FlexServer)

@@ -105,8 +105,9 @@ declare
     v_user_id uuid := auth.require_session();
     v_feed ingest.feeds := ingest.require_feed(v_user_id, feed_set.name);
     v_unknown text;
-    v_since date := coalesce((feed_set.changes ->> 'since')::date, v_feed.since);
+    v_since date;
 begin
+    v_since := coalesce((feed_set.changes ->> 'since')::date, v_feed.since);
     select string_agg(k, ', ')
     into v_unknown
     from jsonb_object_keys(feed_set.changes) k

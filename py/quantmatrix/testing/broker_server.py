@@ -246,7 +246,7 @@ class FlexServer(BrokerServer):
             return Reply(failure("1001"))
         if path == f"{self.FOLDER}/SendRequest":
             return self._request(parameters)
-        if path != f"{self.FOLDER}/GetStatement":
+        if path not in (f"{self.FOLDER}/GetStatement", urlsplit(self.address or "").path):
             return Reply("", status=404)
         reference = parameters["q"]
         if reference not in self.statement_of:

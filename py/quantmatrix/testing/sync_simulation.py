@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -46,17 +46,19 @@ def simulate(
     *,
     rate: float = 0.2,
     seed: int = 1,
+    say: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
     """``syncs`` daily syncs, a hundred days for each of as many people as that needs, on an idle machine.
 
     ``environment`` is where the address of each server is written (``os.environ``). The last day is synced
-    again until it succeeds, as the next night would.
+    again until it succeeds, as the next night would. ``say`` is told what was so far, person by person.
     """
     outcome = Outcome()
     chance = random.Random(seed)
     while outcome.syncs < syncs:
         days = min(DAYS, syncs - outcome.syncs)
         _person(database, days, environment, rate, chance, outcome)
+        say(outcome)
     return outcome
 
 
