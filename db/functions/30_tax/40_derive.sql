@@ -1607,10 +1607,15 @@ begin
                         v_inherited[v_r] := v_inherited[v_s];
                         v_covered[v_r] := v_covered[v_s];
                         if v_free_next[v_s] is not null then
+                            v_one := v_s;
                             v_j := v_free_next[v_s];
+                            while v_j <> 0 and v_source[v_j] = v_source[v_s] and v_number[v_j] < v_number[v_r] loop
+                                v_one := v_j;
+                                v_j := v_free_next[v_j];
+                            end loop;
                             v_free_next[v_r] := v_j;
-                            v_free_previous[v_r] := v_s;
-                            v_free_next[v_s] := v_r;
+                            v_free_previous[v_r] := v_one;
+                            v_free_next[v_one] := v_r;
                             if v_j = 0 then
                                 v_free_tail := v_r;
                             else
@@ -2153,9 +2158,15 @@ begin
                         v_covered[v_r] := v_covered[v_s];
                         v_arrived[v_r] := v_arrived[v_s];
                     end if;
+                    -- In lot order it comes behind what was cut off before (A.2).
+                    v_one := v_s;
                     v_a := v_next[v_s];
-                    v_next[v_s] := v_r;
-                    v_previous[v_r] := v_s;
+                    while v_a <> 0 and v_source[v_a] = v_source[v_s] and v_number[v_a] < v_number[v_r] loop
+                        v_one := v_a;
+                        v_a := v_next[v_a];
+                    end loop;
+                    v_next[v_one] := v_r;
+                    v_previous[v_r] := v_one;
                     v_next[v_r] := v_a;
                     if v_a = 0 then
                         v_tail[v_p] := v_r;
@@ -2163,9 +2174,14 @@ begin
                         v_previous[v_a] := v_r;
                     end if;
                     if v_forward then
+                        v_one := v_s;
+                        while v_b <> 0 and v_source[v_b] = v_source[v_s] and v_number[v_b] < v_number[v_r] loop
+                            v_one := v_b;
+                            v_b := v_free_next[v_b];
+                        end loop;
                         v_free_next[v_r] := v_b;
-                        v_free_previous[v_r] := v_s;
-                        v_free_next[v_s] := v_r;
+                        v_free_previous[v_r] := v_one;
+                        v_free_next[v_one] := v_r;
                         if v_b = 0 then
                             v_free_tail := v_r;
                         else
@@ -2228,15 +2244,25 @@ begin
 
             -- What an acquisition has left may replace a later loss.
             if not v_forward and v_s <> 0 and v_quantity[v_s] > 0 and v_used[v_s] is null then
-                v_free_next[v_s] := 0;
-                v_free_previous[v_s] := v_free_tail;
-                if v_free_tail = 0 then
+                v_a := v_free_tail;
+                v_b := 0;
+                while v_a <> 0 and v_source[v_a] = v_source[v_s] and v_number[v_a] > v_number[v_s] loop
+                    v_b := v_a;
+                    v_a := v_free_previous[v_a];
+                end loop;
+                v_free_next[v_s] := v_b;
+                v_free_previous[v_s] := v_a;
+                if v_a = 0 then
                     v_free_head := v_s;
                 else
-                    v_free_next[v_free_tail] := v_s;
+                    v_free_next[v_a] := v_s;
                 end if;
-                v_free_tail := v_s;
-                if v_free_start = 0 then
+                if v_b = 0 then
+                    v_free_tail := v_s;
+                else
+                    v_free_previous[v_b] := v_s;
+                end if;
+                if v_free_start = v_b then
                     v_free_start := v_s;
                 end if;
             end if;
