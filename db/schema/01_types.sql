@@ -52,3 +52,4 @@ create type ingest.finding_cause as enum (
     'split_adjusted_history', 'unprocessed_split', 'wrong_sign', 'missing_history', 'opening_balance', 'unexplained', 'defect'
 );
 create type ingest.balance_moment as enum ('start', 'end');
+create type ingest.feed_service as enum ('ibkr', 'tastytrade', 'crypto', 'ibkr_today');
