@@ -429,14 +429,16 @@ begin
         if not v_sorted then
             -- C.1, F.6: a corporate action is one event for all accounts, whatever rows tell of it. Its losses are judged when every account
             -- has it: what the same action takes away replaces nothing, and units of before are never compared with units of after.
+            -- What it brings is one purchase (F.4).
             for v_action in
-                select array_agg(e.place) as places, max(e.place) as last_row
+                select array_agg(e.place) as places, min(e.place) as first_row, max(e.place) as last_row
                 from unnest(v_event_code, v_event_pool, v_event_date) with ordinality e (code, pool, day, place)
                 where e.code between 40 and 47
                 group by e.day, e.code, (e.pool - 1) / 2 % v_instruments
                 having count(*) > 1
             loop
                 foreach v_j in array v_action.places loop
+                    v_event_group[v_j] := v_action.first_row;
                     v_event_last[v_j] := v_action.last_row;
                 end loop;
             end loop;
@@ -2091,7 +2093,7 @@ begin
                     -- F.4: what was bought later may well be of the same purchase, but not what the same exchange brought and sold in part.
                     and (
                         v_event_group[v_source[v_s]] <> v_loss_group[v_j]
-                        or not v_forward and v_c_event[v_loss_closing[v_j]] <> v_k
+                        or not v_forward and v_event_last[v_c_event[v_loss_closing[v_j]]] <> v_k
                     );
                 if v_fits then
                     if v_broker_scope then
