@@ -12,7 +12,8 @@ declare
         'tax.transaction_terms', 'tax.transaction_links', 'tax.lot_picks', 'tax.instrument_facts', 'tax.lot_method_elections',
         'ingest.files', 'ingest.lines', 'ingest.line_links', 'ingest.line_picks', 'ingest.corrections',
         'ingest.broker_positions', 'ingest.broker_lots', 'ingest.broker_cash',
-        'ingest.reconciliations', 'ingest.findings'
+        'ingest.reconciliations', 'ingest.findings',
+        'ingest.decisions', 'ingest.decision_members', 'ingest.matches', 'ingest.instrument_changes'
     ];
     v_derived constant text[] := array[
         'core.positions', 'core.tax_lots',

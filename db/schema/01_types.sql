@@ -52,3 +52,6 @@ create type ingest.finding_cause as enum (
     'split_adjusted_history', 'unprocessed_split', 'wrong_sign', 'missing_history', 'opening_balance', 'unexplained', 'defect'
 );
 create type ingest.balance_moment as enum ('start', 'end');
+create type ingest.match_rule as enum ('equal', 'fills', 'decided');
+create type ingest.same_or_different as enum ('same', 'different');
+create type ingest.instrument_change as enum ('merge', 'split');

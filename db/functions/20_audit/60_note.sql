@@ -18,7 +18,7 @@ $$;
 
 comment on function audit.note(uuid, text, text, core.audit_action, jsonb, text) is
     'An entry of the log for what no trigger sees: a grant, a session that an administrator ended. Never a secret.';
-grant execute on function audit.note(uuid, text, text, core.audit_action, jsonb, text) to quantmatrix_keeper;
+grant execute on function audit.note(uuid, text, text, core.audit_action, jsonb, text) to quantmatrix_keeper, quantmatrix_writer;
 
 create function audit.erase(p_user_id uuid)
 returns integer

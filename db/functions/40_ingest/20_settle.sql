@@ -97,6 +97,22 @@ $$;
 
 comment on function ingest.touched_by(uuid, bigint) is 'Transactions to settle when an import comes or goes.';
 
+-- Instruments that another one counts for in this person's books: {from: into}.
+create function ingest.merged_instruments(p_user_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_object_agg(f.instrument_id, f.merged_into_instrument_id), '{}')
+    from tax.instrument_facts f
+    where f.user_id = p_user_id
+    and f.merged_into_instrument_id is not null
+$$;
+
+comment on function ingest.merged_instruments(uuid) is 'Merges of instruments that hold: {from: into}.';
+
 create function ingest.settle(p_user_id uuid, p_transaction_ids bigint[])
 returns table (inserted integer, updated integer, deleted integer)
 language plpgsql
@@ -105,30 +121,36 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_deleted integer;
+    v_merged constant jsonb := ingest.merged_instruments(p_user_id);
+    v_gone bigint[];
     v_inserted integer;
     v_updated integer;
 begin
     -- What no live import attests any more, and no hand entered, goes.
-    delete from core.transactions t
-    where t.user_id = p_user_id
-    and t.id = any (p_transaction_ids)
-    and t.sync_id is not null
-    and not exists (
-        select from ingest.lines l
-        join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id
-        where l.user_id = p_user_id
-        and l.transaction_id = t.id
-        and l.attested is not null
-        and h.status in ('running', 'finished')
-    );
-    get diagnostics v_deleted = row_count;
-    if v_deleted > 0 then
+    with gone as (
+        delete from core.transactions t
+        where t.user_id = p_user_id
+        and t.id = any (p_transaction_ids)
+        and t.sync_id is not null
+        and not exists (
+            select from ingest.lines l
+            join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id
+            where l.user_id = p_user_id
+            and l.transaction_id = t.id
+            and l.attested is not null
+            and not l.only_attests
+            and h.status in ('running', 'finished')
+        )
+        returning t.id
+    )
+    select coalesce(array_agg(g.id), '{}')
+    into v_gone
+    from gone g;
+    if v_gone <> '{}' then
         update ingest.lines l
         set transaction_id = null
         where l.user_id = p_user_id
-        and l.transaction_id = any (p_transaction_ids)
-        and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = l.transaction_id);
+        and l.transaction_id = any (v_gone);
     end if;
 
     -- One statement writes transactions, terms, links and picks, so that the engine's triggers see all of it at once.
@@ -144,6 +166,7 @@ begin
         where l.user_id = p_user_id
         and l.transaction_id = any (p_transaction_ids)
         and l.attested is not null
+        and not l.only_attests
     ),
     -- The newest statement decides the values. The file that shows most of a day ranks its rows; what it does not show comes after, in the order
     -- of the next such file. Windows and not joins: nothing is known about the size of a load when it is planned.
@@ -175,8 +198,12 @@ begin
     ),
     wanted as materialized (
         select
-            w.transaction_id, w.account_id, w.new_instrument_id, w.source, w.dedupe_key, w.first_sync_id as sync_id,
-            case when c.corrected ? 'instrument_id' then (c.corrected ->> 'instrument_id')::bigint else w.instrument_id end as instrument_id,
+            w.transaction_id, w.account_id, w.source, w.dedupe_key, w.first_sync_id as sync_id,
+            coalesce(
+                (v_merged ->> coalesce(c.corrected ->> 'instrument_id', w.instrument_id::text))::bigint,
+                case when c.corrected ? 'instrument_id' then (c.corrected ->> 'instrument_id')::bigint else w.instrument_id end
+            ) as instrument_id,
+            coalesce((v_merged ->> w.new_instrument_id::text)::bigint, w.new_instrument_id) as new_instrument_id,
             coalesce(
                 a.sequence,
                 (row_number() over (
@@ -216,6 +243,8 @@ begin
         on conflict on constraint transactions_pkey do update
         set instrument_id = excluded.instrument_id,
             sync_id = excluded.sync_id,
+            source = excluded.source,
+            dedupe_key = excluded.dedupe_key,
             transaction_type = excluded.transaction_type,
             position_effect = excluded.position_effect,
             external_id = excluded.external_id,
@@ -362,7 +391,7 @@ begin
     into v_inserted, v_updated
     from upserted u;
 
-    return query select v_inserted, v_updated, v_deleted;
+    return query select v_inserted, v_updated, cardinality(v_gone);
 end
 $$;
 
@@ -444,7 +473,8 @@ $$;
 comment on function ingest.pair_transfers(uuid) is 'Links the two legs of transfers between the person''s own accounts; returns the number of new pairs.';
 
 grant execute on function
-    ingest.statement_age(timestamptz, date), ingest.same_days(uuid, bigint), ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.retire(uuid, bigint),
+    ingest.statement_age(timestamptz, date), ingest.merged_instruments(uuid), ingest.same_days(uuid, bigint),
+    ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.retire(uuid, bigint),
     ingest.pair_transfers(uuid)
     to quantmatrix_writer;
 grant usage on type ingest.attested_transaction to quantmatrix_writer;

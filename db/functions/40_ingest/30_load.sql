@@ -221,6 +221,7 @@ as $$
                     where s.user_id = p_user_id
                     and s.transaction_id = k.known_id
                     and s.attested is not null
+                    and not s.only_attests
                     order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc
                     limit 1
                 )

@@ -1,0 +1,197 @@
+"""One event told by several sources counts once; what cannot be decided is listed, and the person decides."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from quantmatrix.ingest.model import Record
+from quantmatrix.testing.cluster import Database
+from quantmatrix.testing.importer import Importer, file_of, fill
+
+numbers = itertools.count()
+
+FLEX = "ibkr_flex"
+ACTIVITY = "ibkr_activity_csv"
+
+
+@pytest.fixture
+def book(module_database: Database) -> Importer:
+    """A person of this module's database, with an empty book."""
+    return Importer(module_database, f"s{next(numbers)}@example.org")
+
+
+def another(book: Importer) -> Importer:
+    return Importer(book.database, f"s{next(numbers)}@example.org")
+
+
+def ask(book: Importer, statement: str, *values: Any) -> Any:
+    with book.session() as session, session.transaction() as connection:
+        row = connection.execute(statement.encode(), list(values)).fetchone()
+    assert row is not None
+    return next(iter(row.values()))
+
+
+def conflicts(book: Importer) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(book, "select api.import_conflicts()")
+    return found
+
+
+def counted(book: Importer) -> list[tuple[str, str]]:
+    """Source and units of what counts."""
+    return sorted((row[3], f"{row[9]:f}") for row in book.state())
+
+
+Source = tuple[str, Sequence[Record]]
+
+
+def check_any_order(book: Importer, first: Source, second: Source) -> None:
+    """Either order gives the same rows, and undoing one leaves what the other says."""
+    alone = {}
+    for name, records in (first, second):
+        person = another(book)
+        person.load(records, source=name)
+        alone[name] = person.state()
+    states = []
+    for order in ((first, second), (second, first)):
+        for undone in (0, 1):
+            person = another(book)
+            runs = [person.load(records, source=name)["sync_id"] for name, records in order]
+            states.append(person.state())
+            person.undo(runs[undone])
+            assert person.state() == alone[order[1 - undone][0]]
+            assert ask(person, "select count(*) from ingest.matches") == 0
+    assert states[0] == states[1] == states[2] == states[3]
+
+
+def test_rows_of_two_sources_are_one_event_each(book: Importer) -> None:
+    flex = file_of(fill(1, 1, 0, 5), fill(2, 1, 1, -5), fill(3, 2, 0, 7))
+    activity = file_of(fill(1, 1, 0, 5), fill(2, 1, 1, -5), fill(3, 2, 0, 7), generated=2)
+    book.load(flex, source=FLEX)
+    report = book.load(activity, source=ACTIVITY)
+    assert report["rows"] == {"read": 3, "new": 0, "known": 3, "changed": 0, "refused": 0}
+    assert (report["matched"], report["conflicts"]) == (3, 0)
+    assert counted(book) == sorted([(FLEX, "-5"), (FLEX, "5"), (FLEX, "7")])
+    assert conflicts(book) == []
+    attested = ask(
+        book,
+        "select array_agg(n) from (select count(*) as n from api.import_lines where transaction_id is not null"
+        " group by transaction_id) c",
+    )
+    assert attested == [2, 2, 2]
+    assert ask(book, "select trim_scale(sum(quantity))::text from core.positions") == "7"
+    check_any_order(book, (FLEX, flex), (ACTIVITY, activity))
+
+
+def test_equal_fills_of_one_source_are_never_each_others_double(book: Importer) -> None:
+    flex = file_of(fill(1, 1, 0, 5), fill(2, 1, 0, 5), fill(3, 1, 0, 5))
+    activity = file_of(fill(1, 1, 0, 5), fill(2, 1, 0, 5))
+    book.load(activity, source=ACTIVITY)
+    book.load(flex, source=FLEX)
+    assert counted(book) == sorted([(FLEX, "5")] * 3)
+    assert conflicts(book) == []
+    check_any_order(book, (FLEX, flex), (ACTIVITY, activity))
+    check_any_order(book, (FLEX, activity), (ACTIVITY, flex))
+
+
+def test_an_order_and_its_fills(book: Importer) -> None:
+    flex = file_of(fill(1, 1, 0, 5), fill(2, 1, 1, 5, "11"), fill(3, 1, 2, 10))
+    activity = file_of(fill(1, 1, 5, 10, "10.5", commission="-2", net_amount="-107"), fill(2, 1, 2, 10))
+    book.load(activity, source=ACTIVITY)
+    book.load(flex, source=FLEX)
+    assert counted(book) == sorted([(FLEX, "10"), (FLEX, "5"), (FLEX, "5")])
+    assert conflicts(book) == []
+    check_any_order(book, (FLEX, flex), (ACTIVITY, activity))
+    check_any_order(book, (FLEX, activity), (ACTIVITY, flex))
+
+
+def test_what_cannot_be_decided_counts_and_is_listed(book: Importer) -> None:
+    flex = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 5), fill(3, 3, 0, 6), fill(4, 3, 1, 6), fill(5, 6, 0, 9), fill(6, 9, 0, 1))
+    activity = file_of(
+        fill(1, 1, 0, 4), fill(2, 2, 30, 5), fill(3, 3, 0, 4), fill(4, 3, 1, 8),
+        fill(5, 7, 0, 9), fill(6, 9, 0, 1),
+    )  # fmt: skip
+    book.load(flex, source=FLEX)
+    report = book.load(activity, source=ACTIVITY)
+    assert (report["matched"], report["conflicts"]) == (1, 4)
+    found = conflicts(book)
+    assert [(c["day"], c["verdict"]) for c in found] == [
+        ("2024-03-01", "differs"), ("2024-03-02", "same"), ("2024-03-03", "same"), ("2024-03-06", "nearby"),
+    ]  # fmt: skip
+    assert [s["quantity"] for s in found[0]["sources"]] == ["4", "5"]
+    assert len(counted(book)) == 11
+    check_any_order(book, (FLEX, flex), (ACTIVITY, activity))
+
+
+def test_the_person_decides_and_takes_it_back(book: Importer) -> None:
+    flex = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 5))
+    activity = file_of(fill(1, 1, 0, 4), fill(2, 2, 30, 5))
+    book.load(flex, source=FLEX)
+    run = book.load(activity, source=ACTIVITY)["sync_id"]
+    both = book.state()
+    first, second = conflicts(book)
+    resolve = "select api.import_conflict_resolve(%s, %s, %s, %s)"
+    same = ask(book, resolve, first["conflict"], "same", "a typing error", ACTIVITY)
+    ask(book, resolve, second["conflict"], "different", "two orders", None)
+    assert same["transactions"] == {"added": 0, "changed": 0, "removed": 1}
+    assert conflicts(book) == []
+    assert counted(book) == sorted([(FLEX, "5"), (ACTIVITY, "4"), (ACTIVITY, "5")])
+    # The decision is about these rows: it holds when they come again, and sleeps while they are gone.
+    book.undo(run)
+    assert counted(book) == sorted([(FLEX, "5")] * 2)
+    book.load(activity, source=ACTIVITY)
+    assert counted(book) == sorted([(FLEX, "5"), (ACTIVITY, "4"), (ACTIVITY, "5")])
+    kept = ask(book, "select array_agg(reason order by id) from api.import_decisions")
+    assert kept == ["a typing error", "two orders"]
+    logged = "select count(*) from api.audit_log where reason = 'a typing error'"
+    assert ask(book, logged) > 1
+    for decision in (1, 2):
+        number = ask(book, "select (array_agg(id order by id))[%s] from api.import_decisions", decision)
+        ask(book, "select api.import_conflict_reopen(%s, %s)", number, "asked the broker")
+    assert book.state() == both
+    assert [c["conflict"] for c in conflicts(book)] == [first["conflict"], second["conflict"]]
+
+
+def test_a_match_can_be_parted(book: Importer) -> None:
+    flex, activity = file_of(fill(1, 1, 0, 5)), file_of(fill(1, 1, 0, 5), generated=2)
+    book.load(flex, source=FLEX)
+    book.load(activity, source=ACTIVITY)
+    name = ask(book, "select conflict from api.import_matches")
+    ask(book, "select api.import_conflict_resolve(%s, 'different', 'two accounts at the broker')", name)
+    assert counted(book) == sorted([(FLEX, "5"), (ACTIVITY, "5")])
+    assert conflicts(book) == []
+
+
+def test_corrections_and_voids_hold_for_the_event(book: Importer) -> None:
+    flex = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7), fill(3, 3, 0, 9))
+    activity = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7), fill(3, 3, 0, 9), generated=2)
+    run = book.load(activity, source=ACTIVITY)["sync_id"]
+    ids = ask(book, "select array_agg(id order by trade_date) from api.transactions")
+    ask(book, "select (api.transaction_correct(%s, %s::jsonb, 'typed wrongly')).id", ids[0], '{"price": "12"}')
+    ask(book, "select api.transaction_void(%s, 'never happened')", ids[1])
+    report = book.load(flex, source=FLEX)
+    assert report["matched"] == 3
+    assert counted(book) == sorted([(FLEX, "9"), (ACTIVITY, "5")])
+    prices = "select array_agg(price::text order by trade_date) from api.transactions"
+    assert ask(book, prices) == ["12", "10"]
+    assert ask(book, "select array_agg(id order by trade_date) from api.transactions") == [ids[0], ids[2]]
+    book.undo(run)
+    assert counted(book) == sorted([(FLEX, "9")]) or counted(book) == sorted([(FLEX, "5"), (FLEX, "9")])
+
+
+def test_a_row_by_hand_is_the_persons_to_decide(book: Importer) -> None:
+    book.load(file_of(fill(1, 1, 0, 5)), source=FLEX)
+    added = ask(
+        book,
+        "select (api.transaction_add(%s::jsonb, 'from the paper statement')).id",
+        '{"account": "A-1", "transaction_type": "buy", "symbol": "ABC", "trade_date": "2024-03-01",'
+        ' "quantity": "5", "price": "10", "commission": "-1"}',
+    )
+    [found] = conflicts(book)
+    assert found["verdict"] == "same"
+    ask(book, "select api.import_conflict_resolve(%s, 'same', 'the same purchase')", found["conflict"])
+    assert counted(book) == sorted([("manual", "5")])
+    assert ask(book, "select transaction_id from api.import_matches") == added
