@@ -78,12 +78,10 @@ create table core.transactions (
     constraint transactions_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 );
 
-create index transactions_of_account on core.transactions (user_id, account_id, trade_date);
 create index transactions_by_date on core.transactions (user_id, trade_date, id);
 create index transactions_of_sync on core.transactions (user_id, sync_id) where sync_id is not null;
-create index transactions_instrument_reference on core.transactions (instrument_id);
--- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
-create index transactions_of_instrument on core.transactions (user_id, instrument_id, trade_date);
+-- The instrument first: it serves the reference to the catalogue too.
+create index transactions_of_instrument on core.transactions (instrument_id, user_id, trade_date);
 
 comment on table core.transactions is 'Complete trade and cash history, one row per economic event, quantities and amounts signed in the account''s view.';
 comment on column core.transactions.user_id is 'The tenant.';

@@ -122,31 +122,40 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_merged constant jsonb := ingest.merged_instruments(p_user_id);
+    v_stored bigint[];
     v_gone bigint[];
     v_inserted integer;
     v_updated integer;
 begin
+    select array_agg(t.id)
+    into v_stored
+    from core.transactions t
+    where t.user_id = p_user_id
+    and t.id = any (p_transaction_ids);
+
     -- What no live import attests any more, and no hand entered, goes.
-    with gone as (
-        delete from core.transactions t
-        where t.user_id = p_user_id
-        and t.id = any (p_transaction_ids)
-        and t.sync_id is not null
-        and not exists (
-            select from ingest.lines l
-            join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id
-            where l.user_id = p_user_id
-            and l.transaction_id = t.id
-            and l.attested is not null
-            and not l.only_attests
-            and h.status in ('running', 'finished')
+    if v_stored is not null then
+        with gone as (
+            delete from core.transactions t
+            where t.user_id = p_user_id
+            and t.id = any (v_stored)
+            and t.sync_id is not null
+            and not exists (
+                select from ingest.lines l
+                join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id
+                where l.user_id = p_user_id
+                and l.transaction_id = t.id
+                and l.attested is not null
+                and not l.only_attests
+                and h.status in ('running', 'finished')
+            )
+            returning t.id
         )
-        returning t.id
-    )
-    select coalesce(array_agg(g.id), '{}')
-    into v_gone
-    from gone g;
-    if v_gone <> '{}' then
+        select array_agg(g.id)
+        into v_gone
+        from gone g;
+    end if;
+    if v_gone is not null then
         update ingest.lines l
         set transaction_id = null
         where l.user_id = p_user_id
@@ -155,84 +164,101 @@ begin
 
     -- One statement writes transactions, terms, links and picks, so that the engine's triggers see all of it at once.
     with live as materialized (
-        select
-            l.sync_id, l.line_number, l.part, l.transaction_id, l.account_id, l.instrument_id, l.new_instrument_id,
-            l.source, l.dedupe_key, l.trade_date, l.day_rank, l.attested,
-            ingest.statement_age(f.generated_at, f.period_end) as age,
-            h.content_sha256
-        from ingest.lines l
-        join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id and h.status in ('running', 'finished')
-        join ingest.files f on f.user_id = l.user_id and f.sync_id = l.sync_id
+        select l.sync_id, l.line_number, l.part, l.transaction_id, l.account_id, l.source, l.dedupe_key, l.trade_date, l.day_rank, f.newness
+        from (
+            select
+                h.id as sync_id,
+                row_number() over (order by ingest.statement_age(own.generated_at, own.period_end), h.content_sha256) as newness
+            from core.sync_history h
+            join ingest.files own on own.user_id = h.user_id and own.sync_id = h.id
+            where h.user_id = p_user_id
+            and h.status in ('running', 'finished')
+        ) f
+        join ingest.lines l on l.sync_id = f.sync_id
         where l.user_id = p_user_id
         and l.transaction_id = any (p_transaction_ids)
         and l.attested is not null
         and not l.only_attests
     ),
     -- The newest statement decides the values. The file that shows most of a day ranks its rows; what it does not show comes after, in the order
-    -- of the next such file. Windows and not joins: nothing is known about the size of a load when it is planned.
+    -- of the next such file. Windows and not joins: nothing is known about the size of a load when it is planned. What a line attests is left
+    -- in its table meanwhile: only numbers are sorted.
     counted as (
         select
             l.*,
-            row_number() over (partition by l.transaction_id order by l.age desc, l.content_sha256 desc, l.line_number, l.part) as decides,
-            min(l.sync_id) over (partition by l.transaction_id) as first_sync_id,
             count(*) over (partition by l.sync_id, l.account_id, l.source, l.trade_date) as day_count
         from live l
     ),
     placed as (
         select
             c.*,
-            first_value(c.day_count) over shown as place_count,
-            first_value(c.age) over shown as place_age,
-            first_value(c.content_sha256) over shown as place_file,
-            first_value(c.day_rank) over shown as place
+            row_number() over newest as decides,
+            min(c.sync_id) over (partition by c.transaction_id) as first_sync_id,
+            first_value(c.day_count) over fullest as place_count,
+            first_value(c.newness) over fullest as place_newness,
+            first_value(c.day_rank) over fullest as place
         from counted c
-        window shown as (
-            partition by c.transaction_id
-            order by c.day_count desc, c.age desc, c.content_sha256 desc, c.day_rank
-        )
+        window
+            newest as (
+                partition by c.transaction_id
+                order by c.newness desc, c.line_number, c.part
+            ),
+            fullest as (
+                partition by c.transaction_id
+                order by c.day_count desc, c.newness desc, c.day_rank
+            )
     ),
     winner as materialized (
-        select p.*
+        select
+            p.sync_id, p.line_number, p.part, p.transaction_id, p.first_sync_id, c.corrected,
+            (row_number() over (
+                partition by p.account_id, p.source, p.trade_date
+                order by p.place_count desc, p.place_newness desc, p.place, p.dedupe_key
+            ))::integer as rank
         from placed p
+        left join ingest.corrections c
+            on c.user_id = p_user_id and c.account_id = p.account_id and c.source = p.source and c.dedupe_key = p.dedupe_key
         where p.decides = 1
+        and c.is_voided is not true
     ),
     wanted as materialized (
         select
-            w.transaction_id, w.account_id, w.source, w.dedupe_key, w.first_sync_id as sync_id,
+            w.transaction_id, l.account_id, l.source, l.dedupe_key, w.first_sync_id as sync_id,
+            w.transaction_id = any (v_stored) is true as is_stored,
             coalesce(
-                (v_merged ->> coalesce(c.corrected ->> 'instrument_id', w.instrument_id::text))::bigint,
-                case when c.corrected ? 'instrument_id' then (c.corrected ->> 'instrument_id')::bigint else w.instrument_id end
+                (v_merged ->> coalesce(w.corrected ->> 'instrument_id', l.instrument_id::text))::bigint,
+                case when w.corrected ? 'instrument_id' then (w.corrected ->> 'instrument_id')::bigint else l.instrument_id end
             ) as instrument_id,
-            coalesce((v_merged ->> w.new_instrument_id::text)::bigint, w.new_instrument_id) as new_instrument_id,
-            coalesce(
-                a.sequence,
-                (row_number() over (
-                    partition by w.account_id, w.source, w.trade_date
-                    order by w.place_count desc, w.place_age desc, w.place_file desc, w.place, w.dedupe_key
-                ))::integer
-            ) as rank,
+            coalesce((v_merged ->> l.new_instrument_id::text)::bigint, l.new_instrument_id) as new_instrument_id,
+            coalesce(a.sequence, w.rank) as rank,
             a.type, coalesce(a.position_effect, 'auto') as position_effect, a.external_id, a.order_id, a.executed_at, a.trade_date, a.settlement_date,
             a.quantity, a.price, a.gross_amount, coalesce(a.commission, 0) as commission, coalesce(a.fees, 0) as fees,
             coalesce(a.net_amount, 0) as net_amount, a.currency,
             coalesce(a.metadata, '{}') || case when a.description is null then '{}' else jsonb_build_object('description', a.description) end as metadata,
             a.terms
         from winner w
-        left join ingest.corrections c
-            on c.user_id = p_user_id and c.account_id = w.account_id and c.source = w.source and c.dedupe_key = w.dedupe_key
+        cross join lateral (
+            select own.account_id, own.instrument_id, own.new_instrument_id, own.source, own.dedupe_key, own.attested
+            from ingest.lines own
+            where own.user_id = p_user_id
+            and own.sync_id = w.sync_id
+            and own.line_number = w.line_number
+            and own.part = w.part
+            offset 0
+        ) l
         cross join lateral jsonb_populate_record(
             null::ingest.attested_transaction,
             case
-                when c.corrected is null then w.attested
-                else w.attested || c.corrected || case
-                    when c.corrected ? 'transaction_type' then jsonb_build_object('type', c.corrected -> 'transaction_type')
+                when w.corrected is null then l.attested
+                else l.attested || w.corrected || case
+                    when w.corrected ? 'transaction_type' then jsonb_build_object('type', w.corrected -> 'transaction_type')
                     else '{}'
                 end
             end
         ) a
-        where c.is_voided is not true
     ),
-    upserted as (
-        insert into core.transactions as t (
+    inserted as (
+        insert into core.transactions (
             user_id, id, account_id, instrument_id, sync_id, transaction_type, position_effect, source, external_id, dedupe_key, order_id,
             executed_at, trade_date, settlement_date, sequence, quantity, price, gross_amount, commission, fees, net_amount, currency, metadata
         )
@@ -240,29 +266,43 @@ begin
             p_user_id, w.transaction_id, w.account_id, w.instrument_id, w.sync_id, w.type, w.position_effect, w.source, w.external_id, w.dedupe_key, w.order_id,
             w.executed_at, w.trade_date, w.settlement_date, w.rank, w.quantity, w.price, w.gross_amount, w.commission, w.fees, w.net_amount, w.currency, w.metadata
         from wanted w
-        on conflict on constraint transactions_pkey do update
-        set instrument_id = excluded.instrument_id,
-            sync_id = excluded.sync_id,
-            source = excluded.source,
-            dedupe_key = excluded.dedupe_key,
-            transaction_type = excluded.transaction_type,
-            position_effect = excluded.position_effect,
-            external_id = excluded.external_id,
-            order_id = excluded.order_id,
-            executed_at = excluded.executed_at,
-            trade_date = excluded.trade_date,
-            settlement_date = excluded.settlement_date,
-            sequence = excluded.sequence,
-            quantity = excluded.quantity,
-            price = excluded.price,
-            gross_amount = excluded.gross_amount,
-            commission = excluded.commission,
-            fees = excluded.fees,
-            net_amount = excluded.net_amount,
-            currency = excluded.currency,
-            metadata = excluded.metadata
-        where t.* is distinct from excluded.*
-        returning t.id, t.xmax = 0 as is_new
+        where not w.is_stored
+        returning id
+    ),
+    updated as (
+        update core.transactions t
+        set instrument_id = w.instrument_id,
+            sync_id = w.sync_id,
+            source = w.source,
+            dedupe_key = w.dedupe_key,
+            transaction_type = w.type,
+            position_effect = w.position_effect,
+            external_id = w.external_id,
+            order_id = w.order_id,
+            executed_at = w.executed_at,
+            trade_date = w.trade_date,
+            settlement_date = w.settlement_date,
+            sequence = w.rank,
+            quantity = w.quantity,
+            price = w.price,
+            gross_amount = w.gross_amount,
+            commission = w.commission,
+            fees = w.fees,
+            net_amount = w.net_amount,
+            currency = w.currency,
+            metadata = w.metadata
+        from wanted w
+        where t.user_id = p_user_id
+        and t.id = w.transaction_id
+        and w.is_stored
+        and (
+            t.instrument_id, t.sync_id, t.source, t.dedupe_key, t.transaction_type, t.position_effect, t.external_id, t.order_id, t.executed_at, t.trade_date,
+            t.settlement_date, t.sequence, t.quantity, t.price, t.gross_amount, t.commission, t.fees, t.net_amount, t.currency, t.metadata
+        ) is distinct from (
+            w.instrument_id, w.sync_id, w.source, w.dedupe_key, w.type, w.position_effect, w.external_id, w.order_id, w.executed_at, w.trade_date,
+            w.settlement_date, w.rank, w.quantity, w.price, w.gross_amount, w.commission, w.fees, w.net_amount, w.currency, w.metadata
+        )
+        returning t.id
     ),
     stated_terms as (
         select w.transaction_id, w.new_instrument_id, m.*
@@ -318,7 +358,7 @@ begin
     terms_deleted as (
         delete from tax.transaction_terms k
         where k.user_id = p_user_id
-        and k.transaction_id = any (array(select w.transaction_id from wanted w where w.terms is null))
+        and k.transaction_id = any (array(select w.transaction_id from wanted w where w.is_stored and w.terms is null))
         returning k.transaction_id
     ),
     -- Each end is looked up by its line: a join could be turned into one of all lines of a file with each other.
@@ -386,12 +426,11 @@ begin
         returning k.transaction_id
     )
     select
-        count(*) filter (where u.is_new),
-        count(*) filter (where not u.is_new)
-    into v_inserted, v_updated
-    from upserted u;
+        (select count(*) from inserted),
+        (select count(*) from updated)
+    into v_inserted, v_updated;
 
-    return query select v_inserted, v_updated, cardinality(v_gone);
+    return query select v_inserted, v_updated, coalesce(cardinality(v_gone), 0);
 end
 $$;
 

@@ -183,7 +183,9 @@ as $$
                 '|', d.type, coalesce(d.position_effect, 'auto'), d.instrument, extract(epoch from d.executed_at), d.trade_date, d.settlement_date,
                 coalesce(trim_scale(d.quantity)::text, '-'), coalesce(trim_scale(d.price)::text, '-'), coalesce(trim_scale(d.gross_amount)::text, '-'),
                 trim_scale(coalesce(d.commission, 0)), trim_scale(coalesce(d.fees, 0)), trim_scale(coalesce(d.net_amount, 0)), d.currency, d.order_id,
-                (select string_agg(x.key || '=' || x.value, ',' order by x.key) from jsonb_each_text(d.terms) x)
+                case
+                    when d.terms is not null then (select string_agg(x.key || '=' || x.value, ',' order by x.key) from jsonb_each_text(d.terms) x)
+                end
             )) as values_md5
         from digested d
     ),

@@ -1,8 +1,8 @@
 -- What an import says of itself: counts by verdict and type, and the net effect of the file's rows alone, from an empty start.
 
--- Signed change of position by the file's rows alone. Rows whose quantity the engine computes use the broker's own figure; an option event without a
--- direction closes whatever the file has shown so far.
-create function ingest.file_positions(p_user_id uuid, p_sync_id bigint)
+-- Net change of the positions in which a row leaves its quantity to the engine: the broker's own figure is used, and an option event without a
+-- direction closes whatever the file has shown so far. Their rows are taken in time order.
+create function ingest.ordered_positions(p_user_id uuid, p_sync_id bigint, p_account_ids bigint[], p_instrument_ids bigint[])
 returns table (account_id bigint, instrument_id bigint, quantity numeric)
 language plpgsql
 stable
@@ -17,7 +17,7 @@ declare
     v_running numeric;
 begin
     for v_row in
-        with stated as (
+        with stated as materialized (
             select
                 l.account_id, l.instrument_id, l.new_instrument_id, l.trade_date, l.day_rank, l.line_number,
                 coalesce(a.executed_at, (a.trade_date)::timestamp at time zone 'America/New_York') as moment,
@@ -33,8 +33,7 @@ begin
             where l.user_id = p_user_id
             and l.sync_id = p_sync_id
             and l.attested is not null
-            and l.instrument_id is not null
-            and l.verdict in ('new', 'known', 'changed')
+            and (l.instrument_id = any (p_instrument_ids) or l.new_instrument_id = any (p_instrument_ids))
         ),
         effects as (
             select s.account_id, s.instrument_id, s.trade_date, s.moment, s.day_rank, s.line_number, s.type, s.quantity, s.stated_quantity, s.numerator, s.denominator
@@ -44,25 +43,12 @@ begin
             from stated s
             where s.new_instrument_id is not null
             and s.stated_new_quantity is not null
-        ),
-        needs_order as (
-            select distinct e.account_id, e.instrument_id
-            from effects e
-            where e.quantity is null
         )
         select
             e.account_id, e.instrument_id, e.trade_date, e.moment, e.day_rank, e.line_number,
             e.type, e.quantity, e.stated_quantity, e.numerator, e.denominator
         from effects e
-        join needs_order n on n.account_id = e.account_id and n.instrument_id = e.instrument_id
-        union all
-        select e.account_id, e.instrument_id, null, null, null, null, 'other', sum(e.quantity), null, null, null
-        from effects e
-        where not exists (
-            select from needs_order n
-            where n.account_id = e.account_id and n.instrument_id = e.instrument_id
-        )
-        group by e.account_id, e.instrument_id
+        join unnest(p_account_ids, p_instrument_ids) n (account_id, instrument_id) on n.account_id = e.account_id and n.instrument_id = e.instrument_id
         order by 1, 2, 3, 4, 5, 6
     loop
         if v_account_id is distinct from v_row.account_id or v_instrument_id is distinct from v_row.instrument_id then
@@ -102,46 +88,7 @@ begin
 end
 $$;
 
-comment on function ingest.file_positions(uuid, bigint) is 'Net change of each position by the rows of one import alone.';
-
-create function ingest.file_cash(p_user_id uuid, p_sync_id bigint)
-returns table (account_id bigint, currency text, amount numeric)
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-set enable_nestloop = off
-as $$
-    with stated as (
-        select l.account_id, l.instrument_id, a.type, a.currency, a.quantity, a.net_amount, a.commission, a.fees, a.terms ->> 'fee_currency' as fee_currency
-        from ingest.lines l
-        cross join lateral jsonb_to_record(l.attested) as a (
-            type core.transaction_type, currency text, quantity numeric, net_amount numeric, commission numeric, fees numeric, terms jsonb
-        )
-        where l.user_id = p_user_id
-        and l.sync_id = p_sync_id
-        and l.attested is not null
-        and l.verdict in ('new', 'known', 'changed')
-    ),
-    movements as (
-        select s.account_id, s.currency, coalesce(s.net_amount, 0) as amount
-        from stated s
-        union all
-        select s.account_id, s.fee_currency, coalesce(s.commission, 0) + coalesce(s.fees, 0)
-        from stated s
-        where s.fee_currency <> s.currency
-        union all
-        select s.account_id, i.symbol, s.quantity
-        from stated s
-        join core.instruments i on i.id = s.instrument_id and i.instrument_type = 'currency'
-        where s.quantity is not null
-    )
-    select m.account_id, m.currency, sum(m.amount)
-    from movements m
-    group by m.account_id, m.currency
-$$;
-
-comment on function ingest.file_cash(uuid, bigint) is 'Net change of cash by the rows of one import alone.';
+comment on function ingest.ordered_positions(uuid, bigint, bigint[], bigint[]) is 'Net change of these positions by the rows of one import alone, taken in time order.';
 
 create function ingest.load_report(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_file jsonb, p_accounts jsonb)
 returns jsonb
@@ -151,21 +98,84 @@ security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 as $$
-    with counted as (
-        select l.verdict, coalesce(l.attested ->> 'type', t.attested ->> 'type') as type
+    -- One reading of what the lines attest serves counts, positions and cash.
+    with stated as materialized (
+        select l.verdict, l.account_id, l.instrument_id, l.new_instrument_id, a.*
+        from ingest.lines l
+        cross join lateral jsonb_to_record(l.attested) as a (
+            type core.transaction_type, currency text, quantity numeric, net_amount numeric, commission numeric, fees numeric, terms jsonb
+        )
+        where l.user_id = p_user_id
+        and l.sync_id = p_sync_id
+        and l.attested is not null
+    ),
+    counted as (
+        select s.verdict, s.type::text as type, count(*) as number
+        from stated s
+        group by s.verdict, s.type
+        union all
+        select l.verdict, t.type, count(*)
         from ingest.lines l
         left join lateral (
-            select a.attested
+            select a.attested ->> 'type' as type
             from ingest.lines a
             where a.user_id = l.user_id
             and a.transaction_id = l.transaction_id
             and a.sync_id = l.sync_id
             and a.attested is not null
             limit 1
-        ) t on l.attested is null and l.transaction_id is not null
+        ) t on l.transaction_id is not null
         where l.user_id = p_user_id
         and l.sync_id = p_sync_id
+        and l.attested is null
         and l.verdict in ('new', 'known', 'changed', 'refused')
+        group by l.verdict, t.type
+    ),
+    moved as (
+        select e.account_id, e.instrument_id, sum(e.quantity) as quantity, bool_or(e.quantity is null) as needs_order
+        from (
+            select s.account_id, s.instrument_id, s.quantity
+            from stated s
+            where s.instrument_id is not null
+            union all
+            select s.account_id, s.new_instrument_id, (s.terms ->> 'stated_new_quantity')::numeric
+            from stated s
+            where s.new_instrument_id is not null
+            and s.instrument_id is not null
+            and s.terms ? 'stated_new_quantity'
+        ) e
+        group by e.account_id, e.instrument_id
+    ),
+    positions as (
+        select m.account_id, m.instrument_id, m.quantity
+        from moved m
+        where not m.needs_order
+        union all
+        select o.account_id, o.instrument_id, o.quantity
+        from (
+            select array_agg(m.account_id) as account_ids, array_agg(m.instrument_id) as instrument_ids
+            from moved m
+            where m.needs_order
+        ) n
+        cross join lateral ingest.ordered_positions(p_user_id, p_sync_id, n.account_ids, n.instrument_ids) o
+        where n.account_ids is not null
+    ),
+    cash as (
+        select m.account_id, m.currency, sum(m.amount) as amount
+        from (
+            select s.account_id, s.currency, coalesce(s.net_amount, 0) as amount
+            from stated s
+            union all
+            select s.account_id, s.terms ->> 'fee_currency', coalesce(s.commission, 0) + coalesce(s.fees, 0)
+            from stated s
+            where s.terms ->> 'fee_currency' <> s.currency
+            union all
+            select s.account_id, i.symbol, s.quantity
+            from stated s
+            join core.instruments i on i.id = s.instrument_id and i.instrument_type = 'currency'
+            where s.quantity is not null
+        ) m
+        group by m.account_id, m.currency
     ),
     said as (
         select s.kind, s.line_number as line, s.payload
@@ -190,18 +200,18 @@ as $$
         'sync_id', p_sync_id,
         'rows', (
             select jsonb_build_object(
-                'read', count(*),
-                'new', count(*) filter (where c.verdict = 'new'),
-                'known', count(*) filter (where c.verdict = 'known'),
-                'changed', count(*) filter (where c.verdict = 'changed'),
-                'refused', count(*) filter (where c.verdict = 'refused')
+                'read', coalesce(sum(c.number), 0),
+                'new', coalesce(sum(c.number) filter (where c.verdict = 'new'), 0),
+                'known', coalesce(sum(c.number) filter (where c.verdict = 'known'), 0),
+                'changed', coalesce(sum(c.number) filter (where c.verdict = 'changed'), 0),
+                'refused', coalesce(sum(c.number) filter (where c.verdict = 'refused'), 0)
             )
             from counted c
         ),
         'types', (
             select coalesce(jsonb_object_agg(t.type, t.number), '{}')
             from (
-                select c.type, count(*) as number
+                select c.type, sum(c.number) as number
                 from counted c
                 where c.verdict <> 'refused'
                 and c.type is not null
@@ -218,7 +228,7 @@ as $$
                     order by a.account_number, i.symbol, i.id
                 ), '[]'
             )
-            from ingest.file_positions(p_user_id, p_sync_id) p
+            from positions p
             join core.accounts a on a.user_id = p_user_id and a.id = p.account_id
             join core.instruments i on i.id = p.instrument_id
             where p.quantity <> 0
@@ -231,7 +241,7 @@ as $$
                     order by a.account_number, c.currency
                 ), '[]'
             )
-            from ingest.file_cash(p_user_id, p_sync_id) c
+            from cash c
             join core.accounts a on a.user_id = p_user_id and a.id = c.account_id
             where c.amount <> 0
         )
@@ -241,5 +251,5 @@ $$;
 comment on function ingest.load_report(uuid, uuid, bigint, jsonb, jsonb) is 'The report of an import, shaped as the command line prints it.';
 
 grant execute on function
-    ingest.file_positions(uuid, bigint), ingest.file_cash(uuid, bigint), ingest.load_report(uuid, uuid, bigint, jsonb, jsonb)
+    ingest.ordered_positions(uuid, bigint, bigint[], bigint[]), ingest.load_report(uuid, uuid, bigint, jsonb, jsonb)
     to quantmatrix_writer;

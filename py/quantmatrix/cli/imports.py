@@ -38,6 +38,8 @@ def refresh_statistics(settings: Settings) -> None:
     """Let the planner know what a large import brought; in a session of the owner, who alone may."""
     with open_connection(settings.environment.migrator_dsn) as connection:
         connection.execute("set role quantmatrix_owner")
+        # A rough picture is enough, and a tenth of the price: autovacuum looks closer when it comes.
+        connection.execute("set default_statistics_target = 10")
         for table in GROWN:
             connection.execute(f"analyze {table}".encode())
 

@@ -35,6 +35,9 @@ from quantmatrix.ingest.model import (
 
 _COPY = "copy ingest.staging (load_id, kind, line_number, part, payload, raw) from stdin"
 
+_COLUMNS = {"line", "part"}
+"""What of a transaction is staged beside its payload."""
+
 _KINDS: dict[type[BaseModel], str] = {
     Transaction: "transaction",
     Instrument: "instrument",
@@ -85,17 +88,15 @@ def staged_rows(load_id: uuid.UUID, records: Iterable[Record]) -> Iterator[tuple
     load = str(load_id)
     line_payloads: dict[tuple[str, str | None], str] = {}
     for record in records:
-        if isinstance(record, Transaction):
-            payload = record.model_dump_json(
-                exclude={"line", "part"}, exclude_none=True, exclude_defaults=True
-            )
-            yield load, "transaction", record.line, record.part, payload, None
-        elif isinstance(record, Line):
+        if isinstance(record, Line):
             described = line_payloads.get((record.verdict, record.section))
             if described is None:
                 described = json.dumps({"verdict": record.verdict, "section": record.section})
                 line_payloads[record.verdict, record.section] = described
             yield load, "line", record.number, 0, described, record.raw
+        elif isinstance(record, Transaction):
+            payload = record.model_dump_json(exclude=_COLUMNS, exclude_none=True, exclude_defaults=True)
+            yield load, "transaction", record.line, record.part, payload, None
         elif isinstance(record, Instrument):
             yield load, "instrument", 0, 0, record.model_dump_json(exclude_none=True), None
         else:

@@ -8,6 +8,7 @@ prints them, never rounded, never a float.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -135,8 +136,9 @@ class Statement(_Record):
     generated_at: datetime | None = None
 
 
-class Line(_Record):
-    """One record of the file as it stands there.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One record of the file as it stands there; made plainly, since there is one for every line.
 
     ``verdict``: ``row`` carries or attests a transaction (or a refused one), ``evidence`` is the broker's
     own position, lot, balance or instrument, ``skipped`` is understood and holds nothing to import

@@ -29,6 +29,7 @@ DEFAULT_MULTIPLIERS = {
 """Money per point of price and unit, by the value of an instrument type, where a statement prints none."""
 
 _IN_PERCENT = InstrumentType.BOND.value
+_OPTION = InstrumentType.OPTION.value
 _DOUBTS_AT_MOST = 1000
 
 
@@ -58,7 +59,7 @@ class PriceCheck:
             return
         if kind == _IN_PERCENT and agrees(quantity, price, _CENT, proceeds):
             return
-        if facts.multiplier is None and kind == InstrumentType.OPTION.value:
+        if facts.multiplier is None and kind == _OPTION:
             if len(self._doubts) < _DOUBTS_AT_MOST:
                 self._doubts.setdefault(key, (row.line, row.text("Proceeds"), quantity, price, proceeds))
             return

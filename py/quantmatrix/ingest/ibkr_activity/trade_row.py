@@ -15,6 +15,7 @@ EXERCISES = (TransactionType.OPTION_EXERCISE, TransactionType.OPTION_ASSIGNMENT)
 """Types of which a stock row, or cash, is the other half."""
 
 _OPTIONS = (InstrumentType.OPTION.value, InstrumentType.FUTURE_OPTION.value)
+_BUY, _SELL, _AUTO = TransactionType.BUY, TransactionType.SELL, PositionEffect.AUTO
 _ZERO = Decimal(0)
 
 
@@ -47,8 +48,8 @@ class PrintedTrade:
                 return TransactionType.OPTION_EXPIRATION, PositionEffect.CLOSE
         elif codes.is_reinvestment and self.quantity > 0:
             return TransactionType.REINVEST, PositionEffect.OPEN
-        effect = PositionEffect.AUTO if codes.is_cancel else codes.effect
-        return (TransactionType.BUY if self.quantity > 0 else TransactionType.SELL), effect
+        effect = _AUTO if codes.is_cancel else codes.effect
+        return (_BUY if self.quantity > 0 else _SELL), effect
 
     def transaction(
         self,
