@@ -66,7 +66,7 @@ create table ingest.matches (
     constraint matches_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint matches_decision_exists foreign key (user_id, decision_id) references ingest.decisions (user_id, id) on delete cascade,
     constraint matches_join_two_sources check (source <> counted_source),
-    constraint matches_decided_names_its_decision check ((rule = 'decided') = (decision_id is not null))
+    constraint matches_decided_names_its_decision check (rule <> 'decided' or decision_id is not null)
 );
 
 create index matches_of_day on ingest.matches (user_id, account_id, trade_date);

@@ -109,7 +109,14 @@ def test_an_order_and_its_fills(book: Importer) -> None:
 
 
 def test_what_cannot_be_decided_counts_and_is_listed(book: Importer) -> None:
-    flex = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 5), fill(3, 3, 0, 6), fill(4, 3, 1, 6), fill(5, 6, 0, 9), fill(6, 9, 0, 1))
+    flex = file_of(
+        fill(1, 1, 0, 5),
+        fill(2, 2, 0, 5),
+        fill(3, 3, 0, 6),
+        fill(4, 3, 1, 6),
+        fill(5, 6, 0, 9),
+        fill(6, 9, 0, 1),
+    )
     activity = file_of(
         fill(1, 1, 0, 4), fill(2, 2, 30, 5), fill(3, 3, 0, 4), fill(4, 3, 1, 8),
         fill(5, 7, 0, 9), fill(6, 9, 0, 1),
@@ -170,7 +177,9 @@ def test_corrections_and_voids_hold_for_the_event(book: Importer) -> None:
     activity = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7), fill(3, 3, 0, 9), generated=2)
     run = book.load(activity, source=ACTIVITY)["sync_id"]
     ids = ask(book, "select array_agg(id order by trade_date) from api.transactions")
-    ask(book, "select (api.transaction_correct(%s, %s::jsonb, 'typed wrongly')).id", ids[0], '{"price": "12"}')
+    ask(
+        book, "select (api.transaction_correct(%s, %s::jsonb, 'typed wrongly')).id", ids[0], '{"price": "12"}'
+    )
     ask(book, "select api.transaction_void(%s, 'never happened')", ids[1])
     report = book.load(flex, source=FLEX)
     assert report["matched"] == 3

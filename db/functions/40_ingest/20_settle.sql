@@ -113,6 +113,26 @@ $$;
 
 comment on function ingest.merged_instruments(uuid) is 'Merges of instruments that hold: {from: into}.';
 
+create function ingest.what_counts(p_user_id uuid, p_instrument_id bigint)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        (
+            select f.merged_into_instrument_id
+            from tax.instrument_facts f
+            where f.user_id = p_user_id
+            and f.instrument_id = p_instrument_id
+        ),
+        p_instrument_id
+    )
+$$;
+
+comment on function ingest.what_counts(uuid, bigint) is 'The instrument itself, or the one that it was merged into.';
+
 create function ingest.settle(p_user_id uuid, p_transaction_ids bigint[])
 returns table (inserted integer, updated integer, deleted integer)
 language plpgsql
@@ -512,7 +532,7 @@ $$;
 comment on function ingest.pair_transfers(uuid) is 'Links the two legs of transfers between the person''s own accounts; returns the number of new pairs.';
 
 grant execute on function
-    ingest.statement_age(timestamptz, date), ingest.merged_instruments(uuid), ingest.same_days(uuid, bigint),
+    ingest.statement_age(timestamptz, date), ingest.merged_instruments(uuid), ingest.what_counts(uuid, bigint), ingest.same_days(uuid, bigint),
     ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.retire(uuid, bigint),
     ingest.pair_transfers(uuid)
     to quantmatrix_writer;
