@@ -440,8 +440,8 @@ begin
     insert into ingest.decision_members (user_id, decision_id, account_id, source, dedupe_key, trade_date)
     select v_user_id, v_decision_id, m.account_id, m.source, m.key, m.day
     from jsonb_to_recordset(v_members) m (account_id bigint, source text, key text, day date);
-    perform audit.note(
-        v_user_id, 'decisions', v_decision_id::text, 'insert',
+    perform audit.note_own(
+        'decisions', v_decision_id::text, 'insert',
         jsonb_build_object('verdict', v_verdict, 'kept_source', v_keep, 'members', v_members), v_reason
     );
 
@@ -478,8 +478,8 @@ begin
         raise exception 'there is no decision % that holds', coalesce(import_conflict_reopen.decision::text, '')
             using errcode = 'QM001', hint = 'quantmatrix import conflicts decisions shows numbers';
     end if;
-    perform audit.note(
-        v_user_id, 'decisions', import_conflict_reopen.decision::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason
+    perform audit.note_own(
+        'decisions', import_conflict_reopen.decision::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason
     );
     select array_agg(m.account_id), array_agg(m.trade_date)
     into v_accounts, v_days

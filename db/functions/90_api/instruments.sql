@@ -33,6 +33,24 @@ $$;
 
 comment on function ingest.own_instrument(uuid, text) is 'An instrument that the person uses, by symbol, type|symbol|currency or #NUMBER; QM001 or QM003 otherwise.';
 
+-- A name is one for all accounts: who sees some of them must not move the rows of the others.
+create function ingest.require_all_accounts()
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not auth.sees_all_accounts() then
+        raise exception 'names of instruments hold for all accounts, and this session sees some'
+            using errcode = '42501', hint = 'sign in as the owner of the book, with no key or share for single accounts';
+    end if;
+end
+$$;
+
+comment on function ingest.require_all_accounts() is 'Refuses (42501) a session that a key or a share limits to some accounts.';
+
 -- Merges that hold, each to its last instrument: A into B and B into C is A into C.
 create function ingest.flatten_merges(p_user_id uuid)
 returns bigint[]
@@ -143,6 +161,7 @@ declare
     v_moved jsonb;
     v_settled jsonb;
 begin
+    perform ingest.require_all_accounts();
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
     v_from := ingest.own_instrument(v_user_id, instrument_merge.from_instrument);
@@ -217,8 +236,8 @@ begin
     insert into ingest.instrument_changes (user_id, kind, from_instrument_id, into_instrument_id, moved, reason)
     values (v_user_id, 'merge', v_from.id, v_into.id, v_moved, v_reason)
     returning id into v_change_id;
-    perform audit.note(
-        v_user_id, 'instrument_changes', v_change_id::text, 'insert',
+    perform audit.note_own(
+        'instrument_changes', v_change_id::text, 'insert',
         jsonb_build_object('kind', 'merge', 'from', v_from.symbol, 'from_id', v_from.id, 'into', v_into.symbol, 'into_id', v_into.id), v_reason
     );
     insert into tax.instrument_facts (user_id, instrument_id)
@@ -308,6 +327,7 @@ declare
     v_moved jsonb;
     v_settled jsonb;
 begin
+    perform ingest.require_all_accounts();
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
     v_from := ingest.own_instrument(v_user_id, instrument_split.from_instrument);
@@ -463,8 +483,8 @@ begin
     insert into ingest.instrument_changes (user_id, kind, from_instrument_id, into_instrument_id, moved, reason)
     values (v_user_id, 'split', v_from.id, v_into.id, v_moved, v_reason)
     returning id into v_change_id;
-    perform audit.note(
-        v_user_id, 'instrument_changes', v_change_id::text, 'insert',
+    perform audit.note_own(
+        'instrument_changes', v_change_id::text, 'insert',
         jsonb_build_object('kind', 'split', 'from', v_from.symbol, 'from_id', v_from.id, 'into', v_into.symbol, 'into_id', v_into.id, 'transactions', to_jsonb(v_ids)),
         v_reason
     );
@@ -514,6 +534,7 @@ declare
     v_change ingest.instrument_changes;
     v_counted_id bigint;
 begin
+    perform ingest.require_all_accounts();
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
     update ingest.instrument_changes c
@@ -527,8 +548,8 @@ begin
         raise exception 'there is no change % of instruments that holds', coalesce(instrument_change_undo.change::text, '')
             using errcode = 'QM001', hint = 'quantmatrix instruments changes shows numbers';
     end if;
-    perform audit.note(
-        v_user_id, 'instrument_changes', v_change.id::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason
+    perform audit.note_own(
+        'instrument_changes', v_change.id::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason
     );
     -- What was merged further since then stands under its last name.
     v_counted_id := ingest.what_counts(v_user_id, v_change.into_instrument_id);
@@ -625,7 +646,7 @@ comment on column api.instrument_changes.undone_at is 'When it was taken back; n
 comment on column api.instrument_changes.undo_reason is 'Why it was taken back.';
 
 grant execute on function
-    ingest.own_instrument(uuid, text), ingest.flatten_merges(uuid), ingest.settle_instruments(uuid, bigint[]), ingest.move_evidence(uuid),
+    ingest.own_instrument(uuid, text), ingest.require_all_accounts(), ingest.flatten_merges(uuid), ingest.settle_instruments(uuid, bigint[]), ingest.move_evidence(uuid),
     ingest.move_identifiers(uuid, bigint, bigint, text[])
     to quantmatrix_writer;
 grant select on api.instrument_changes to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

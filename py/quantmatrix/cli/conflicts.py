@@ -1,4 +1,4 @@
-"""``import conflicts``: what several sources tell, what of it nobody could match, and what the person says."""
+"""``import conflicts``: what several sources tell, what of it no rule matched, what the person says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def conflicts(context: click.Context, account: str | None, matched: bool) -> Non
       quantmatrix import conflicts decisions
       quantmatrix import conflicts reopen 4 --reason "asked the broker"
 
-    What the rules can match needs no decision: it counts once, by the source that says most (docs/formats.md).
+    What the rules can match needs no decision: it counts once, by the source that says most
+    (docs/formats.md).
     """
     if context.invoked_subcommand is not None:
         return
@@ -93,7 +94,8 @@ def conflicts_resolve(
 ) -> None:
     """Say what the rows of CONFLICT are; its name is in the list. Imports never undo it.
 
-    A name of ``--matched`` parts what the rules matched wrongly (--different), or lets the other source count.
+    A name of ``--matched`` parts what the rules matched wrongly (--different), or lets the other source
+    count.
 
     \b
       quantmatrix import conflicts resolve 3f2a91c07b --same --keep ibkr_flex --reason "corrected there"
@@ -138,10 +140,8 @@ def conflicts_reopen(settings: Settings, number: int, reason: str, dry_run: bool
 def _write(settings: Settings, answer: dict[str, Any], dry_run: bool) -> None:
     if settings.format == "table":
         moved = answer["transactions"]
-        done = (
-            answer.get("status")
-            or f"{answer['verdict']}{', ' + answer['kept_source'] + ' counts' if answer['kept_source'] else ''}"
-        )
+        kept = answer.get("kept_source")
+        done = answer.get("status") or (f"same, {kept} counts" if kept else "different, all rows count")
         click.echo(
             f"decision {answer['decision']}: {done}; transactions: "
             f"{moved['added']} added, {moved['changed']} changed, {moved['removed']} removed"

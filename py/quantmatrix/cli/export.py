@@ -92,7 +92,7 @@ INSTRUMENT = {
 @click.option("--account", help="Only this account: number or name.")
 @click.pass_obj
 def export(settings: Settings, file: Path | None, account: str | None) -> None:
-    """Write all transactions, with terms, links and instruments, to FILE (none or -: stdout) as quantmatrix_csv.
+    """Write all transactions, with terms, links and instruments, as quantmatrix_csv to FILE (-: stdout).
 
     Imported where it came from, every row is known; imported elsewhere, the same rows are made.
 

@@ -43,7 +43,7 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
         click.echo(f"  {report['matched']:,} rows are told by another source too, and count once")
     if report.get("conflicts"):
         settings.narrate(
-            f"  {report['conflicts']:,} conflicts with another source, all rows of which count until you decide: "
+            f"  {report['conflicts']:,} conflicts with another source; all of it counts until you decide: "
             "quantmatrix import conflicts"
         )
     for account in report["accounts_created"]:

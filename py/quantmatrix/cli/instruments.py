@@ -177,14 +177,14 @@ def instruments_split(
     reason: str,
     dry_run: bool,
 ) -> None:
-    """Move transactions and identifiers from NAME to INTO, else to the next number of the ticker. Lots are rebuilt.
+    """Move transactions and identifiers from NAME to INTO, else to the next number of the ticker (ABC~2).
 
-    By days or account, the broker's own positions of those days move too. Later imports follow the identifiers;
-    a file that states nothing but the ticker means NAME, so move away what is past.
+    By days or account, the broker's own positions of those days move too. Later imports follow the
+    identifiers; a file that states nothing but the ticker means NAME, so move away what is past.
 
     \b
-      quantmatrix instruments split GCM --until 2019-06-30 --identifier isin:CA3615692058 --reason "taken over"
-      quantmatrix instruments split ABC XYZ --transaction 17 --transaction 18 --reason "mistyped by the broker"
+      quantmatrix instruments split GCM --until 2019-06-30 --identifier isin:CA3615692058 --reason "taken"
+      quantmatrix instruments split ABC XYZ --transaction 17 --transaction 18 --reason "mistyped"
     """
     given = {
         "from_instrument": name,
