@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from quantmatrix.ingest.model import Record
+from quantmatrix.ingest.model import Record, Transaction
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.importer import Importer, file_of, fill
 
@@ -211,3 +214,57 @@ def test_a_row_by_hand_is_the_persons_to_decide(book: Importer) -> None:
     ask(book, "select api.import_conflict_resolve(%s, 'same', 'the same purchase')", found["conflict"])
     assert counted(book) == sorted([("manual", "5")])
     assert ask(book, "select transaction_id from api.import_matches") == added
+
+
+# What happened on a day: fills of (minute, units); minutes repeat, so that equal fills do. Each source shows
+# some days whole, one of them with the equal fills of a minute as one order.
+happened = st.lists(
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from([5, -5, 7])), max_size=4), min_size=1, max_size=3
+)
+
+
+def as_orders(fills: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Minute, units and number of fills of each order: the equal fills of one minute."""
+    return [
+        (minute, sum(units for _, units in group), len(group))
+        for (minute, _), told in itertools.groupby(sorted(fills))
+        for group in [list(told)]
+    ]
+
+
+def history_file(
+    days: list[list[tuple[int, int]]], shown: int, generated: int, *, orders: bool
+) -> list[Record]:
+    rows: list[Transaction] = []
+    for day in range(shown, len(days)):
+        told = as_orders(days[day]) if orders else [(minute, units, 1) for minute, units in sorted(days[day])]
+        for minute, units, number in told:
+            net = -Decimal(10 * units) - number
+            rows.append(
+                fill(
+                    len(rows) + 1,
+                    day + 1,
+                    minute,
+                    units,
+                    commission=Decimal(-number),
+                    net_amount=net,
+                    order_id=None,
+                )
+            )
+    return file_of(*rows, generated=generated)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(happened, st.integers(0, 2), st.integers(0, 2), st.booleans())
+def test_nothing_is_dropped_or_doubled_in_any_history(
+    book: Importer, days: list[list[tuple[int, int]]], first: int, second: int, orders: bool
+) -> None:
+    flex = history_file(days, first, 1, orders=False)
+    other = history_file(days, second, 2, orders=orders)
+    check_any_order(book, (FLEX, flex), (ACTIVITY, other))
+    person = another(book)
+    person.load(flex, source=FLEX)
+    person.load(other, source=ACTIVITY)
+    shown = [units for day in days[min(first, second) :] for _, units in day]
+    assert conflicts(person) == []
+    assert sum(Decimal(units) for _, units in counted(person)) == sum(shown)

@@ -100,8 +100,9 @@ comment on function ingest.told_by(bigint, text, text, integer, bigint, bigint, 
 -- Live lines about transactions of these days, and all lines of one import.
 create function ingest.lines_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
 returns table (
-    sync_id bigint, line_number integer, part smallint, account_id bigint, source text, dedupe_key text, transaction_id bigint,
-    only_attests boolean, values_digest text, is_finished boolean, decides bigint
+    sync_id bigint, line_number integer, part smallint, verdict ingest.line_verdict, account_id bigint, source text, dedupe_key text,
+    transaction_id bigint, instrument_id bigint, new_instrument_id bigint, trade_date date, day_rank integer, only_attests boolean,
+    values_digest text, attested jsonb, is_finished boolean, decides bigint
 )
 language sql
 stable
@@ -131,15 +132,24 @@ as $$
         join days d on d.account_id = c.account_id and d.trade_date = (c.original ->> 'trade_date')::date
         where c.user_id = p_user_id
     ),
+    -- Two ways in, each by an index: an alternative of both would try every number of the list on every line.
     found as (
         select l.*
         from ingest.lines l
         where l.user_id = p_user_id
+        and l.transaction_id = any (array(select i.id from ids i))
         and l.attested is not null
-        and (l.transaction_id = any (array(select i.id from ids i)) or l.sync_id = any (p_sync_ids))
+        union all
+        select l.*
+        from ingest.lines l
+        where l.user_id = p_user_id
+        and l.sync_id = any (p_sync_ids)
+        and l.attested is not null
+        and not exists (select from ids i where i.id = l.transaction_id)
     )
     select
-        l.sync_id, l.line_number, l.part, l.account_id, l.source, l.dedupe_key, l.transaction_id, l.only_attests, l.values_digest,
+        l.sync_id, l.line_number, l.part, l.verdict, l.account_id, l.source, l.dedupe_key, l.transaction_id, l.instrument_id, l.new_instrument_id,
+        l.trade_date, l.day_rank, l.only_attests, l.values_digest, l.attested,
         h.status = 'finished',
         row_number() over (
             partition by l.account_id, l.source, l.dedupe_key
@@ -173,10 +183,9 @@ as $$
     deciding as materialized (
         select
             l.account_id, l.source, l.dedupe_key, l.trade_date, l.day_rank, l.instrument_id, l.new_instrument_id, l.attested
-        from ingest.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) o
-        join ingest.lines l on l.user_id = p_user_id and l.sync_id = o.sync_id and l.line_number = o.line_number and l.part = o.part
+        from ingest.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) l
         join days d on d.account_id = l.account_id and d.trade_date = l.trade_date
-        where o.decides = 1
+        where l.decides = 1
         -- Decisions may name what a hand entered.
         union all
         select t.account_id, t.source, t.dedupe_key, t.trade_date, t.sequence, t.instrument_id, k.new_instrument_id, to_jsonb(t) || jsonb_build_object(
@@ -502,6 +511,8 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
 declare
     v_pairs ingest.pair[];
@@ -596,7 +607,9 @@ declare
     v_touched bigint[];
 begin
     with line as materialized (
-        select o.*
+        select
+            o.sync_id, o.line_number, o.part, o.verdict, o.account_id, o.source, o.dedupe_key, o.transaction_id, o.only_attests, o.values_digest,
+            o.is_finished, o.decides, t.quantity, t.net
         from ingest.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) o
         join unnest(p_told) t on t.account_id = o.account_id and t.source = o.source and t.key = o.dedupe_key
     ),
@@ -660,15 +673,17 @@ begin
         select
             k.account_id, k.counted_source, k.counted_key,
             case when not k.is_voided then coalesce(s.id, t.id, f.id, nextval('core.transactions_id_seq')) end as id,
-            case when s.id is null then t.id end as taken_id
+            s.id is null and t.id is not null as takes_over, was.quantity as was_quantity, was.net_amount as was_net
         from kept k
         left join stored s on s.account_id = k.account_id and s.source = k.counted_source and s.dedupe_key = k.counted_key
         left join taken t on t.account_id = k.account_id and t.counted_source = k.counted_source and t.counted_key = k.counted_key
         left join fresh f on f.account_id = k.account_id and f.source = k.counted_source and f.dedupe_key = k.counted_key
+        left join stored was on was.id = t.id
     ),
     aimed as materialized (
         select
             l.sync_id, l.line_number, l.part, l.transaction_id as old_id, n.id as new_id, c.rule is not null as only_attests,
+            l.only_attests as attested_only, l.verdict as old_verdict,
             case
                 when l.sync_id is distinct from p_load_sync_id then null
                 when c.rule is not null then (
@@ -678,17 +693,7 @@ begin
                         else 'known'
                     end
                 )
-                when n.taken_id is not null then (
-                    case
-                        when exists (
-                            select from stored s
-                            join unnest(p_told) t on t.account_id = l.account_id and t.source = l.source and t.key = l.dedupe_key
-                            where s.id = n.taken_id and s.quantity is not distinct from t.quantity and s.net_amount = t.net
-                        )
-                            then 'known'
-                        else 'changed'
-                    end
-                )
+                when n.takes_over then case when n.was_quantity is not distinct from l.quantity and n.was_net = l.net then 'known' else 'changed' end
             end::ingest.line_verdict as verdict
         from line l
         join counts c on c.account_id = l.account_id and c.source = l.source and c.key = l.dedupe_key
@@ -705,10 +710,11 @@ begin
         and l.sync_id = a.sync_id
         and l.line_number = a.line_number
         and l.part = a.part
+        and l.sync_id = any (array(select distinct m.sync_id from aimed m))
         and (
-            l.transaction_id is distinct from a.new_id
-            or l.only_attests <> a.only_attests
-            or l.verdict <> coalesce(a.verdict, l.verdict)
+            a.old_id is distinct from a.new_id
+            or a.attested_only <> a.only_attests
+            or a.old_verdict <> coalesce(a.verdict, a.old_verdict)
         )
         returning l.line_number
     ),
@@ -786,6 +792,7 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_mergejoin = off
 as $$
 declare
     v_accounts bigint[];

@@ -179,6 +179,7 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 as $$
     with own as materialized (
         select l.account_id, l.source, l.dedupe_key, l.transaction_id, l.only_attests
@@ -191,11 +192,13 @@ as $$
         'matched', (
             select count(*)
             from own o
+            left join (
+                select distinct m.account_id, m.counted_source, m.counted_key
+                from ingest.matches m
+                where m.user_id = p_user_id
+            ) c on c.account_id = o.account_id and c.counted_source = o.source and c.counted_key = o.dedupe_key
             where o.only_attests
-            or exists (
-                select from ingest.matches m
-                where m.user_id = p_user_id and m.account_id = o.account_id and m.counted_source = o.source and m.counted_key = o.dedupe_key
-            )
+            or c.account_id is not null
         ),
         'conflicts', (
             select count(distinct c.conflict)
