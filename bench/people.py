@@ -37,7 +37,7 @@ insert into core.transactions (
     user_id, account_id, instrument_id, transaction_type, source, dedupe_key, trade_date, sequence, quantity, price, net_amount, currency
 )
 select
-    p.id, p.number, 3000001 + i % 200, 'buy', 'bench', i::text, date '2015-01-01' + (i % 3000)::integer, i, 1 + i % 100, 10, -(i % 1000), 'USD'
+    p.id, p.number, 3000001 + i %% 200, 'buy', 'bench', i::text, date '2015-01-01' + (i %% 3000)::integer, i, 1 + i %% 100, 10, -(i %% 1000), 'USD'
 from people p
 cross join lateral generate_series(1, p.size) i
 where p.number between %s and %s

@@ -451,7 +451,6 @@ create table core.positions (
     constraint positions_pkey primary key (user_id, id),
     constraint positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
-    constraint positions_unmatched_is_not_negative check (unmatched_quantity >= 0),
     constraint positions_open_lots_is_not_negative check (open_lots >= 0),
     constraint positions_unknown_basis_is_not_negative check (unknown_basis_quantity >= 0),
     constraint positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
@@ -460,7 +459,7 @@ create table core.positions (
 
 create index positions_of_account on core.positions (user_id, account_id);
 create index positions_instrument_reference on core.positions (instrument_id);
--- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+-- The instrument first: the engine works instrument by instrument, and lots refer to it.
 alter table core.positions add constraint positions_one_per_account_and_instrument unique (user_id, instrument_id, account_id);
 
 comment on table core.positions is 'Derived by the engine: current holdings. quantity = open lots - unmatched_quantity.';
@@ -472,7 +471,7 @@ comment on column core.positions.quantity is 'Signed units by the transactions: 
 comment on column core.positions.average_cost is 'Cost basis per unit and multiplier, for display; null if flat or unknown.';
 comment on column core.positions.cost_basis is 'Basis of the open lots in the tax currency, opening proceeds of shorts negative; null if any is unknown.';
 comment on column core.positions.realized_pnl is 'Realised gains in the tax currency before wash sale adjustments; closings with unknown basis left out.';
-comment on column core.positions.unmatched_quantity is 'Units sold beyond what the history explains.';
+comment on column core.positions.unmatched_quantity is 'Units that went beyond what the history explains; negative: units that came from an own account which does not explain them.';
 comment on column core.positions.open_lots is 'Number of open lots.';
 comment on column core.positions.unknown_basis_quantity is 'Open units whose basis is unknown.';
 comment on column core.positions.wash_sale_adjustment is 'Deferred losses inside the basis of the open lots.';
@@ -524,7 +523,7 @@ create table core.tax_lots (
 
 create index tax_lots_open on core.tax_lots (user_id, account_id, instrument_id, side, acquired_at) where closed_at is null;
 create index tax_lots_of_opening on core.tax_lots (user_id, opening_transaction_id);
--- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+-- The instrument first: the engine works instrument by instrument, and appends to one place of the index.
 alter table core.tax_lots
     add constraint tax_lots_one_per_piece unique (user_id, instrument_id, account_id, opening_transaction_id, side, piece);
 
@@ -822,6 +821,7 @@ create table tax.instrument_facts (
     instrument_id bigint not null,
     identifiers text[] not null default '{}',
     identical_group text,
+    index_family text,
     section_1256 boolean,
     wash_exempt boolean,
     deliverable_shares numeric,
@@ -833,7 +833,8 @@ create table tax.instrument_facts (
     constraint instrument_facts_merged_into_exists foreign key (merged_into_instrument_id) references core.instruments (id),
     constraint instrument_facts_is_not_merged_into_itself check (merged_into_instrument_id <> instrument_id),
     constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0 and deliverable_shares < 'Infinity'),
-    constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100)
+    constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100),
+    constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100)
 );
 
 create index instrument_facts_by_identifier on tax.instrument_facts using gin (identifiers);
@@ -846,6 +847,7 @@ comment on column tax.instrument_facts.user_id is 'The tenant.';
 comment on column tax.instrument_facts.instrument_id is 'The instrument.';
 comment on column tax.instrument_facts.identifiers is 'Identifiers seen in the tenant''s files: conid:123, isin:US..., cusip:..., figi:....';
 comment on column tax.instrument_facts.identical_group is 'Instruments with the same word are substantially identical; null: alone.';
+comment on column tax.instrument_facts.index_family is 'The index that a fund follows: a loss on one fund near a purchase of another with the same word is a notice, no more; null: not said.';
 comment on column tax.instrument_facts.section_1256 is 'Contract of section 1256; null: no.';
 comment on column tax.instrument_facts.wash_exempt is 'Exempt from wash sales; null: by type (digital assets and currencies are).';
 comment on column tax.instrument_facts.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';

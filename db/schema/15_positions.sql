@@ -23,7 +23,6 @@ create table core.positions (
     constraint positions_pkey primary key (user_id, id),
     constraint positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
-    constraint positions_unmatched_is_not_negative check (unmatched_quantity >= 0),
     constraint positions_open_lots_is_not_negative check (open_lots >= 0),
     constraint positions_unknown_basis_is_not_negative check (unknown_basis_quantity >= 0),
     constraint positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
@@ -32,7 +31,7 @@ create table core.positions (
 
 create index positions_of_account on core.positions (user_id, account_id);
 create index positions_instrument_reference on core.positions (instrument_id);
--- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+-- The instrument first: the engine works instrument by instrument, and lots refer to it.
 alter table core.positions add constraint positions_one_per_account_and_instrument unique (user_id, instrument_id, account_id);
 
 comment on table core.positions is 'Derived by the engine: current holdings. quantity = open lots - unmatched_quantity.';
@@ -44,7 +43,7 @@ comment on column core.positions.quantity is 'Signed units by the transactions: 
 comment on column core.positions.average_cost is 'Cost basis per unit and multiplier, for display; null if flat or unknown.';
 comment on column core.positions.cost_basis is 'Basis of the open lots in the tax currency, opening proceeds of shorts negative; null if any is unknown.';
 comment on column core.positions.realized_pnl is 'Realised gains in the tax currency before wash sale adjustments; closings with unknown basis left out.';
-comment on column core.positions.unmatched_quantity is 'Units sold beyond what the history explains.';
+comment on column core.positions.unmatched_quantity is 'Units that went beyond what the history explains; negative: units that came from an own account which does not explain them.';
 comment on column core.positions.open_lots is 'Number of open lots.';
 comment on column core.positions.unknown_basis_quantity is 'Open units whose basis is unknown.';
 comment on column core.positions.wash_sale_adjustment is 'Deferred losses inside the basis of the open lots.';

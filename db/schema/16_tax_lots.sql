@@ -36,7 +36,7 @@ create table core.tax_lots (
 
 create index tax_lots_open on core.tax_lots (user_id, account_id, instrument_id, side, acquired_at) where closed_at is null;
 create index tax_lots_of_opening on core.tax_lots (user_id, opening_transaction_id);
--- Last of the indexes: of several that cost the same, as all do while the table is empty, the planner takes the newest.
+-- The instrument first: the engine works instrument by instrument, and appends to one place of the index.
 alter table core.tax_lots
     add constraint tax_lots_one_per_piece unique (user_id, instrument_id, account_id, opening_transaction_id, side, piece);
 

@@ -135,6 +135,7 @@ create table tax.instrument_facts (
     instrument_id bigint not null,
     identifiers text[] not null default '{}',
     identical_group text,
+    index_family text,
     section_1256 boolean,
     wash_exempt boolean,
     deliverable_shares numeric,
@@ -146,7 +147,8 @@ create table tax.instrument_facts (
     constraint instrument_facts_merged_into_exists foreign key (merged_into_instrument_id) references core.instruments (id),
     constraint instrument_facts_is_not_merged_into_itself check (merged_into_instrument_id <> instrument_id),
     constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0 and deliverable_shares < 'Infinity'),
-    constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100)
+    constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100),
+    constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100)
 );
 
 create index instrument_facts_by_identifier on tax.instrument_facts using gin (identifiers);
@@ -159,6 +161,7 @@ comment on column tax.instrument_facts.user_id is 'The tenant.';
 comment on column tax.instrument_facts.instrument_id is 'The instrument.';
 comment on column tax.instrument_facts.identifiers is 'Identifiers seen in the tenant''s files: conid:123, isin:US..., cusip:..., figi:....';
 comment on column tax.instrument_facts.identical_group is 'Instruments with the same word are substantially identical; null: alone.';
+comment on column tax.instrument_facts.index_family is 'The index that a fund follows: a loss on one fund near a purchase of another with the same word is a notice, no more; null: not said.';
 comment on column tax.instrument_facts.section_1256 is 'Contract of section 1256; null: no.';
 comment on column tax.instrument_facts.wash_exempt is 'Exempt from wash sales; null: by type (digital assets and currencies are).';
 comment on column tax.instrument_facts.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,17 +43,22 @@ def trade(id: str, kind: str, day: str, quantity: int, price: str, **more: Any) 
     return row | {"quantity": str(quantity)} | more
 
 
-def notices(admin: PersonSession, rows: list[Row], *codes: str) -> list[tuple[str, str, str | None]]:
-    """(code, transaction, related transaction) of the notices with these codes."""
+def notices(
+    admin: PersonSession, rows: list[Row], *codes: str, families: dict[str, str] | None = None
+) -> list[tuple[str, str, str | None]]:
+    """(code, transaction, related transaction) of the notices with these codes; funds by their index."""
     case = {
         "id": "notices",
         "expected": {},
-        "accounts": [{"id": "T1"}, {"id": "T2"}],
+        "accounts": [{"id": "T1"}, {"id": "T2"}, {"id": "I1", "type": "ira"}],
         "instruments": INSTRUMENTS,
         "transactions": rows,
     }
     with admin.transaction(dry_run=True) as connection:
         enter(connection, case, "notices:")
+        for symbol, family in (families or {}).items():
+            facts = json.dumps({"index_family": family})
+            connection.execute("select api.instrument_facts_set(%s, %s)", [f"notices:{symbol}", facts])
         with connection.cursor(row_factory=dict_row) as cursor:
             return [tuple(row.values()) for row in cursor.execute(QUERY, [list(codes)])]
 
@@ -153,3 +159,17 @@ def test_a_loss_whose_window_is_open(admin: PersonSession) -> None:
         },
     ]
     assert notices(admin, rows, "provisional_loss") == [("provisional_loss", "s2", None)]
+
+
+def test_funds_of_one_index(admin: PersonSession) -> None:
+    rows = [
+        trade("b1", "buy", "2023-01-02", 10, "50", symbol="SPA"),
+        trade("s1", "sell", "2024-03-01", 4, "40", symbol="SPA"),
+        trade("k1", "buy", "2024-03-31", 4, "40", symbol="SPB", account="I1"),
+        trade("k2", "buy", "2024-04-01", 4, "40", symbol="SPB"),
+        trade("k3", "buy", "2024-03-02", 4, "40", symbol="MID"),
+    ]
+    families = {"SPA": "large caps", "SPB": "large caps", "MID": "mid caps"}
+    near = [("similar_fund", "k1", "s1")]
+    assert notices(admin, rows, "similar_fund", families=families) == near
+    assert notices(admin, rows, "similar_fund") == []

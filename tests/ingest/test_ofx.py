@@ -246,6 +246,34 @@ def test_windows_text_is_read_where_the_header_says_so() -> None:
     assert "CAFÉ" in {row.description for row in rows}
 
 
+@pytest.mark.parametrize("declared", ["CHARSET:NONE\n", ""])
+def test_old_headers_that_declare_no_characters_leave_it_to_the_text(declared: str) -> None:
+    text = SGML.replace("CHARSET:1252\n", declared).replace("EFT RECEIVED", "CAFÉ")
+    for encoding in ("cp1252", "utf-8"):
+        with SourceFile(io.BytesIO(text.encode(encoding)), "statement.qfx") as file:
+            rows = only(list(OfxParser().parse(file.text, Options())), Transaction)
+        assert "CAFÉ" in {row.description for row in rows}
+
+
+def test_an_expired_option_without_its_strike_is_known_by_its_ticker() -> None:
+    row = (
+        "<TRANSFER><INVTRAN><FITID>1<DTTRADE>20240617<MEMO>EXPIRED PUT (XYZ)</INVTRAN><SECID><UNIQUEID>"
+        "1234567OI<UNIQUEIDTYPE>CUSIP</SECID><UNITS>1<TFERACTION>IN<INVACCTFROM><ACCTID>9</INVACCTFROM></TRANSFER>"
+    )
+    security = (
+        "<SECLISTMSGSRSV1><SECLIST><OPTINFO><SECINFO><SECID><UNIQUEID>1234567OI<UNIQUEIDTYPE>CUSIP</SECID>"
+        "<SECNAME>Expired<TICKER>XYZ240617P118</SECINFO><OPTTYPE>CALL<STRIKEPRICE>0.0<DTEXPIRE>20240316"
+        "<SHPERCTRCT>100<SECID><UNIQUEID>1234567OI<UNIQUEIDTYPE>CUSIP</SECID></OPTINFO></SECLIST></SECLISTMSGSRSV1>"
+    )
+    records = records_of(OfxParser, wrapped(row, more=security))
+    expired = by_id(records, "1")
+    assert these(expired.type, expired.instrument, expired.quantity) == these(
+        T.OPTION_EXPIRATION, "option|XYZ   240617P00118000|USD", Decimal(1)
+    )
+    (option,) = only(records, Instrument)
+    assert option.underlying == "XYZ"
+
+
 def test_a_transfer_of_nothing_has_no_effect() -> None:
     row = (
         "<TRANSFER><INVTRAN><FITID>1<DTTRADE>20240307<MEMO>Balance Update</INVTRAN><SECID><UNIQUEID>A"

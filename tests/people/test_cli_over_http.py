@@ -171,3 +171,28 @@ def test_shares_are_given_listed_and_revoked(signed_in: Run, people: People) -> 
     assert given["access"] == "read"
     assert "reader@example.test" in signed_in("share", "list").stdout
     signed_in("share", "revoke", str(given["id"]))
+
+
+def test_a_shared_book_is_opened_both_ways(signed_in: Run, people: People, trader: Member) -> None:
+    owner = people.member("owner@example.test")
+    env = people.service.database.variables()
+
+    def directly(*words: str) -> Result:
+        return CliRunner(env=env).invoke(cli, list(words))
+
+    assert directly("--user", owner.email, "import", str(EXAMPLES / "ibkr-2023.csv")).exit_code == 0
+    open_book = ("--book", owner.email, "holdings", "--format", "csv")
+    assert "not open to you" in signed_in(*open_book, status=4).stderr
+    assert directly("--user", trader.email, *open_book).exit_code == 4
+
+    assert directly("--user", owner.email, "share", "add", trader.email).exit_code == 0
+    own = directly("--user", owner.email, "holdings", "--format", "csv").stdout
+    assert own.count("\n") > 1
+    assert signed_in(*open_book).stdout == own
+    assert directly("--user", trader.email, *open_book).stdout == own
+    rename = ("--user", trader.email, "--book", owner.email, "account", "set", "U1000001", "--name", "ours")
+    assert directly(*rename).exit_code == 4
+    assert directly("--user", owner.email, "share", "add", trader.email, "--write").exit_code == 0
+    renamed = directly(*rename)
+    assert renamed.exit_code == 0, renamed.stderr
+    assert "ours" in directly("--user", owner.email, "account", "list").stdout

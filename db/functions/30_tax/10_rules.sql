@@ -111,6 +111,26 @@ $$;
 comment on function tax.start_of_day(date) is 'T.2: a row without a time of day counts as 00:00 on the exchange.';
 
 -- The order in which a method uses the lots of one pool (A.5, A.8). Arrays are parallel and in lot order; the answer holds places in them.
+-- In PL/pgSQL, which keeps its plan.
+create function tax.selection_key(p_method integer, p_quantity numeric, p_cost numeric, p_multiplier numeric)
+returns numeric
+language plpgsql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_cost is null then
+        return 'infinity';
+    end if;
+    return case p_method when 3 then 1 else -1 end * round(p_cost / (p_quantity * p_multiplier), 4);
+end
+$$;
+
+comment on function tax.selection_key(integer, numeric, numeric, numeric) is
+    'What lots that are chosen by their unit cost (N.6) are sorted by, smallest first: 2 highest cost first, 3 lowest cost first; unknown basis last.';
+
 create function tax.selection_order(
     p_method integer, p_price numeric, p_closed_on date, p_multiplier numeric,
     p_quantities numeric[], p_costs numeric[], p_held_from date[], p_inherited boolean[]

@@ -68,7 +68,8 @@ as $$
         select f.instrument_id, other.instrument_id
         from asked a
         join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
-        join tax.instrument_facts other on other.user_id = p_user_id and other.identical_group = f.identical_group
+        join tax.instrument_facts other
+            on other.user_id = p_user_id and (other.identical_group = f.identical_group or other.index_family = f.index_family)
         union all
         -- An option on what was merged away is one on what counts for it.
         select f.instrument_id, f.merged_into_instrument_id

@@ -143,6 +143,7 @@ create type tax.history as (
     instrument_deliverable numeric[],
     instrument_deliverable_cash numeric[],
     instrument_wash_class integer[],
+    instrument_index_family text[],
     instrument_call_class integer[],
     pool_account bigint[],
     pool_instrument bigint[],
@@ -263,7 +264,8 @@ begin
                 ),
                 i.underlying_id
             ) as counted_underlying_id,
-            f.identical_group
+            f.identical_group,
+            f.index_family
         from tax.instrument_groups g
         join core.instruments i on i.id = g.instrument_id
         left join tax.instrument_facts f on f.user_id = g.user_id and f.instrument_id = g.instrument_id
@@ -293,11 +295,13 @@ begin
         array_agg(case when c.option_type is null then 1 else c.deliverable end order by c.place),
         array_agg(c.deliverable_cash order by c.place),
         array_agg(c.wash_class order by c.place),
+        array_agg(c.index_family order by c.place),
         array_agg(case when c.option_type = 'call' and c.wash_class > 0 then coalesce(u.wash_class, 0) else 0 end order by c.place)
     into
         v_h.instrument_id, v_h.instrument_type, v_h.instrument_multiplier, v_h.instrument_scale, v_h.instrument_native_scale,
         v_h.instrument_currency, v_h.instrument_1256, v_h.instrument_call, v_h.instrument_strike, v_h.instrument_underlying,
-        v_h.instrument_deliverable, v_h.instrument_deliverable_cash, v_h.instrument_wash_class, v_h.instrument_call_class
+        v_h.instrument_deliverable, v_h.instrument_deliverable_cash, v_h.instrument_wash_class, v_h.instrument_index_family,
+        v_h.instrument_call_class
     from classed c
     left join classed u on u.id = c.counted_underlying_id;
 

@@ -28,7 +28,8 @@ create type tax.event_detail as (
     lot_method core.lot_method,
     stated_quantity numeric,
     stated_new_quantity numeric,
-    exercise_settlement tax.exercise_settlement
+    exercise_settlement tax.exercise_settlement,
+    position_effect core.position_effect
 );
 
 comment on type tax.event_detail is
@@ -46,7 +47,8 @@ as $$
         a.native_costs, case when a.native_costs = 0 then 0 else round(a.native_costs * r.fee_rate, 2) end, r.rate,
         x.ratio_numerator, x.ratio_denominator, x.fraction_handling, x.cash_in_lieu, x.new_instrument_id, x.basis_fraction, x.cash_per_share,
         x.value_per_new_share, x.amount_per_share, coalesce(x.taxable, false), x.supplied_basis, x.supplied_acquired_on, x.donor_basis,
-        x.donor_acquired_on, x.market_value, x.covered, x.lot_method, x.stated_quantity, x.stated_new_quantity, x.exercise_settlement
+        x.donor_acquired_on, x.market_value, x.covered, x.lot_method, x.stated_quantity, x.stated_new_quantity, x.exercise_settlement,
+        t.position_effect
     from core.transactions t
     left join tax.transaction_terms x on x.user_id = t.user_id and x.transaction_id = t.id
     left join core.instruments i on i.id = t.instrument_id

@@ -139,6 +139,7 @@ declare
     v_plain boolean := p_history.is_plain;
     v_sorted boolean := p_history.is_sorted;
     v_has_native boolean := p_history.has_native;
+    v_is_rare boolean := p_standing.first_event is not null or exists (select from unnest(p_history.event_code) e (code) where e.code > 5);
     v_washes boolean := p_history.wash_scope <> 'none';
     v_broker_scope boolean := p_history.wash_scope = 'broker';
     v_wash_class integer[] := p_history.instrument_wash_class;
@@ -169,6 +170,23 @@ declare
     v_arrived date[] := array[null];
     v_placed_by integer[] := array[null];
     v_last_number integer[] := array[null];
+
+    -- A.5: pools sold by cost keep a skew heap of their pieces, smallest key first. A node that is not as its piece is now counts for nothing;
+    -- pieces that came or changed wait until the pool is sold from again. Sparse: of most pools there is none.
+    v_ranked_by integer[] := array[null];
+    v_root integer[] := array[null];
+    v_waiting integer[] := array[null];
+    v_waits_before integer[] := array[null];
+    v_node integer := 0;
+    v_node_piece integer[] := '{}';
+    v_node_key numeric[] := '{}';
+    v_node_quantity numeric[] := '{}';
+    v_node_cost numeric[] := '{}';
+    v_node_left integer[] := '{}';
+    v_node_right integer[] := '{}';
+    v_parent integer;
+    v_one integer;
+    v_other integer;
 
     -- closings
     v_c integer := 0;
@@ -228,6 +246,7 @@ declare
     v_n_sentence text[] := '{}';
     v_has_short boolean := false;
     v_has_option boolean := exists (select from unnest(p_history.instrument_strike) s (strike) where s.strike is not null);
+    v_has_family boolean := exists (select from unnest(p_history.instrument_index_family) f (family) where f.family is not null);
     v_stocks integer[];
     v_merged_old integer[] := '{}';
     v_merged_new integer[] := '{}';
@@ -580,7 +599,10 @@ begin
 
         -- Plain trades ------------------------------------------------------------------------------------------------------------------
         if v_code <= 5 then
-            if v_code <= 3 then
+            if v_code = 1 and v_head[v_long + 1] = 0 then
+                v_links[1] := v_k;
+                v_link_count := 1;
+            elsif v_code <= 3 then
                 v_left := v_quantity[v_k];
                 v_amount := v_cost[v_k];
                 if not v_plain then
@@ -668,7 +690,7 @@ begin
                         v_then := c_move;
                         v_target := v_partner_pool;
                         v_lose_cover := v_scale = 18 or not coalesce(v_y.covered, v_x.covered, true);
-                        if v_head[v_long] = 0 and v_head[v_partner_pool + 1] <> 0 then
+                        if v_x.position_effect = 'open' or v_x.position_effect = 'auto' and v_head[v_long] = 0 and v_head[v_partner_pool + 1] <> 0 then
                             -- By its sign, a short position goes out where it arrives: the units leave the account of the other leg.
                             v_from := v_partner_pool + 1;
                             v_target := v_long + 1;
@@ -933,6 +955,19 @@ begin
                     v_list[v_i] := v_s;
                     v_s := v_next[v_s];
                 end loop;
+                if v_code = 46 and v_x.taxable and v_side = 1 and v_event_method[v_k] = 4 then
+                    -- A.7: a taxable exchange disposes of each lot at the average.
+                    v_named := array(select l.piece from unnest(v_list) with ordinality l (piece, place) where v_cost[l.piece] is not null order by l.place);
+                    v_weights := array(select v_quantity[n.piece] from unnest(v_named) with ordinality n (piece, place) order by n.place);
+                    v_shares := tax.apportion((select sum(v_cost[n.piece]) from unnest(v_named) n (piece)), v_weights);
+                    v_native_shares := tax.apportion((select sum(v_native[n.piece]) from unnest(v_named) n (piece)), v_weights, p_history.instrument_native_scale[v_instrument]);
+                    v_numbers := tax.apportion((select sum(coalesce(v_wash[n.piece], 0)) from unnest(v_named) n (piece)), v_weights);
+                    for v_i in 1 .. cardinality(v_named) loop
+                        v_cost[v_named[v_i]] := v_shares[v_i];
+                        v_native[v_named[v_i]] := v_native_shares[v_i];
+                        v_wash[v_named[v_i]] := v_numbers[v_i];
+                    end loop;
+                end if;
                 v_weight := v_held[v_side];
                 v_rest_units := v_weight;
                 if v_code between 40 and 46 then
@@ -944,6 +979,9 @@ begin
                     when 47 then coalesce(v_weight * v_x.amount_per_share, v_x.native_amount)
                 end;
                 v_rest := round(v_native_rest * v_x.rate, 2);
+                if v_x.rate = 1 then
+                    v_native_rest := v_rest;
+                end if;
 
                 -- C.3: the fraction is that of the account's total.
                 v_extra := 0;
@@ -976,7 +1014,7 @@ begin
                     else
                         v_t := round(v_rest_units * v_q / v_weight, v_scale);
                         v_cash := round(v_rest * v_q / v_weight, 2);
-                        v_native_cash := round(v_native_rest * v_q / v_weight, 8);
+                        v_native_cash := round(v_native_rest * v_q / v_weight, p_history.instrument_native_scale[v_instrument]);
                     end if;
                     if v_code between 40 and 46 then
                         -- A lot never shrinks to nothing: its basis would have no units left to lie in.
@@ -1068,7 +1106,7 @@ begin
                         v_units := v_q;
                         v_value := round(v_t * v_x.value_per_new_share * v_x.rate, 2);
                         v_part := coalesce(v_cash, 0) + v_value;
-                        v_native_part := coalesce(v_native_cash, 0) + v_t * v_x.value_per_new_share;
+                        v_native_part := coalesce(v_native_cash, 0) + case v_x.rate when 1 then v_value else v_t * v_x.value_per_new_share end;
                         if v_side = 1 and v_gift_basis[v_s] is not null and v_part <= v_of_lot then
                             v_forfeited[v_account] := v_forfeited[v_account] + v_of_lot - greatest(v_part, v_gift_basis[v_s]);
                             v_of_lot := greatest(v_part, v_gift_basis[v_s]);
@@ -1088,7 +1126,7 @@ begin
                         v_opened[v_m] := v_t;
                         v_quantity[v_m] := v_t;
                         v_cost[v_m] := v_value;
-                        v_native[v_m] := v_t * v_x.value_per_new_share;
+                        v_native[v_m] := v_native_part - coalesce(v_native_cash, 0);
                         v_acquired[v_m] := v_event_date[v_k];
                         v_acquired_at[v_m] := v_event_at[v_k];
                         v_held_from[v_m] := v_event_date[v_k];
@@ -1116,10 +1154,6 @@ begin
                         v_placed_by[v_s] := v_k;
                         v_opened[v_s] := v_t;
                         v_quantity[v_s] := v_t;
-                        if v_code <> 43 then
-                            -- C.7: shares of another issuer were not bought.
-                            v_no_purchase[v_s] := true;
-                        end if;
                         v_link_count := v_link_count + 1;
                         v_links[v_link_count] := v_s;
                     end if;
@@ -1150,9 +1184,15 @@ begin
         -- Jobs of the event: take units out of a pool, see what becomes of them, put new pieces into their pools -----------------------------
         loop
             v_job_first := v_c;
+            if v_has_native and v_code > 5 and v_x.rate = 1 then
+                -- N.1: in the tax currency both costs are one, in cents, whatever else is in the group.
+                v_native_amount := v_amount;
+            end if;
             v_select := 0;
             if v_method = 1 then
                 v_select := 1;
+            elsif v_code <= 5 and v_ranked_by[v_from] = v_method then
+                v_select := 3;
             elsif v_method > 1 and (v_left > 0 or v_code is null) and v_head[v_from] <> 0 then
                 v_list := '{}';
                 v_i := 0;
@@ -1190,7 +1230,7 @@ begin
                                 v_wash[v_s] := v_extra;
                             else
                                 v_cost[v_s] := round(v_rest * v_q / v_weight, 2);
-                                v_native[v_s] := round(v_native_rest * v_q / v_weight, 8);
+                                v_native[v_s] := round(v_native_rest * v_q / v_weight, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1]);
                                 v_wash[v_s] := round(v_extra * v_q / v_weight, 2);
                             end if;
                             v_weight := v_weight - v_q;
@@ -1280,6 +1320,31 @@ begin
                         )) with ordinality o (place, turn);
                         v_select := 2;
                     end if;
+                    if v_code <= 5 and v_method < 4 then
+                        -- Ranked pieces in a row are a heap already.
+                        v_a := v_waiting[v_from];
+                        while v_a <> 0 loop
+                            v_b := v_waits_before[v_a];
+                            v_waits_before[v_a] := null;
+                            v_a := v_b;
+                        end loop;
+                        v_waiting[v_from] := 0;
+                        v_ranked_by[v_from] := v_method;
+                        v_root[v_from] := v_node + 1;
+                        foreach v_s in array v_list loop
+                            v_node := v_node + 1;
+                            v_node_piece[v_node] := v_s;
+                            v_node_key[v_node] := tax.selection_key(
+                                v_method, v_quantity[v_s], v_cost[v_s], p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1]
+                            );
+                            v_node_quantity[v_node] := v_quantity[v_s];
+                            v_node_cost[v_node] := v_cost[v_s];
+                            v_node_left[v_node] := v_node + 1;
+                            v_node_right[v_node] := 0;
+                        end loop;
+                        v_node_left[v_node] := 0;
+                        v_select := 3;
+                    end if;
                 end if;
                 v_i := 0;
             end if;
@@ -1290,6 +1355,72 @@ begin
                     v_s := v_head[v_from];
                 elsif v_select = 1 then
                     v_s := v_tail[v_from];
+                elsif v_select = 3 then
+                    loop
+                        v_s := v_waiting[v_from];
+                        if v_s <> 0 then
+                            v_waiting[v_from] := v_waits_before[v_s];
+                            v_waits_before[v_s] := null;
+                            continue when v_quantity[v_s] = 0;
+                            v_node := v_node + 1;
+                            v_node_piece[v_node] := v_s;
+                            v_node_key[v_node] := tax.selection_key(
+                                v_method, v_quantity[v_s], v_cost[v_s], p_history.instrument_multiplier[(v_from - 1) / 2 % v_instruments + 1]
+                            );
+                            v_node_quantity[v_node] := v_quantity[v_s];
+                            v_node_cost[v_node] := v_cost[v_s];
+                            v_node_left[v_node] := 0;
+                            v_node_right[v_node] := 0;
+                            v_one := v_root[v_from];
+                            v_other := v_node;
+                        else
+                            v_one := v_root[v_from];
+                            exit when v_one = 0;
+                            v_s := v_node_piece[v_one];
+                            exit when v_quantity[v_s] = v_node_quantity[v_one] and v_cost[v_s] is not distinct from v_node_cost[v_one];
+                            if v_quantity[v_s] > 0 and v_waits_before[v_s] is null then
+                                v_waits_before[v_s] := v_waiting[v_from];
+                                v_waiting[v_from] := v_s;
+                            end if;
+                            v_other := v_node_right[v_one];
+                            v_one := v_node_left[v_one];
+                        end if;
+                        -- Two heaps become one down their right sides, the children of each node met changing places; equal costs in lot order (A.2).
+                        v_parent := 0;
+                        loop
+                            if v_one = 0 then
+                                v_one := v_other;
+                                v_other := 0;
+                            elsif v_other <> 0 then
+                                v_a := v_node_piece[v_one];
+                                v_b := v_node_piece[v_other];
+                                if v_node_key[v_other] < v_node_key[v_one]
+                                    or v_node_key[v_other] = v_node_key[v_one] and (
+                                        v_sorted and (v_source[v_b], v_number[v_b]) < (v_source[v_a], v_number[v_a])
+                                        or not v_sorted
+                                            and (coalesce(v_acquired[v_b], '-infinity'), coalesce(v_acquired_at[v_b], '-infinity'), v_event_rank[v_source[v_b]], v_number[v_b])
+                                                < (coalesce(v_acquired[v_a], '-infinity'), coalesce(v_acquired_at[v_a], '-infinity'), v_event_rank[v_source[v_a]], v_number[v_a])
+                                    )
+                                then
+                                    v_a := v_one;
+                                    v_one := v_other;
+                                    v_other := v_a;
+                                end if;
+                            end if;
+                            if v_parent = 0 then
+                                v_root[v_from] := v_one;
+                            else
+                                v_node_left[v_parent] := v_one;
+                            end if;
+                            exit when v_other = 0;
+                            v_parent := v_one;
+                            v_one := v_node_right[v_parent];
+                            v_node_right[v_parent] := v_node_left[v_parent];
+                        end loop;
+                    end loop;
+                    if v_one = 0 then
+                        v_s := 0;
+                    end if;
                 else
                     v_i := v_i + 1;
                     v_s := v_list[v_i];
@@ -1338,6 +1469,11 @@ begin
                         v_of_native := round(v_native[v_s] * v_t / v_q, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1]);
                         v_native[v_s] := v_native[v_s] - v_of_native;
                     end if;
+                    -- Rounding may have changed what a unit of the rest costs.
+                    if v_ranked_by[v_from] is not null and v_waits_before[v_s] is null then
+                        v_waits_before[v_s] := v_waiting[v_from];
+                        v_waiting[v_from] := v_s;
+                    end if;
                 end if;
                 if v_t = v_left then
                     v_part := v_amount;
@@ -1348,7 +1484,10 @@ begin
 
                 if not v_plain then
                     if v_has_native then
-                        v_native_part := case v_t when v_left then v_native_amount else round(v_native_amount * v_t / v_left, 8) end;
+                        v_native_part := case v_t
+                            when v_left then v_native_amount
+                            else round(v_native_amount * v_t / v_left, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1])
+                        end;
                         v_native_amount := v_native_amount - v_native_part;
                         v_c_native_lot[v_c] := v_of_native;
                         v_c_native_other[v_c] := v_native_part;
@@ -1438,6 +1577,10 @@ begin
             elsif v_then = c_move or v_then = c_leave then
                 if v_left > 0 then
                     v_unmatched[v_long] := coalesce(v_unmatched[v_long], 0) + v_left;
+                    if v_then = c_move then
+                        -- What left without being held arrives without a lot: the other account has the units, and nobody knows more.
+                        v_unmatched[v_partner_pool] := coalesce(v_unmatched[v_partner_pool], 0) - v_left;
+                    end if;
                 end if;
                 v_a := (v_from - 1) / 2 / v_instruments + 1;
                 v_b := (v_target - 1) / 2 / v_instruments + 1;
@@ -1624,8 +1767,8 @@ begin
                     v_c_lot[v_c] := v_of_lot;
                     v_c_other[v_c] := v_part;
                     v_c_opened[v_c] := null;
-                    v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], 8);
-                    v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], 8);
+                    v_c_native_lot[v_c] := tax.take(v_leg_native[v_i], v_t, v_weights[v_i], p_history.instrument_native_scale[v_instrument]);
+                    v_c_native_other[v_c] := tax.take(v_native_shares[v_j], v_t, v_leg_quantity[v_j], p_history.instrument_native_scale[v_instrument]);
                     v_c_held_from[v_c] := v_held_from[v_s];
                     v_c_term_on[v_c] := v_acquired[v_r];
                     v_c_sold_on[v_c] := case when v_acquired[v_s] <= v_acquired[v_r] then v_acquired[v_r] end;
@@ -1703,6 +1846,10 @@ begin
                     v_tail[v_p] := v_s;
                 else
                     v_previous[v_b] := v_s;
+                end if;
+                if v_ranked_by[v_p] is not null and v_waits_before[v_s] is null then
+                    v_waits_before[v_s] := v_waiting[v_p];
+                    v_waiting[v_p] := v_s;
                 end if;
                 v_has_short := v_has_short or v_p % 2 = 0;
                 if (v_p % 2 = 0 or v_has_option) and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
@@ -1828,6 +1975,12 @@ begin
                     v_c_transaction[v_i] := v_fraction_id;
                 end if;
             end loop;
+        end if;
+        if v_code > 5 then
+            -- Anything may have changed: such pools are ranked anew.
+            v_ranked_by := array[null];
+            v_waiting := array[null];
+            v_waits_before := array[null];
         end if;
         continue when not v_washes or v_code is null;
 
@@ -1983,17 +2136,23 @@ begin
                     v_part := round(v_cost[v_s] * v_t / v_q, 2);
                     v_cost[v_r] := v_cost[v_s] - v_part;
                     v_cost[v_s] := v_part;
-                    v_native_part := round(v_native[v_s] * v_t / v_q, p_history.instrument_native_scale[v_instrument]);
-                    v_native[v_r] := v_native[v_s] - v_native_part;
-                    v_native[v_s] := v_native_part;
-                    v_extra := round(v_wash[v_s] * v_t / v_q, 2);
-                    v_wash[v_r] := v_wash[v_s] - v_extra;
-                    v_wash[v_s] := v_extra;
+                    if v_has_native then
+                        v_native_part := round(v_native[v_s] * v_t / v_q, p_history.instrument_native_scale[v_instrument]);
+                        v_native[v_r] := v_native[v_s] - v_native_part;
+                        v_native[v_s] := v_native_part;
+                    end if;
+                    if v_wash[v_s] is not null then
+                        v_extra := round(v_wash[v_s] * v_t / v_q, 2);
+                        v_wash[v_r] := v_wash[v_s] - v_extra;
+                        v_wash[v_s] := v_extra;
+                    end if;
                     v_acquired[v_r] := v_acquired[v_s];
                     v_acquired_at[v_r] := v_acquired_at[v_s];
                     v_held_from[v_r] := v_held_from[v_s];
-                    v_covered[v_r] := v_covered[v_s];
-                    v_arrived[v_r] := v_arrived[v_s];
+                    if v_is_rare then
+                        v_covered[v_r] := v_covered[v_s];
+                        v_arrived[v_r] := v_arrived[v_s];
+                    end if;
                     v_a := v_next[v_s];
                     v_next[v_s] := v_r;
                     v_previous[v_r] := v_s;
@@ -2025,17 +2184,15 @@ begin
                     v_c_disallowed[v_i] := coalesce(v_c_disallowed[v_i], 0) + v_part;
                     v_wash[v_s] := coalesce(v_wash[v_s], 0) + v_part;
                     if v_p % 2 = 1 then
-                        v_native[v_s] := v_native[v_s] + case
-                            when v_has_native and v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8)
-                            else v_part
-                        end;
+                        if v_has_native then
+                            v_native[v_s] := v_native[v_s] + case when v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8) else v_part end;
+                        end if;
                         v_cost[v_s] := v_cost[v_s] + v_part;
                         v_held_from[v_s] := coalesce(v_held_from[v_s] - (v_loss_on[v_j] - v_c_held_from[v_i]), v_held_from[v_s]);
                     else
-                        v_native[v_s] := v_native[v_s] - case
-                            when v_has_native and v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8)
-                            else v_part
-                        end;
+                        if v_has_native then
+                            v_native[v_s] := v_native[v_s] - case when v_cost[v_s] <> 0 then round(v_part * v_native[v_s] / v_cost[v_s], 8) else v_part end;
+                        end if;
                         v_cost[v_s] := v_cost[v_s] - v_part;
                     end if;
                 else
@@ -2049,6 +2206,17 @@ begin
                 v_m_permanent[v_match] := not v_taxable[v_account];
                 v_m_quantity[v_match] := v_units;
                 v_m_amount[v_match] := v_part;
+
+                if v_ranked_by[v_p] is not null then
+                    if v_waits_before[v_s] is null then
+                        v_waits_before[v_s] := v_waiting[v_p];
+                        v_waiting[v_p] := v_s;
+                    end if;
+                    if v_r <> 0 then
+                        v_waits_before[v_r] := v_waiting[v_p];
+                        v_waiting[v_p] := v_r;
+                    end if;
+                end if;
 
                 if v_forward then
                     v_s := case v_r when 0 then v_b else v_r end;
@@ -2142,7 +2310,7 @@ begin
     v_result.premium_piece := v_p_piece;
     v_result.premium_quantity := v_p_quantity;
     v_result.premium_amount := v_p_amount;
-    if p_standing.first_event is null and (v_has_short or v_has_option or not v_sorted) then
+    if p_standing.first_event is null and (v_has_short or v_has_option or v_has_family or not v_sorted) then
         for v_flag in
             select f.*
             from tax.flags(p_history, v_result, v_merged_old, v_merged_new) f

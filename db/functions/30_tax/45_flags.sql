@@ -1,5 +1,5 @@
 -- Section 0.5: what the engine does not compute it says. These notices look at what the event loop derived as a whole: which positions were open
--- side by side, and what lies near a loss. They never change a number, and they are asked for only where there are shorts, options or rare events.
+-- side by side, and what lies near a loss. They never change a number, and they are asked for only where there are shorts, options, funds of a named index or rare events.
 -- Everything is counted along the order of events or joined by month: a comparison of each piece with each would not end for an active trader.
 
 create function tax.flags(p_history tax.history, p_derivation tax.derivation, p_merged_old integer[], p_merged_new integer[])
@@ -14,6 +14,7 @@ as $$
 declare
     v_instruments integer := cardinality(p_history.instrument_id);
     v_class integer[] := p_history.instrument_wash_class;
+    v_index_family text[] := p_history.instrument_index_family;
     v_strike numeric[] := p_history.instrument_strike;
     v_is_call boolean[] := p_history.instrument_call;
     v_underlying integer[] := p_history.instrument_underlying;
@@ -21,6 +22,7 @@ declare
     v_taxable boolean[] := p_history.account_taxable;
     v_event_id bigint[] := p_derivation.event_id;
     v_event_code integer[] := p_history.event_code;
+    v_event_pool integer[] := p_history.event_pool;
     v_event_date date[] := p_history.event_date;
     v_source integer[] := p_derivation.piece_source;
     v_pool integer[] := p_derivation.piece_pool;
@@ -38,8 +40,10 @@ begin
             s.is_purchase,
             s.is_short,
             s.is_delivered,
+            s.is_taxable,
             s.instrument,
             v_class[s.instrument] as class,
+            v_index_family[s.instrument] as index_family,
             v_strike[s.instrument] as strike,
             v_is_call[s.instrument] as is_call,
             coalesce(v_underlying[s.instrument], s.instrument) as family,
@@ -53,12 +57,12 @@ begin
                 v_no_purchase[p.place] is null as is_purchase,
                 v_pool[p.place] % 2 = 0 as is_short,
                 coalesce(v_event_code[v_closed_by[p.place]] = 33, false) as is_delivered,
+                v_taxable[(v_pool[p.place] - 1) / 2 / v_instruments + 1] as is_taxable,
                 (v_pool[p.place] - 1) / 2 % v_instruments + 1 as instrument
             from (
                 select generate_series(1, cardinality(v_source)) as place
             ) p
             where v_opened[p.place] is not null
-            and v_taxable[(v_pool[p.place] - 1) / 2 / v_instruments + 1]
         ) s
         where not v_is_1256[s.instrument]
     ),
@@ -69,6 +73,7 @@ begin
             v_event_date[c.event] as day,
             c.instrument,
             v_class[c.instrument] as class,
+            v_index_family[c.instrument] as index_family,
             coalesce(v_underlying[c.instrument], c.instrument) as family,
             c.is_short = coalesce(v_is_call[c.instrument], true) as is_bearish,
             c.proceeds / nullif(c.quantity, 0) as price
@@ -101,19 +106,19 @@ begin
     beside_short as (
         select l.class, l.source as at, 1 as turn, 1 as started, 0 as gone, null::integer as asked_by
         from piece l
-        where not l.is_short and l.strike is null and not l.is_delivered
+        where l.is_taxable and not l.is_short and l.strike is null and not l.is_delivered
         union all
         select l.class, l.ended, 1, 0, 1, null
         from piece l
-        where not l.is_short and l.strike is null and not l.is_delivered and l.ended is not null
+        where l.is_taxable and not l.is_short and l.strike is null and not l.is_delivered and l.ended is not null
         union all
         select s.class, s.source, 2, 0, 0, s.source
         from piece s
-        where s.is_short and s.strike is null and s.class > 0
+        where s.is_taxable and s.is_short and s.strike is null and s.class > 0
         union all
         select s.class, coalesce(s.ended, 2147483647), 0, 0, 0, s.source
         from piece s
-        where s.is_short and s.strike is null and s.class > 0
+        where s.is_taxable and s.is_short and s.strike is null and s.class > 0
     ),
     counted_beside_short as (
         select
@@ -127,10 +132,12 @@ begin
     legs as (
         select p.family, p.is_bearish, p.source as at, 1 as turn, 1 as change, null::integer as asked_by
         from piece p
+        where p.is_taxable
         union all
         select p.family, p.is_bearish, p.ended, 1, -1, null
         from piece p
-        where p.ended is not null
+        where p.is_taxable
+        and p.ended is not null
         union all
         select l.family, not l.is_bearish, l.event, 2, 0, l.event
         from loss l
@@ -141,21 +148,29 @@ begin
             sum(l.change) over (partition by l.family, l.is_bearish order by l.at, l.turn rows unbounded preceding) as open_pieces
         from legs l
     ),
-    -- What may lie near a loss: lots of other brokers, puts written, purchases of the issuer that took over.
+    -- What may lie near a loss, in any account: lots of other brokers, puts written, purchases of the issuer that took over, and of funds that
+    -- follow the same index without being declared identical.
     candidate as (
-        select 'external_purchase_window'::tax.notice_code as code, p.source, p.acquired, p.class, null::integer as old_instrument, null::numeric as strike
+        select 'external_purchase_window'::tax.notice_code as code, p.source, p.acquired, p.class, null::integer as old_instrument, null::numeric as strike, null::text as index_family
         from piece p
         where v_event_code[p.source] = 21 and not p.is_short and p.class > 0
         union all
-        select 'deep_put_written', p.source, p.acquired, v_class[p.family], null, p.strike
+        select 'deep_put_written', p.source, p.acquired, v_class[p.family], null, p.strike, null
         from piece p
         where p.is_short and not p.is_call and v_class[p.family] > 0
         union all
-        select 'merger_identical', p.source, p.acquired, null, m.old_instrument, null
+        select 'merger_identical', p.source, p.acquired, null, m.old_instrument, null, null
         from (
             select distinct unnest(p_merged_old) as old_instrument, unnest(p_merged_new) as new_instrument
         ) m
         join piece p on p.instrument = m.new_instrument and p.is_purchase and not p.is_short
+        -- Not what was bought of the old issuer and merged.
+        where not v_event_code[p.source] in (1, 4)
+        or (v_event_pool[p.source] - 1) / 2 % v_instruments + 1 = m.new_instrument
+        union all
+        select 'similar_fund', p.source, p.acquired, p.class, null, null, p.index_family
+        from piece p
+        where p.index_family is not null and p.is_purchase and not p.is_short and p.class > 0
     ),
     near as (
         select distinct on (c.code, c.source) c.code, c.source, l.transaction_id as loss_id
@@ -166,7 +181,11 @@ begin
         ) c
         join loss l on (l.day - date '1970-01-01') / 31 = c.month
         where abs(l.day - c.acquired) <= 30
-        and (l.class = c.class or l.instrument = c.old_instrument)
+        and (
+            c.index_family is null and l.class = c.class
+            or l.instrument = c.old_instrument
+            or l.index_family = c.index_family and l.class <> c.class
+        )
         and (c.strike is null or c.strike >= l.price * 1.2)
         order by c.code, c.source, l.event
     )
@@ -194,6 +213,7 @@ begin
         case n.code
             when 'external_purchase_window' then 'A lot from another broker was acquired within 30 days of a loss; whether it replaces it is not decided here.'
             when 'deep_put_written' then 'A put far above the price was written within 30 days of a loss: it may count as a purchase.'
+            when 'similar_fund' then 'A fund that follows the same index was bought within 30 days of a loss on another: they may be substantially identical.'
             else 'Shares of the new issuer were bought within 30 days of a loss on the old one: they may be substantially identical.'
         end
     from near n;

@@ -292,6 +292,10 @@ as $$
                 from (
                     select (unnest(v_h.event_pool) + 1) / 2 as place, unnest(v_event_at) as at
                     union all
+                    select (u.pool + 1) / 2, null
+                    from unnest(v_unmatched) with ordinality u (quantity, pool)
+                    where u.quantity <> 0
+                    union all
                     select (v_pool[s.place] + 1) / 2, v_event_at[coalesce(v_placed_by[s.place], v_source[s.place])]
                     from (
                         select generate_series(1, cardinality(v_source)) as place

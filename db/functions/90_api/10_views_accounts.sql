@@ -98,6 +98,7 @@ select
     i.multiplier::api.exact as multiplier,
     f.identifiers,
     f.identical_group,
+    f.index_family,
     f.section_1256,
     f.wash_exempt,
     f.deliverable_shares::api.exact as deliverable_shares,
@@ -134,6 +135,7 @@ comment on column api.instruments.expiration is 'Last day of an option or future
 comment on column api.instruments.multiplier is 'Money per point of price and unit.';
 comment on column api.instruments.identifiers is 'Identifiers seen in the person''s files: conid:, isin:, cusip:, figi:.';
 comment on column api.instruments.identical_group is 'Instruments with the same word are substantially identical; null: alone.';
+comment on column api.instruments.index_family is 'The index that a fund follows, as you said: purchases near a loss on another fund of that index raise a notice.';
 comment on column api.instruments.section_1256 is 'Contract of section 1256; null: no.';
 comment on column api.instruments.wash_exempt is 'Exempt from wash sales; null: by type.';
 comment on column api.instruments.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';

@@ -69,7 +69,7 @@ comment on column api.holdings.cost_basis is 'Basis of the open lots in the tax 
 comment on column api.holdings.native_cost is 'Cost of the open lots in the trading currency; null if any is unknown.';
 comment on column api.holdings.currency is 'Trading currency.';
 comment on column api.holdings.realized_pnl is 'Realised gains in the tax currency before wash sale adjustments; closings with unknown basis left out.';
-comment on column api.holdings.unmatched_quantity is 'Units sold beyond what the history explains.';
+comment on column api.holdings.unmatched_quantity is 'Units that went beyond what the history explains; negative: units that came from an own account which does not explain them.';
 comment on column api.holdings.open_lots is 'Number of open lots.';
 comment on column api.holdings.unknown_basis_quantity is 'Open units whose basis is unknown.';
 comment on column api.holdings.wash_sale_adjustment is 'Deferred losses inside the basis.';

@@ -151,19 +151,22 @@ begin
     perform tax.lock_taxpayer(v_user_id);
     v_id := ingest.require_instrument(v_user_id, instrument_facts_set.symbol);
     perform ingest.refuse_unknown_fields(
-        instrument_facts_set.facts, array['identical_group', 'section_1256', 'wash_exempt', 'deliverable_shares', 'deliverable_cash'], 'facts'
+        instrument_facts_set.facts, array['identical_group', 'index_family', 'section_1256', 'wash_exempt', 'deliverable_shares', 'deliverable_cash'], 'facts'
     );
     v_read := ingest.read_fields(
         instrument_facts_set.facts,
-        '{"identical_group": "text", "section_1256": "boolean", "wash_exempt": "boolean", "deliverable_shares": "numeric", "deliverable_cash": "numeric"}'
+        '{"identical_group": "text", "index_family": "text", "section_1256": "boolean", "wash_exempt": "boolean", "deliverable_shares": "numeric", "deliverable_cash": "numeric"}'
     );
-    insert into tax.instrument_facts as f (user_id, instrument_id, identical_group, section_1256, wash_exempt, deliverable_shares, deliverable_cash)
+    insert into tax.instrument_facts as f (
+        user_id, instrument_id, identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash
+    )
     values (
-        v_user_id, v_id, v_read ->> 'identical_group', (v_read ->> 'section_1256')::boolean, (v_read ->> 'wash_exempt')::boolean,
-        (v_read ->> 'deliverable_shares')::numeric, (v_read ->> 'deliverable_cash')::numeric
+        v_user_id, v_id, v_read ->> 'identical_group', v_read ->> 'index_family', (v_read ->> 'section_1256')::boolean,
+        (v_read ->> 'wash_exempt')::boolean, (v_read ->> 'deliverable_shares')::numeric, (v_read ->> 'deliverable_cash')::numeric
     )
     on conflict on constraint instrument_facts_pkey do update
     set identical_group = case when v_read ? 'identical_group' then excluded.identical_group else f.identical_group end,
+        index_family = case when v_read ? 'index_family' then excluded.index_family else f.index_family end,
         section_1256 = case when v_read ? 'section_1256' then excluded.section_1256 else f.section_1256 end,
         wash_exempt = case when v_read ? 'wash_exempt' then excluded.wash_exempt else f.wash_exempt end,
         deliverable_shares = case when v_read ? 'deliverable_shares' then excluded.deliverable_shares else f.deliverable_shares end,
@@ -177,7 +180,7 @@ end
 $$;
 
 comment on function api.instrument_facts_set(text, jsonb) is $$Say what you know of an instrument
-facts: an object with identical_group, section_1256, wash_exempt, deliverable_shares, deliverable_cash; a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
+facts: an object with identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash; a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
 
 grant execute on function
     api.account_add(text, text, text, text, text), api.account_set(text, jsonb), api.method_set(text, text, text, date),

@@ -74,7 +74,6 @@ insert into tries (name, refused, accepted) values
     ('sync_history_every_row_is_accounted_for', $$rows_in = rows_in + 1$$, $$rows_in = rows_in + 1, rows_accepted = rows_accepted + 1$$),
     ('sync_history_every_row_is_accounted_for', $$status = 'undone', rejects = '{}'$$, $$status = 'failed', rejects = '{}'$$),
 
-    ('positions_unmatched_is_not_negative', $$unmatched_quantity = -1$$, $$unmatched_quantity = 0$$),
     ('positions_open_lots_is_not_negative', $$open_lots = -1$$, $$open_lots = 0$$),
     ('positions_unknown_basis_is_not_negative', $$unknown_basis_quantity = -0.5$$, $$unknown_basis_quantity = 0.5$$),
     ('positions_currency_is_a_code', $$currency = ''$$, $$currency = 'CAD'$$),
@@ -115,6 +114,7 @@ insert into tries (name, refused, accepted) values
     ('lot_picks_quantity_is_positive', $$quantity = 0$$, $$quantity = 0.001$$),
     ('instrument_facts_deliverable_shares_is_positive', $$deliverable_shares = 0$$, $$deliverable_shares = 12$$),
     ('instrument_facts_identical_group_is_not_blank', $$identical_group = ' '$$, $$identical_group = 'sp500'$$),
+    ('instrument_facts_index_family_is_not_blank', $$index_family = ' '$$, $$index_family = 'large caps'$$),
 
     (
         'lot_state_gift_is_complete',

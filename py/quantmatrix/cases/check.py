@@ -7,7 +7,7 @@ import json
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,15 @@ import psycopg
 from quantmatrix.cases import results
 from quantmatrix.cases.compare import first_difference
 from quantmatrix.cases.known import unknown_fields
-from quantmatrix.cases.reconciliation import reconciliation
-from quantmatrix.cases.records import Case, CaseRecords, accounts, may_short, names_lots, without_names
+from quantmatrix.cases.reconciliation import Book, book, reconciliation
+from quantmatrix.cases.records import (
+    Case,
+    CaseRecords,
+    accounts,
+    may_short,
+    names_lots,
+    without_names,
+)
 from quantmatrix.database.connect import PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.load import File, stage
@@ -76,7 +83,7 @@ def check(admin: PersonSession, case: Case) -> Verdict:
         with admin.transaction(dry_run=True) as connection:
             namespace = f"case{secrets.token_hex(4)}:"
             enter(connection, case, namespace)
-            return Verdict(case["id"], _compare(connection, case, namespace))
+            return Verdict(case["id"], _compare(admin, connection, case, namespace))
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)
         return Verdict(case["id"], f"the database refuses it: {said}")
@@ -176,9 +183,9 @@ def _is_used(connection: Connection, symbol: str) -> bool:
     )
 
 
-def _compare(connection: Connection, case: Case, namespace: str) -> str | None:
+def _compare(admin: PersonSession, connection: Connection, case: Case, namespace: str) -> str | None:
     for block, expected in case["expected"].items():
-        derived = _derived(connection, case, namespace, block)
+        derived = _derived(admin, connection, case, namespace, block)
         if derived is None:
             return f"{block}: this block is not known"
         difference = first_difference(block, expected, derived)
@@ -187,7 +194,7 @@ def _compare(connection: Connection, case: Case, namespace: str) -> str | None:
     return None
 
 
-def _derived(connection: Connection, case: Case, namespace: str, block: str) -> Any:
+def _derived(admin: PersonSession, connection: Connection, case: Case, namespace: str, block: str) -> Any:
     if block == "open_lots":
         return results.open_lots(connection, namespace)
     if block == "closings":
@@ -201,10 +208,26 @@ def _derived(connection: Connection, case: Case, namespace: str, block: str) -> 
     if block == "section104":
         return results.section_104(connection, namespace)
     if block == "reconciliation":
-        return reconciliation(connection, case, namespace)
+        return reconciliation(connection, case, namespace, _book(admin, connection, case, namespace))
     if block == "broker_1099b":
         _set(connection, {"wash_scope": "broker"})
-        shown = {"closings": results.closings(connection, namespace), "totals": results.totals(connection)}
+        shown = {
+            "open_lots": results.open_lots(connection, namespace),
+            "closings": results.closings(connection, namespace),
+            "wash_matches": results.wash_matches(connection, namespace),
+            "totals": results.totals(connection),
+        }
         _set(connection, {"wash_scope": case.get("config", {}).get("wash_scope", "taxpayer")})
         return shown
     return None
+
+
+def _book(admin: PersonSession, connection: Connection, case: Case, namespace: str) -> Book:
+    """What we hold at the day of the broker's figures; of a case that goes on, what its start alone gives."""
+    past = {name: value for name, value in case.items() if name != "reconcile"}
+    past["as_of"] = min(case["reconcile"]["as_of"], case.get("as_of", case["reconcile"]["as_of"]))
+    if not CaseRecords(case, namespace).has_later_rows(date.fromisoformat(past["as_of"])):
+        return book(connection, namespace)
+    with admin.transaction(dry_run=True) as aside:
+        enter(aside, past, f"{namespace}then:")
+        return book(aside, f"{namespace}then:")

@@ -58,10 +58,14 @@ TRADE = {
     "lots",
     "accrued_interest",
 }
-OPTION_EVENT = {"quantity", "fees", "fx", "stock_lots", "lots", "method", "side"}
+OPTION_EVENT = {"quantity", "fees", "fx", "settle_date", "stock_lots", "lots", "method", "side"}
 UNITS = {"num", "den", "fraction", "cash_in_lieu", "fx"}
-DEPARTURE = {"quantity", "lots", "method", "side"}
-CASH = {"amount", "quantity", "price", "fees", "fx", "settle_date"}
+DEPARTURE = {"quantity", "lots", "method"}
+CASH = {"amount", "per_share", "quantity", "price", "fees", "fx", "settle_date"}
+PICK = {"txn", "quantity"}
+RECONCILE = {"as_of", "positions"}
+POSITION = {"account", "symbol", "quantity", "basis", "lots"}
+POSITION_LOT = {"acquired", "quantity", "basis"}
 ROWS: dict[str, set[str]] = {
     "buy": TRADE,
     "sell": TRADE,
@@ -79,7 +83,7 @@ ROWS: dict[str, set[str]] = {
     "merger_cash": {"price", "fees", "fx"},
     "merger_mixed": UNITS | {"new_symbol", "cash_per_share", "fmv_per_new_share", "taxable"},
     "return_of_capital": {"per_share", "amounts", "fx"},
-    "transfer": DEPARTURE | {"to_account"},
+    "transfer": DEPARTURE | {"to_account", "side"},
     "transfer_in": {"quantity", "basis", "acquired", "covered"},
     "transfer_out": DEPARTURE,
     "gift_out": DEPARTURE,
@@ -103,8 +107,17 @@ def unknown_fields(case: Row) -> Iterator[str]:
     for place, row in enumerate(case.get("transactions", [])):
         if row["type"] in ROWS:
             yield from _more(row, ANY_ROW | ROWS[row["type"]], f"transactions[{place}].")
+            for field in ("lots", "stock_lots"):
+                for order, pick in enumerate(row.get(field, [])):
+                    yield from _more(pick, PICK, f"transactions[{place}].{field}[{order}].")
         else:
             yield f"transactions[{place}].type {row['type']}"
+    reconcile = case.get("reconcile", {})
+    yield from _more(reconcile, RECONCILE, "reconcile.")
+    for place, position in enumerate(reconcile.get("positions", [])):
+        yield from _more(position, POSITION, f"reconcile.positions[{place}].")
+        for order, lot in enumerate(position.get("lots", [])):
+            yield from _more(lot, POSITION_LOT, f"reconcile.positions[{place}].lots[{order}].")
 
 
 def _more(given: Row, known: set[str], place: str) -> Iterator[str]:

@@ -11,8 +11,9 @@ import psycopg
 from quantmatrix.cases.results import printed
 
 Row = dict[str, Any]
+Book = dict[tuple[str, str], Row]
 
-BOOK = """
+POSITIONS = """
     select a.account_number as account, i.symbol, p.quantity, p.native_cost
     from core.positions p
     join core.accounts a on a.user_id = p.user_id and a.id = p.account_id
@@ -20,8 +21,18 @@ BOOK = """
 """
 
 
-def reconciliation(connection: psycopg.Connection[Row], case: Row, namespace: str) -> list[Row]:
-    """One row for each position that the broker stated, by account and symbol."""
+def book(connection: psycopg.Connection[Row], namespace: str) -> Book:
+    """Our positions by account and symbol."""
+    return {(r["account"], r["symbol"].removeprefix(namespace)): r for r in connection.execute(POSITIONS)}
+
+
+def reconciliation(
+    connection: psycopg.Connection[Row], case: Row, namespace: str, positions: Book
+) -> list[Row]:
+    """One row for each position that the broker stated, by account and symbol.
+
+    ``positions`` are ours at the day of the broker's figures.
+    """
     stated = case["reconcile"]
     row = connection.execute("select api.reconcile(null, %s) as report", [stated["as_of"]]).fetchone()
     assert row is not None
@@ -31,11 +42,10 @@ def reconciliation(connection: psycopg.Connection[Row], case: Row, namespace: st
         if finding["kind"] in {"position", "lot"}:
             place = finding["account"], str(finding["symbol"]).removeprefix(namespace)
             causes.setdefault(place, finding["cause"])
-    book = {(r["account"], r["symbol"].removeprefix(namespace)): r for r in connection.execute(BOOK)}
     rows = []
     for position in sorted(stated["positions"], key=lambda p: (p["account"], p["symbol"])):
         place = position["account"], position["symbol"]
-        ours = book.get(place, {"quantity": Decimal(0), "native_cost": Decimal(0)})
+        ours = positions.get(place, {"quantity": Decimal(0), "native_cost": Decimal(0)})
         quantity = Decimal(position["quantity"])
         basis = position.get("basis")
         unknown = basis is None or ours["native_cost"] is None

@@ -7,6 +7,7 @@ row ids, the place in the list is the sequence.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
@@ -43,6 +44,7 @@ TYPES = {
 OPTION_EVENTS = {"exercise", "assign", "expire"}
 OUTGOING = {"sell", "transfer", "transfer_out", "gift_out"}
 INCOMING = {"buy", "reinvest", "transfer_in", "gift_in", "inherit"}
+USUAL_MULTIPLIERS = {"option": "100", "bond": "0.01"}
 NAMES = ("lots", "stock_lots")
 NEW_YORK = "America/New_York"
 BASE_CURRENCY = "USD"
@@ -108,7 +110,7 @@ class CaseRecords:
 
     def _multiplier(self, symbol: str) -> Decimal:
         described = self._described.get(symbol, {})
-        usual = "100" if described.get("kind") == "option" else "1"
+        usual = USUAL_MULTIPLIERS.get(described.get("kind", "stock"), "1")
         return Decimal(described.get("multiplier", usual))
 
     # Transactions ----------------------------------------------------------------------------------
@@ -127,6 +129,10 @@ class CaseRecords:
                 self._lines[row["id"], None] = line
                 yield self._arrival(row, place, line), row
 
+    def has_later_rows(self, limit: date) -> bool:
+        """Whether the case goes on after that day."""
+        return any(self._trade_date(row) > limit for row in self._rows)
+
     def _is_later(self, row: Row) -> bool:
         limit = day(self._case.get("as_of"))
         return limit is not None and self._trade_date(row) > limit
@@ -134,6 +140,9 @@ class CaseRecords:
     def _accounts_of(self, row: Row) -> list[str]:
         if row["type"] == "set_basis":
             return [self._by_id[row["ref"]]["account"]]
+        if moves_a_short(row):
+            # What is owed leaves where it is written up: by its sign a short goes the other way.
+            return [row["to_account"]]
         if "account" in row:
             return [row["account"]]
         if "amounts" in row:
@@ -178,7 +187,7 @@ class CaseRecords:
     def _arrival(self, row: Row, place: int, line: int) -> Transaction:
         return Transaction(
             line=line,
-            account=row["to_account"],
+            account=row["account"] if moves_a_short(row) else row["to_account"],
             instrument=self._key(row["symbol"]),
             type=TransactionType.TRANSFER_IN,
             external_id=row["id"],
@@ -213,12 +222,14 @@ class CaseRecords:
         return -quantity * Decimal(row["price"]) * self._multiplier(row["symbol"])
 
     def _effect(self, row: Row) -> PositionEffect:
+        if row["type"] == "transfer":
+            return PositionEffect.OPEN if moves_a_short(row) else PositionEffect.CLOSE
         stated = PositionEffect(row.get("effect", "auto"))
         return PositionEffect.OPEN if row["id"] in self._written_open else stated
 
     def _options_written(self) -> set[str]:
         """Sales of options that open a position: allowed in every account of a case (A.13)."""
-        held: dict[tuple[str, str], Decimal] = {}
+        held: dict[tuple[str, str], Contracts] = {}
         opening = set()
         ordered = sorted(
             (item for item in enumerate(self._rows) if item[1]["type"] != "set_basis"),
@@ -238,44 +249,29 @@ class CaseRecords:
                 continue
             if "account" not in row:
                 continue
-            pool = row["account"], symbol
-            before = held.get(pool, Decimal(0))
+            pool = held.setdefault((row["account"], symbol), Contracts())
             if (
                 row["type"] == "sell"
                 and "effect" not in row
-                and before <= 0
+                and pool.bought == 0
                 and not self._may_short[row["account"]]
             ):
                 opening.add(row["id"])
-            change = self._change(row, before)
-            held[pool] = before + change
+            bought, written = pool.change(row)
             if row["type"] == "transfer":
-                arrival = row["to_account"], symbol
-                held[arrival] = held.get(arrival, Decimal(0)) - change
+                target = held.setdefault((row["to_account"], symbol), Contracts())
+                target.bought -= bought
+                target.written -= written
         return opening
 
-    def _change(self, row: Row, before: Decimal) -> Decimal:
-        """What a row does to the contracts held, those written counted below zero."""
-        if row["type"] in OPTION_EVENTS:
-            return self._used_up(row, before) if "quantity" in row else -before
-        quantity = Decimal(row.get("quantity", "0"))
-        if row["type"] in OUTGOING - {"sell"}:
-            return -min(quantity, max(before, Decimal(0)))
-        if row["type"] in INCOMING:
-            return quantity
-        return -quantity if row["type"] == "sell" else Decimal(0)
-
-    def _used_up(self, row: Row, before: Decimal) -> Decimal:
-        units = min(Decimal(row["quantity"]), abs(before))
-        return -units if before > 0 else units
-
-    def _converted(self, held: dict[tuple[str, str], Decimal], row: Row) -> None:
+    def _converted(self, held: dict[tuple[str, str], Contracts], row: Row) -> None:
         ratio = Decimal(row.get("num", "1")) / Decimal(row.get("den", "1"))
         old: str = row["symbol"]
         for account in self._accounts_of(row):
-            units = held.pop((account, old), Decimal(0)) * ratio
-            target: tuple[str, str] = account, row.get("new_symbol", old)
-            held[target] = held.get(target, Decimal(0)) + units
+            gone = held.pop((account, old), Contracts())
+            target = held.setdefault((account, row.get("new_symbol", old)), Contracts())
+            target.bought += gone.bought * ratio
+            target.written += gone.written * ratio
 
     def _instant(self, row: Row) -> datetime:
         """The time of a row; one without counts as the first moment of its day on the exchange (T.2)."""
@@ -382,6 +378,45 @@ class CaseRecords:
                 )
 
 
+@dataclass
+class Contracts:
+    """What an account holds of one option, by side; only to see which plain sales open a position."""
+
+    bought: Decimal = Decimal(0)
+    written: Decimal = Decimal(0)
+
+    def change(self, row: Row) -> tuple[Decimal, Decimal]:
+        """Apply a row; by how much it changed the contracts bought and those written."""
+        before = self.bought, self.written
+        kind, effect = row["type"], row.get("effect", "auto")
+        units = Decimal(row["quantity"]) if "quantity" in row else self.bought + self.written
+        if kind == "buy" and effect != "open":
+            covered = min(units, self.written)
+            self.written -= covered
+            self.bought += units - covered
+        elif kind in INCOMING:
+            self.bought += units
+        elif kind == "sell" and effect == "open":
+            self.written += units
+        elif kind == "sell":
+            closed = min(units, self.bought)
+            self.bought -= closed
+            self.written += units - closed if effect == "auto" else 0
+        elif kind in OUTGOING | OPTION_EVENTS | {"deliver"}:
+            sides = self._closes(row)
+            if "long" in sides:
+                self.bought -= min(units, before[0])
+            if "short" in sides:
+                self.written -= min(units, before[1])
+        return self.bought - before[0], self.written - before[1]
+
+    def _closes(self, row: Row) -> set[str]:
+        if row["type"] == "deliver" or (row["type"] == "expire" and not row.keys() & {"side", "quantity"}):
+            return {"long", "short"}
+        usual = {"assign": "short", "expire": "long" if self.bought else "short"}
+        return {row.get("side", usual.get(row["type"], "long"))}
+
+
 def accounts(case: Case) -> list[Row]:
     """The accounts of a case; one that only its transactions name is a taxable one."""
     stated = list(case.get("accounts", []))
@@ -403,6 +438,11 @@ def without_names(case: Case) -> Case:
     """The case as if nobody had said which lots are used, and without what the broker says it holds."""
     rows = [{k: v for k, v in row.items() if k not in NAMES} for row in case["transactions"]]
     return {name: value for name, value in case.items() if name != "reconcile"} | {"transactions": rows}
+
+
+def moves_a_short(row: Row) -> bool:
+    """Whether a row moves a short position between own accounts."""
+    return row["type"] == "transfer" and row.get("side") == "short"
 
 
 def may_short(account: Row) -> bool:

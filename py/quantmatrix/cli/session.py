@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -67,7 +69,11 @@ def reader(settings: Settings) -> Iterator[Reader]:
     from quantmatrix.cli.api_login import access_token
     from quantmatrix.cli.api_session import ApiSession
 
-    with ApiSession(settings.api, access_token(settings.api)) as session_over_http:
+    token = access_token(settings.api)
+    if settings.book is not None:
+        with ApiSession(settings.api, token) as own:
+            token = _book_token(own, settings.book)
+    with ApiSession(settings.api, token) as session_over_http:
         yield session_over_http
 
 
@@ -83,8 +89,25 @@ def signed_in(settings: Settings) -> Iterator[PersonSession]:
             exit_code=ExitCode.USAGE,
         )
     user = find_user(settings)
-    with person(settings.environment, user["id"], _ROLES[user["role"]]) as session:
+    role, book = _ROLES[user["role"]], None
+    if settings.book is not None:
+        with person(settings.environment, user["id"], role) as own:
+            payload = _book_token(own, settings.book).split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        role, book = claims["role"], UUID(claims["book"])
+    with person(settings.environment, user["id"], role, book) as session:
         yield session
+
+
+def _book_token(own: Reader, email: str) -> str:
+    """The token that opens the book of ``email``: to write where that is granted, else to read."""
+    received = own.call("grant_list", read_only=True)["received"]
+    may_write = own.call("whoami", read_only=True)["role"] != "readonly" and any(
+        grant["owner"] == email.lower() and grant["access"] == "write" and grant["revoked_at"] is None
+        for grant in received
+    )
+    opened = own.call("book_open", {"email": email, "access": "write" if may_write else "read"})
+    return str(opened["access_token"])
 
 
 def _active(user: Row) -> Row:

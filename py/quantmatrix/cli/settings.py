@@ -26,6 +26,7 @@ class Settings:
     database_url: str | None = None
     user: str | None = None
     api: str | None = None
+    book: str | None = None
     format: str = "table"
     quiet: bool = False
     verbose: bool = False
@@ -92,6 +93,13 @@ def common_options(*, hidden: bool = False) -> list[click.Parameter]:
         ),
         _option("--user", metavar="EMAIL", hidden=hidden, help="Act as this user instead of the local one."),
         _option(
+            "--book",
+            metavar="EMAIL",
+            envvar="QUANTMATRIX_BOOK",
+            hidden=hidden,
+            help="Work in the book that this person shares with you (QUANTMATRIX_BOOK).",
+        ),
+        _option(
             "--format",
             type=click.Choice(FORMATS),
             hidden=hidden,
@@ -113,6 +121,6 @@ def add_common_options(command: click.Command) -> None:
             add_common_options(below)
     elif command.epilog is None:
         command.epilog = (
-            "Every command also takes --format, --user, --api, --data-dir, --database-url, "
+            "Every command also takes --format, --user, --book, --api, --data-dir, --database-url, "
             "--quiet and --verbose."
         )

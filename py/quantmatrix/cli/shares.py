@@ -33,7 +33,7 @@ def share() -> None:
 def share_add(
     settings: Settings, email: str, account: str | None, write: bool, until: datetime | None
 ) -> None:
-    """Share with the person EMAIL, who opens your book with book_open of the API.
+    """Share with the person EMAIL, who opens your book with --book YOUR_EMAIL.
 
     \b
       quantmatrix share add accountant@example.org --until 2027-05-01

@@ -56,11 +56,14 @@ def not_reachable(dsn: str, error: psycopg.OperationalError) -> Problem:
 class PersonSession:
     """One person's session: the authenticator's login; the person's role and claims in each transaction."""
 
-    def __init__(self, connection: psycopg.Connection[Row], user_id: UUID, role: str) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Row], user_id: UUID, role: str, book: UUID | None = None
+    ) -> None:
         self.connection = connection
         self.user_id = user_id
         self.role = role
-        self._claims = json.dumps({"sub": str(user_id), "role": role})
+        claims = {"sub": str(user_id), "role": role} | ({"book": str(book)} if book else {})
+        self._claims = json.dumps(claims)
         self._role_settings = _role_settings(connection, role)
 
     @contextmanager
@@ -127,18 +130,19 @@ class PersonSession:
 
 @contextmanager
 def person(
-    environment: Environment, user_id: UUID, role: str = "quantmatrix_user"
+    environment: Environment, user_id: UUID, role: str = "quantmatrix_user", book: UUID | None = None
 ) -> Iterator[PersonSession]:
     """A session of ``user_id`` acting as ``role``: login, role and claims as PostgREST has them for a token.
 
-    The database must be as new as this program (exit 7 otherwise).
+    ``book`` is the person whose shared book is open; the grant decides in each query. The database must be
+    as new as this program (exit 7 otherwise).
     """
     from quantmatrix.database.migrate import require_current
 
     with open_connection(environment.authenticator_dsn) as connection:
         require_current(connection)
         connection.row_factory = dict_row  # type: ignore[assignment]
-        yield PersonSession(connection, user_id, role)  # type: ignore[arg-type]
+        yield PersonSession(connection, user_id, role, book)  # type: ignore[arg-type]
 
 
 def _role_settings(connection: psycopg.Connection[Row], role: str) -> dict[str, str]:

@@ -25,7 +25,8 @@ _TRADES = frozenset(
     {
         "buy", "sell", "transaction buy", "transaction spend", "transaction sold", "transaction revenue",
         "transaction related", "binance convert", "small assets exchange bnb", "large otc trading",
-        "buy crypto", "buy crypto with fiat", "buy crypto with card", "convert", "otc trading",
+        "buy crypto", "buy crypto with fiat", "buy crypto with card", "sell crypto to fiat", "convert",
+        "otc trading",
         "small assets exchange bnb (spot)", "auto-invest transaction", "strategy trading fee rebate",
         "eth 2.0 staking", "eth 2.0 staking withdrawals", "token swap - redenomination/rebranding",
         "token swap - distribution",
@@ -130,10 +131,12 @@ class _Reading(CryptoReading):
         elif kind in _FUTURES and change:
             yield self.moved(values, code, change)
             self._unknown(row, "the result of derivatives; its units are booked as moved")
+        elif change:
+            yield self.moved(values, code, change)
+            self._unknown(row, "unknown kind of row; its units are booked as moved")
         else:
-            values["metadata"]["stated_quantity"] = f"{change:f}"
             yield values | {"type": T.OTHER, "instrument": self.coin(code).key}
-            self._unknown(row, "unknown kind of row; positions are not changed")
+            self._unknown(row, "unknown kind of row, which moves nothing")
 
     def _unknown(self, row: Row, reason: str) -> None:
         self.warn(row.line, row.printed("operation"), row.text("operation"), reason)

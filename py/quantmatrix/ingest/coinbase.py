@@ -10,22 +10,30 @@ from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.crypto import FIAT, CryptoReading, Values
 from quantmatrix.ingest.dates import exchange_date, instant
 from quantmatrix.ingest.day_book import Piece
+from quantmatrix.ingest.model import Options
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.numbers import parse_decimal
-from quantmatrix.ingest.table import Row, TableParser, Verdict
+from quantmatrix.ingest.table import Columns, Row, TableParser, Verdict, name_of
 
 _ZERO = Decimal(0)
-_FORMATS = ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S")
+_FORMATS = (
+    "%Y-%m-%d %H:%M:%S UTC",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+)
 _CONVERTED = re.compile(
     r"Converted (?P<out>[0-9.,]+) (?P<from>[A-Z0-9]{1,12}) to (?P<into>[0-9.,]+) (?P<to>[A-Z0-9]{1,12})"
 )
-_SPOT = ("price at transaction", "spot price at transaction", "usd spot price at transaction")
-_SUBTOTAL = ("subtotal", "usd subtotal")
+_SPOT = ("price at transaction", "spot price at transaction")
+_SUBTOTAL = ("subtotal",)
 _TOTAL = (
-    "total (inclusive of fees and/or spread)", "total (inclusive of fees)",
-    "usd total (inclusive of fees)", "usd amount transferred (inclusive of coinbase fees)",
+    "total (inclusive of fees and/or spread)", "total (inclusive of fees)", "total",
+    "amount transacted (inclusive of coinbase fees)", "amount transferred (inclusive of coinbase fees)",
 )  # fmt: skip
-_FEES = ("fees and/or spread", "fees", "usd fees")
+_FEES = ("fees and/or spread", "fees")
+_PREFIX = re.compile(r"(?P<code>[a-z]{3}) (?=(?:spot price|subtotal|total|amount|fees))")
 _BUYS = frozenset({"buy", "advanced trade buy", "advance trade buy", "advanced buy", "recurring buy"})
 _SELLS = frozenset({"sell", "advanced trade sell", "advance trade sell", "advanced sell", "card spend"})
 _INCOME = frozenset(
@@ -48,10 +56,29 @@ _RENAMED = frozenset(
 class _Reading(CryptoReading):
     needed = frozenset({"timestamp", "transaction type", "asset", "quantity transacted"})
     known = frozenset(
-        {"id", "price currency", "spot price currency", "notes", *_SPOT, *_SUBTOTAL, *_TOTAL, *_FEES}
-    )
+        {
+            "id", "price currency", "spot price currency", "notes", "address", "sender address",
+            "recipient address", *_SPOT, *_SUBTOTAL, *_TOTAL, *_FEES,
+        }
+    )  # fmt: skip
     what = "a history of Coinbase"
     newest_first = True
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.currency = options.currency
+
+    def header(self, fields: list[str], /) -> Columns:
+        """The columns; where their names hold the currency (``USD Subtotal``) it is taken from there."""
+        bare = []
+        for name in map(name_of, fields):
+            if found := _PREFIX.match(name):
+                self.currency = found["code"].upper()
+                name = name[found.end() :]
+            bare.append(name)
+        columns = Columns.of(bare)
+        printed = {name: fields[at].strip() for name, at in columns.index.items()}
+        return Columns(columns.index, printed, columns.width)
 
     def row(self, row: Row) -> Verdict:
         """One event of the wallet."""
@@ -68,9 +95,9 @@ class _Reading(CryptoReading):
             if identity is None:
                 return "skipped"
         kind = " ".join(row.text("transaction type").lower().split())
-        currency = row.text("price currency", "spot price currency").upper() or self.options.currency
+        currency = row.text("price currency", "spot price currency").upper() or self.currency
         if currency not in FIAT:
-            currency = self.options.currency
+            currency = self.currency
         values: Values = {
             "line": row.line,
             "external_id": identity,
@@ -92,11 +119,12 @@ class _Reading(CryptoReading):
         units = abs(quantity)
         subtotal, total, fee = self._amounts(row)
         if not units:
-            raise RowError("zero_quantity", "an event of nothing", column=row.printed("quantity transacted"))
+            return [self._other(row, code, units, values, "a row that moves nothing")]
         if kind in _BUYS and code not in FIAT:
-            return [self.bought(values, code, units, self._value(row, subtotal, units), fee)]
+            value = self._value(row, subtotal, total, fee.copy_negate(), units)
+            return [self.bought(values, code, units, value, fee)]
         if kind in _SELLS and code not in FIAT:
-            return [self.sold(values, code, units, self._value(row, subtotal, units), fee)]
+            return [self.sold(values, code, units, self._value(row, subtotal, total, fee, units), fee)]
         if kind == "convert" and (found := _CONVERTED.search(row.text("notes"))):
             return self._converted(row, found, subtotal, total, fee, values)
         if kind in _INCOME:
@@ -107,7 +135,8 @@ class _Reading(CryptoReading):
                 ]
             return list(self.earned(values, code, units, subtotal or total))
         if kind in _IN or kind in _OUT:
-            return [self.moved(values, code, units if kind in _IN else units.copy_negate())]
+            is_in = kind in _IN and quantity > 0
+            return [self.moved(values, code, units if is_in else units.copy_negate())]
         if kind == "donation" and code not in FIAT:
             more = {"type": T.GIFT_OUT, "instrument": self.coin(code).key, "quantity": units.copy_negate()}
             return [values | more]
@@ -121,8 +150,14 @@ class _Reading(CryptoReading):
             return []
         return [self._other(row, code, quantity, values)]
 
-    def _other(self, row: Row, code: str, quantity: Decimal, values: Values) -> Values:
-        reason = "unknown kind of row; positions are not changed"
+    def _other(
+        self,
+        row: Row,
+        code: str,
+        quantity: Decimal,
+        values: Values,
+        reason: str = "unknown kind of row; positions are not changed",
+    ) -> Values:
         self.warn(row.line, row.printed("transaction type"), row.text("transaction type"), reason)
         if code in FIAT:
             more: dict[str, Any] = {"gross_amount": quantity, "net_amount": quantity, "currency": code}
@@ -146,8 +181,14 @@ class _Reading(CryptoReading):
         except ValueError as error:
             text = row.text("notes")
             raise RowError("bad_number", str(error), column=row.printed("notes"), text=text) from None
-        if not out or not into or found["from"] in FIAT or found["to"] in FIAT:
+        if not out or not into or (found["from"] in FIAT and found["to"] in FIAT):
             return [self._other(row, found["from"], (out or _ZERO).copy_negate(), values)]
+        if found["from"] in FIAT:
+            paid = EXACT.subtract(out, fee) if found["from"] == values["currency"] else out
+            fee = EXACT.subtract(out, paid)
+            return [self.bought(values | {"currency": found["from"]}, found["to"], into, paid, fee)]
+        if found["to"] in FIAT:
+            return [self.sold(values | {"currency": found["to"]}, found["from"], out, into, _ZERO)]
         value = subtotal if subtotal is not None else total
         made = list(self.swapped(values, (found["from"], out), (found["to"], into), value))
         if fee and value is not None:
@@ -162,9 +203,14 @@ class _Reading(CryptoReading):
         total = abs(total) if total is not None else None
         return subtotal, total, abs(fee or _ZERO)
 
-    def _value(self, row: Row, subtotal: Decimal | None, units: Decimal) -> Decimal:
+    def _value(
+        self, row: Row, subtotal: Decimal | None, total: Decimal | None, fee: Decimal, units: Decimal
+    ) -> Decimal:
+        """What the units cost or brought; ``fee`` leads from the total to it."""
         if subtotal is not None:
             return subtotal
+        if total is not None:
+            return EXACT.add(total, fee)
         spot = row.number(*_SPOT)
         if spot is None:
             raise RowError("missing_value", "a trade needs its subtotal", column=row.printed(*_SUBTOTAL))

@@ -33,13 +33,17 @@ _PLACES = Decimal("0.00000001")
 
 @dataclass(slots=True)
 class Piece:
-    """One row of a corporate action: signed change of a position, signed cash, the row's other fields."""
+    """One row of a corporate action: signed change of a position, signed cash, the row's other fields.
+
+    ``origin`` is what the row's own text says the shares came from, should no other row say it.
+    """
 
     line: int
     instrument: Instrument
     quantity: Decimal
     cash: Decimal
     values: dict[str, Any]
+    origin: Instrument | None = None
 
 
 @dataclass(slots=True)
@@ -193,6 +197,12 @@ def _exchange(event: list[Piece]) -> tuple[dict[str, Any], str | None]:
     others = [key for key in changes if key != old and changes[key] > 0]
     if kind is TransactionType.SPLIT and len(others) == 1 and first.quantity < 0:
         return _renamed_split(event, values, others[0]), None
+    if first.quantity > 0 and not others and first.origin is not None:
+        kind = TransactionType.MERGER_MIXED if cash > 0 else TransactionType.MERGER_STOCK
+        came = Terms(new_instrument=old, stated_new_quantity=changes[old])
+        return values | {"type": kind, "instrument": first.origin.key, "terms": came}, (
+            "the shares that left are not on this day; all of them are taken to have been exchanged"
+        )
     if first.quantity > 0 and not others and changes[old]:
         added = Terms(stated_quantity=changes[old])
         return values | {"type": TransactionType.SPLIT, "terms": added}, (

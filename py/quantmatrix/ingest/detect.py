@@ -11,6 +11,7 @@ from quantmatrix.ingest.parser import Parser
 from quantmatrix.ingest.reader import SourceFile, head_record, records
 
 _TRADES_WANTED = "export the transaction history (History, Transactions) as CSV"
+_BROKERAGE_WANTED = "export the transaction history of the brokerage account"
 
 _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"8949_code", "open_date", "close_date"}), "a tax report of realised lots", _TRADES_WANTED),
@@ -21,6 +22,8 @@ _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"symbol", "qty (quantity)"}), "a list of positions of Charles Schwab", _TRADES_WANTED),
     (frozenset({"symbol", "market value", "% of account"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"open date", "cost/share"}), "a list of lots of Charles Schwab", _TRADES_WANTED),
+    (frozenset({"feesandcommissions", "awarddate"}), "a list of awards of Charles Schwab", _BROKERAGE_WANTED),
+    (frozenset({"date", "runningbalance"}), "a bank account of Charles Schwab", _BROKERAGE_WANTED),
     (frozenset({"account number", "symbol", "current value"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"txid", "ordertxid", "pair"}), "a list of trades of Kraken", "export the ledger instead"),
     (

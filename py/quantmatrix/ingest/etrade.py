@@ -41,9 +41,9 @@ _TRADES: dict[str, tuple[T, int, PositionEffect]] = {
     "dividend reinvestment": (T.REINVEST, 1, _OPEN),
 }
 _EVENTS = (
-    (re.compile(r"^option expir"), T.OPTION_EXPIRATION),
-    (re.compile(r"^option assign"), T.OPTION_ASSIGNMENT),
-    (re.compile(r"^option exercise"), T.OPTION_EXERCISE),
+    (re.compile(r"^(?:option )?expir"), T.OPTION_EXPIRATION),
+    (re.compile(r"^(?:option )?assign"), T.OPTION_ASSIGNMENT),
+    (re.compile(r"^(?:option )?exercise"), T.OPTION_EXERCISE),
 )
 _CASH = (
     (re.compile(r"^qualified dividend|^dividend|^non-qualified dividend"), T.DIVIDEND),
@@ -58,6 +58,9 @@ _MOVES = re.compile(
     r"^(?:transfer|online transfer|wire|deposit|withdrawal|direct debit|direct deposit|contribution|"
     r"distribution|check|bill payment|funds|ach|atm)"
 )
+_PRICE = ("price $", "price")
+_UNTYPED = frozenset({"", "0"})
+"""What stands for the type of some option trades of the older layout."""
 _WITHIN = re.compile(r"\bTRNSFR (?:MARGIN TO CASH|CASH TO MARGIN)\b", re.IGNORECASE)
 
 
@@ -155,6 +158,11 @@ class _Reading(TableReading):
             event = next((found for pattern, found in _EVENTS if pattern.search(kind)), None)
             if "dividend" in kind and values["net_amount"] < 0:
                 kind = "dividend reinvestment"
+            if kind in _UNTYPED and (quantity > 0) == (values["net_amount"] < 0) and row.number(*_PRICE):
+                kind = "bought" if quantity > 0 else "sold"
+                reason = "a row without its type, read as the trade that its figures make it"
+                column = row.printed("activity type", "transactiontype")
+                self.warn_once("untyped", row.line, column, row.text(column.lower()), reason)
             if kind in _TRADES:
                 self._trade(row, kind, thing, quantity, values)
                 return
@@ -185,9 +193,9 @@ class _Reading(TableReading):
         self, row: Row, kind: str, thing: Instrument, quantity: Decimal, values: dict[str, Any]
     ) -> None:
         type_, sign, effect = _TRADES[kind]
-        price = row.number("price $", "price")
+        price = row.number(*_PRICE)
         amount = values["net_amount"]
-        if amount and (amount > 0) == (sign > 0):
+        if amount and (amount > 0) == (sign > 0) and abs(amount) > abs(values["commission"]):
             reason = "a purchase that brings money, or a sale that costs some"
             column = row.printed("amount $", "amount")
             raise RowError("contradiction", reason, column=column, text=row.text("amount $", "amount"))

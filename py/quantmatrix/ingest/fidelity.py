@@ -62,6 +62,8 @@ _CASH = (
     (re.compile(r"^(?:INTEREST|MARGIN INTEREST|MUNI (?:EXEMPT|TAXABLE) INT|CREDIT INTEREST)"), T.INTEREST),
     (re.compile(r"^(?:FEE CHARGED|ADVISOR FEE|SERVICE FEE|ADR|WIRE FEE|FEE\b)"), T.FEE),
 )  # fmt: skip
+_ORIGIN = re.compile(r"\bMER FROM (?P<cusip>[A-Z0-9]{9})\b")
+_CORE_ACCOUNT = re.compile(r"^(?:REDEMPTION FROM|PURCHASE INTO) CORE ACCOUNT\b")
 _HOLDS = re.compile(r"^\s*(?:YOU BOUGHT|YOU SOLD|REINVESTMENT|DIVIDEND RECEIVED|TRANSFER|JOURNALED)")
 _TRANSFERS = re.compile(
     r"^(?:TRANSFER OF ASSETS|TRANSFERRED|ROLLOVER|JOURNALED|CONV TO SHARES|DEPOSIT OF SHARES)"
@@ -97,7 +99,7 @@ class _Reading(TableReading):
         """Learn since when each symbol is held: a distribution of more of it is a split."""
         columns: Columns | None = None
         try:
-            for _, _, fields in records(text):
+            for _, _, fields in records(text, strict=False):
                 if columns is None:
                     if self.needed <= {name_of(cell) for cell in fields}:
                         columns = Columns.of(fields)
@@ -130,12 +132,13 @@ class _Reading(TableReading):
         day = row.day(row.text("run date"), _FORMATS, "run date")
         self.at(day)
         currency = row.text("currency") or self.options.currency
+        symbol = row.text("symbol").rstrip("*")
+        if _CORE_ACCOUNT.search(action) or (symbol in CORE and self._is_sweep(action)):
+            reason = "the account's own money market fund or bank deposit is cash"
+            self.warn_once("core", row.line, row.printed("symbol"), symbol, reason)
+            return "skipped"
         thing = self._instrument(row, currency)
         quantity = row.number("quantity")
-        if thing is not None and thing.symbol in CORE and self._is_sweep(action):
-            reason = "the account's own money market fund is cash"
-            self.warn_once("core", row.line, row.printed("symbol"), thing.symbol, reason)
-            return "skipped"
         amount = row.number("amount ($)", "amount") or _ZERO
         commission = self._cost(row, "commission ($)", "commission")
         fees = self._cost(row, "fees ($)", "fees")
@@ -179,9 +182,9 @@ class _Reading(TableReading):
                 return
             for pattern, name, kind in _PAIRS:
                 if pattern.search(verb):
-                    piece = Piece(
-                        row.line, thing, quantity, values["net_amount"], values | {"kind_of_exchange": kind}
-                    )
+                    more = values | {"kind_of_exchange": kind}
+                    origin = self._origin(verb, values["currency"]) if kind is T.MERGER_STOCK else None
+                    piece = Piece(row.line, thing, quantity, values["net_amount"], more, origin)
                     self.day_book.piece(f"{name} {values['account']}", piece)
                     self._moved(values["trade_date"])
                     return
@@ -191,8 +194,7 @@ class _Reading(TableReading):
             if self._event(verb, thing, quantity, values):
                 return
             if _TRANSFERS.search(verb):
-                kind = T.TRANSFER_IN if quantity > 0 else T.TRANSFER_OUT
-                self.emit(values | {"type": kind, "instrument": thing.key, "quantity": quantity})
+                self._transfer(row, thing, quantity, values)
                 return
         self._cash(row, verb, thing, quantity, values)
 
@@ -227,6 +229,15 @@ class _Reading(TableReading):
             self.day_book.trade((*key, sign), row.line)
             if thing.type is InstrumentType.STOCK:
                 self.day_book.stock(made, thing)
+
+    def _transfer(self, row: Row, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> None:
+        if value := values["gross_amount"]:
+            reason = "the value of shares that are transferred is neither cash nor cost"
+            self.warn(row.line, row.printed("amount ($)", "amount"), f"{value:f}", reason)
+            costs = EXACT.add(values["commission"], values["fees"])
+            values |= {"metadata": {"market_value": f"{value:f}"}, "gross_amount": _ZERO, "net_amount": costs}
+        kind = T.TRANSFER_IN if quantity > 0 else T.TRANSFER_OUT
+        self.emit(values | {"type": kind, "instrument": thing.key, "quantity": quantity})
 
     def _event(self, verb: str, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> bool:
         kind = next((kind for pattern, kind in _EVENTS if pattern.search(verb)), None)
@@ -294,6 +305,14 @@ class _Reading(TableReading):
             return self.security(kind, text, currency, identifiers={"cusip": text})
         return self.security(InstrumentType.STOCK, text.lstrip("-").rstrip("*"), currency)
 
+    def _origin(self, verb: str, currency: str) -> Instrument | None:
+        """What shares of a merger came from, where the text names its CUSIP."""
+        found = _ORIGIN.search(verb)
+        if found is None:
+            return None
+        cusip = found["cusip"]
+        return self.security(InstrumentType.STOCK, cusip, currency, identifiers={"cusip": cusip})
+
     def _account_of(self, row: Row) -> str | None:
         number = (row.text("account number") or row.text("account")).strip('"')
         if number:
@@ -320,16 +339,7 @@ class _Reading(TableReading):
 
     @staticmethod
     def _is_sweep(action: str) -> bool:
-        return action.startswith(
-            (
-                "REINVESTMENT",
-                "YOU BOUGHT",
-                "YOU SOLD",
-                "REDEMPTION FROM CORE",
-                "PURCHASE INTO CORE",
-                "EXCHANGED TO",
-            )
-        )
+        return action.startswith(("REINVESTMENT", "YOU BOUGHT", "YOU SOLD", "EXCHANGED TO"))
 
 
 def _terms(found: re.Match[str], row: Row) -> OptionTerms:

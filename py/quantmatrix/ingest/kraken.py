@@ -156,7 +156,9 @@ class _Reading(CryptoReading):
             if leg.code in FIAT:
                 yield self._cash(leg, T.DIVIDEND if kind == "dividend" else T.INTEREST)
             else:
-                yield from self.earned(values, leg.code, change, leg.row.number("amountusd"))
+                usd = leg.row.number("amountusd")
+                currency = "USD" if usd else values["currency"]
+                yield from self.earned(values | {"currency": currency}, leg.code, change, usd or None)
         elif kind in ("rollover", "margin", "settled", "adjustment") and leg.code in FIAT:
             yield self._cash(leg, T.FEE if kind == "rollover" else T.OTHER)
         else:
@@ -190,6 +192,10 @@ class _Reading(CryptoReading):
         self.events.clear()
 
     def _event(self, legs: list[_Leg]) -> Iterator[Values]:
+        beside = [leg for leg in legs if not leg.amount] if len(legs) > 2 else []
+        legs = [leg for leg in legs if leg not in beside]
+        for leg in beside:  # what a third coin costs
+            yield self.moved(leg.values, leg.code, leg.amount, leg.fee)
         out = [leg for leg in legs if leg.amount < 0 or (not leg.amount and leg.fee)]
         into = [leg for leg in legs if leg.amount > 0]
         if len(legs) != 2 or len(out) != 1 or len(into) != 1:

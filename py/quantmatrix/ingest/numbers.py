@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-_NOTHING = frozenset({"", "-", "--", "N/A", "n/a"})
+_NOTHING = frozenset({"", "-", "--", "N/A", "n/a", "\N{EN DASH}", "\N{EM DASH}"})
 _PLAIN = re.compile(r"-?(?:[0-9]{1,24}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,7})(?:\.[0-9]{1,30})?")
 _CURRENCY = r"(?:US\$|\$|€|£|EUR|USD|GBP)"
 _PRINTED = re.compile(

@@ -42,7 +42,8 @@ _DECLARED = re.compile(
     rb"(?:^OFXHEADER[\s\S]{0,400}?^CHARSET:\s*|<\?xml[^>]{0,100}encoding=[\"'])(?P<name>[A-Za-z0-9_-]{1,20})",
     re.MULTILINE | re.IGNORECASE,
 )
-_WESTERN = frozenset({"1252", "cp1252", "windows-1252", "iso-8859-1", "8859-1", "latin-1", "latin1"})
+_WESTERN = frozenset({"1252", "cp1252", "windows-1252", "iso-8859-1", "8859-1", "latin-1", "latin1", "none"})
+_OFX_HEADER = re.compile(rb"OFXHEADER\s*:", re.IGNORECASE)
 
 
 class _CheckedBytes(io.RawIOBase):
@@ -193,9 +194,15 @@ def open_source(path: Path | str, progress: Callable[[int], None] | None = None)
 
 
 def _encoding(start: bytes) -> str:
-    """UTF-8, unless an OFX or XML header declares Windows-1252 and the beginning does not contradict it."""
+    """UTF-8, unless an OFX or XML header declares Windows-1252 and the beginning does not contradict it.
+
+    An OFX header of the old kind that declares nothing leaves it to the beginning too.
+    """
     found = _DECLARED.search(start[:1024])
-    if not found or found["name"].decode("ascii").lower() not in _WESTERN:
+    declared = found["name"].decode("ascii").lower() if found else ""
+    if not found and _OFX_HEADER.search(start[:1024]):
+        declared = "none"
+    if declared not in _WESTERN:
         return "utf-8"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
@@ -210,12 +217,15 @@ def _refuse_foreign(start: bytes) -> None:
             raise FileRefused(f"the file {what}, not text", hint=hint)
 
 
-def records(text: TextIO, *, delimiter: str = ",") -> Iterator[tuple[int, str, list[str]]]:
+def records(
+    text: TextIO, *, delimiter: str = ",", strict: bool = True
+) -> Iterator[tuple[int, str, list[str]]]:
     """Yield ``(line, raw, fields)`` for each record: its first physical line from 1, its text, its cells.
 
     The text comes without the last line end; a blank line yields no fields. Raises ``FileRefused``, with the
     line on which the record begins, for a quotation mark that is never closed, text after a closing one, and
-    records of more than 256 KiB.
+    records of more than 256 KiB. Not ``strict``: text after a closing mark belongs to its cell, as brokers
+    print it below their tables.
     """
     pending: list[str] = []
     first = 1
@@ -236,18 +246,31 @@ def records(text: TextIO, *, delimiter: str = ",") -> Iterator[tuple[int, str, l
             yield line
 
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-    try:
-        for fields in reader:
-            raw = pending[0] if len(pending) == 1 else "".join(pending)
-            yield first, raw.rstrip("\r\n"), fields
-            first += len(pending)
-            pending.clear()
-    except csv.Error as error:
-        raise FileRefused(
-            f"the quotation marks of this record cannot be read ({error})",
-            line=first,
-            hint="correct this line, or download the file again",
-        ) from None
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            loose = None if strict or len(pending) != 1 else _loosely(pending[0], delimiter)
+            if loose is None:
+                raise FileRefused(
+                    f"the quotation marks of this record cannot be read ({error})",
+                    line=first,
+                    hint="correct this line, or download the file again",
+                ) from None
+            fields = loose
+        raw = pending[0] if len(pending) == 1 else "".join(pending)
+        yield first, raw.rstrip("\r\n"), fields
+        first += len(pending)
+        pending.clear()
+
+
+def _loosely(line: str, delimiter: str) -> list[str] | None:
+    """The cells of one line with text beside quotation marks; None where a mark stays open."""
+    if line.count('"') % 2:
+        return None
+    return next(csv.reader([line], delimiter=delimiter), None)
 
 
 def head_record(head: str) -> tuple[int, list[str]]:

@@ -39,10 +39,11 @@ _OPTION = re.compile(
 )
 _CUSIP = re.compile(r"(?=[A-Z0-9]*[0-9])[A-Z0-9]{8}[0-9]")
 _DEBT = re.compile(r"\b(?:DUE|TREASURY|TREAS|NOTES?|BONDS?|CD|BILL|MUNI)\b|%", re.IGNORECASE)
+_PREFERRED = re.compile(r"PFD|PREFERRED", re.IGNORECASE)
 _REORGANISED = re.compile(r"\s*(?:XXX|NAME CHANGE|REVERSE SPLIT|EFF:|MANDATORY|MERGER).*", re.IGNORECASE)
 _TITLE = re.compile(
     r"transactions\s+for\s+(?:account\s+)?(?P<account>.{1,80}?)\s+as of\s+"
-    r"(?P<when>[0-9/]{10} [0-9:]{5,8}(?: [AP]M)?)(?:\s*E[SD]?T)?\s*",
+    r"(?P<when>[0-9/]{10}(?: [0-9:]{5,8}(?: [AP]M)?)?)(?:\s*E[SD]?T)?\s*",
     re.IGNORECASE,
 )
 _FILE_NAME = re.compile(r"X{2,4}(?P<digits>[0-9]{3,4})_Transactions_", re.IGNORECASE)
@@ -152,7 +153,7 @@ class _Reading(TableReading):
         """Learn which ticker a description belongs to: reorganised shares stand under their CUSIP."""
         columns: Columns | None = None
         try:
-            for _, _, fields in records(text):
+            for _, _, fields in records(text, strict=False):
                 if columns is None:
                     if self.needed <= {name_of(cell) for cell in fields}:
                         columns = Columns.of(fields)
@@ -169,7 +170,8 @@ class _Reading(TableReading):
         """The title names the account in part, and when the file was made."""
         if found := _TITLE.fullmatch(fields[0].strip()):
             try:
-                self.out.append(Statement(generated_at=instant(found["when"], _TITLE_TIMES)))
+                if ":" in found["when"]:
+                    self.out.append(Statement(generated_at=instant(found["when"], _TITLE_TIMES)))
             except ValueError as error:
                 self.warn(line, None, found["when"], f"{error}; the time of making is not used")
             if digits := _DIGITS.search(found["account"]):
@@ -257,7 +259,7 @@ class _Reading(TableReading):
             kind = T.TRANSFER_IN if quantity > 0 else T.TRANSFER_OUT
             self.emit(values | {"type": kind, "instrument": thing.key, "quantity": quantity})
         elif action in _CASH or action in _MOVES:
-            self._cash(action, thing, values)
+            self._cash(row, action, thing, quantity, values)
         else:
             self._other(row, thing, quantity, values)
 
@@ -317,7 +319,23 @@ class _Reading(TableReading):
         if settlement == "linked":
             self.day_book.removal(made, thing, quantity)
 
-    def _cash(self, action: str, thing: Instrument | None, values: dict[str, Any]) -> None:
+    def _cash(
+        self,
+        row: Row,
+        action: str,
+        thing: Instrument | None,
+        quantity: Decimal | None,
+        values: dict[str, Any],
+    ) -> None:
+        if action == "reinvestment adj" and thing is not None and quantity:
+            kind = T.REINVEST if quantity > 0 else T.SELL
+            effect = _OPEN if quantity > 0 else _CLOSE
+            more = {"type": kind, "position_effect": effect, "quantity": quantity}
+            self.emit(values | {"instrument": thing.key} | more)
+            return
+        if quantity:
+            reason = "a quantity where only money is expected; positions are not changed"
+            self.warn(row.line, row.printed("quantity"), row.text("quantity"), reason)
         kind = _CASH.get(action) or (T.DEPOSIT if values["net_amount"] >= 0 else T.WITHDRAWAL)
         if kind in (T.RETURN_OF_CAPITAL, T.CASH_IN_LIEU) and thing is None:
             kind = T.OTHER
@@ -354,11 +372,13 @@ class _Reading(TableReading):
             return self.option(option, currency)
         description = row.text("description")
         if not _CUSIP.fullmatch(text):
-            return self.security(InstrumentType.STOCK, text, currency)
+            kind = InstrumentType.FUTURE if text.startswith("/") else InstrumentType.STOCK
+            return self.security(kind, text, currency)
         known = self.tickers.get(_words(description))
         if known is not None:
             return self.security(InstrumentType.STOCK, known, currency)
-        kind = InstrumentType.BOND if _DEBT.search(description) else InstrumentType.STOCK
+        is_debt = _DEBT.search(description) and not _PREFERRED.search(description)
+        kind = InstrumentType.BOND if is_debt else InstrumentType.STOCK
         return self.security(kind, text, currency, identifiers={"cusip": text})
 
     def _name_by_file(self, line: int) -> None:

@@ -32,8 +32,8 @@ from quantmatrix.ingest.model import (
 from quantmatrix.ingest.reader import HEAD_BYTES, records
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
-HEADER_WITHIN = 40
-"""Records above the header at most: titles, blank lines, a list of positions."""
+HEADER_WITHIN = 1000
+"""Records above the header at most: titles, blank lines, a list of all positions."""
 
 Verdict = Literal["row", "evidence", "skipped", "unknown"]
 
@@ -113,7 +113,7 @@ def name_of(cell: str) -> str:
 def header_in(head: str, needed: frozenset[str]) -> list[str] | None:
     """The first record of ``head`` that names all ``needed`` columns, if it is among the first few."""
     try:
-        for _, _, fields in islice(records(io.StringIO(head, newline="")), HEADER_WITHIN):
+        for _, _, fields in islice(records(io.StringIO(head, newline=""), strict=False), HEADER_WITHIN):
             if needed <= {name_of(cell) for cell in fields}:
                 return fields
     except FileRefused:
@@ -157,7 +157,7 @@ class TableReading:
     def run(self, text: TextIO) -> Iterator[Record]:
         """All records of the file. Raises ``FileRefused``."""
         self.before(text)
-        for line, raw, fields in records(text):
+        for line, raw, fields in records(text, strict=False):
             yield Line(number=line, raw=raw, verdict=self._record(line, fields), section=self.section)
             if self.out:
                 yield from self.out
@@ -176,6 +176,10 @@ class TableReading:
 
     def before(self, text: TextIO) -> None:
         """A first pass, where one is needed; must rewind."""
+
+    def header(self, fields: list[str], /) -> Columns:
+        """The columns of the header."""
+        return Columns.of(fields)
 
     def title(self, _line: int, _fields: list[str], /) -> None:
         """A record above the header."""
@@ -287,7 +291,7 @@ class TableReading:
             if not self.needed <= {name_of(cell) for cell in fields}:
                 self.title(line, fields)
                 return "skipped"
-            self.columns = Columns.of(fields)
+            self.columns = self.header(fields)
             for name, printed in self.columns.printed.items():
                 if name not in self.needed and name not in self.known:
                     reason = "unknown column; kept with the raw line only"

@@ -46,7 +46,7 @@ _CASH = (
     (re.compile(r"^cash in lieu"), T.CASH_IN_LIEU),
 )
 _MOVES = re.compile(r"^(?:funds received|withdrawal|contribution|distribution|wire|rollover|deposit)")
-_SWEEPS = frozenset({"sweep in", "sweep out"})
+_SWEEPS = frozenset({"sweep", "sweep in", "sweep out"})
 _EVENTS = {
     "assignment": T.OPTION_ASSIGNMENT,
     "assigned": T.OPTION_ASSIGNMENT,
@@ -104,6 +104,8 @@ class _Reading(TableReading):
     def _meaning(
         self, row: Row, kind: str, thing: Instrument | None, shares: Decimal | None, values: dict[str, Any]
     ) -> None:
+        if kind == "exchange" and shares:
+            kind = "exchange to" if shares > 0 else "exchange from"
         if thing is not None and shares and kind in _TRADES:
             type_, effect = _TRADES[kind]
             sign = -1 if type_ is T.SELL else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from quantmatrix.ingest.cells import RowError, transaction
@@ -11,6 +12,7 @@ from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext, identifiers_of
 from quantmatrix.ingest.model import InstrumentType, Transaction, TransactionType
 
+_HEAD = re.compile(r"(?P<symbol>[A-Z0-9][A-Z0-9. ]{0,15}?) ?\([A-Z0-9]{8,12}\) ")
 _NEAR = timedelta(days=4)
 _YEAR = timedelta(days=366)
 _FEES = frozenset(
@@ -97,6 +99,8 @@ def cash_transaction(element: Element, account: str | None, context: FlexContext
 def _instrument(element: Element, context: FlexContext, currency: str) -> str | None:
     """The security that pays; dividends may come in another currency than it trades in."""
     symbol = element.text("symbol")
+    if not symbol and element.text("conid", "isin") and (head := _HEAD.match(element.text("description"))):
+        symbol = element.attributes["symbol"] = head["symbol"]
     if not symbol:
         return None
     if element.text("assetCategory") == "CASH":

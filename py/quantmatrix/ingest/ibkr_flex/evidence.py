@@ -11,6 +11,9 @@ from quantmatrix.ingest.ibkr_flex.instruments import FlexContext, identifiers_of
 from quantmatrix.ingest.ibkr_flex.survey import level_of
 from quantmatrix.ingest.model import CashEvidence, LotEvidence, PositionEvidence, Statement
 
+BASE_SUMMARY = "BASE_SUMMARY"
+"""What stands for the currency of a sum over all currencies."""
+
 
 def open_position(element: Element, account: str | None, until: date | None, context: FlexContext) -> None:
     """A position or one of its lots, at the end of its day. Raises ``RowError``."""
@@ -59,7 +62,8 @@ def balances(
     element: Element, account: str | None, period: tuple[date | None, date | None], context: FlexContext
 ) -> None:
     """Starting and ending cash of one currency; the summary in the base currency adds up others."""
-    if element.text("currency") in ("BASE_SUMMARY", ""):
+    level = level_of(element.attributes)
+    if element.text("currency") in (BASE_SUMMARY, "") or level in (BASE_SUMMARY, "BASECURRENCY"):
         return
     currency = element.currency()
     days = element.day("fromDate") or period[0], element.day("toDate") or period[1]

@@ -106,8 +106,10 @@ class FlexContext(Context):
         self, element: Element, kind: InstrumentType
     ) -> tuple[InstrumentType, str, OptionTerms | None]:
         symbol = element.text("symbol") or element.text("description")[:64] or element.text("conid")
+        symbol = symbol or element.text("isin", "cusip", "securityID")
         if not symbol:
-            raise RowError("missing_value", "neither a symbol nor a contract number", column="symbol")
+            reason = "neither a symbol nor a contract number nor an ISIN"
+            raise RowError("missing_value", reason, column="symbol")
         if kind not in OPTIONS:
             return kind, symbol_of(kind, symbol), None
         bare = symbol_of(kind, symbol)

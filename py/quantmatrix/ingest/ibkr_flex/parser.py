@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import ClassVar, TextIO
 
 from quantmatrix.ingest.ibkr_flex.reading import Reading, Start
 from quantmatrix.ingest.ibkr_flex.sections import CONTAINERS
 from quantmatrix.ingest.ibkr_flex.survey import survey
-from quantmatrix.ingest.ibkr_flex.table import MARKERS, Sections, looks_like_flex
+from quantmatrix.ingest.ibkr_flex.table import CONFIRMATION, CONFIRMATION_HINT, Sections, looks_like_flex
 from quantmatrix.ingest.ibkr_flex.xml import elements
 from quantmatrix.ingest.model import FileRefused, Options, Record
-from quantmatrix.ingest.reader import head_record, records
+from quantmatrix.ingest.reader import records
 
 _XML = re.compile(r"<Flex(?:QueryResponse|Statements?|StatementResponse)\b")
 _RESPONSE_AT_MOST = 64 * 1024
+_LOOKED_AT = 8
 _FAILED = re.compile(r"<Error(?P<what>Code|Message)>(?P<text>[^<]{0,300})<")
 
 
@@ -32,7 +35,7 @@ class IbkrFlex:
         """``xml`` or ``csv``."""
         if head.lstrip().startswith("<"):
             return "xml" if _XML.search(head) else None
-        return "csv" if looks_like_flex(head_record(head)[1]) else None
+        return "csv" if any(map(looks_like_flex, _first_records(head))) else None
 
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in the order of their lines, but for transactions that wait for a second row."""
@@ -59,11 +62,7 @@ def _xml_starts(text: TextIO) -> Iterator[Start]:
         if name == "FlexStatementResponse":
             raise _refused_by_the_service(text)
         if name == "TradeConfirm":
-            raise FileRefused(
-                "this is a Trade Confirmation Flex Query, which later corrections do not reach",
-                line=line,
-                hint="make an Activity Flex Query with the sections of docs/formats.md",
-            )
+            raise FileRefused(CONFIRMATION, line=line, hint=CONFIRMATION_HINT)
         if name in CONTAINERS or not attributes:
             yield line, name, attributes, None, ""
             continue
@@ -80,12 +79,22 @@ def _csv_starts(text: TextIO) -> Iterator[Start]:
             continue
         taken = sections.take(fields)
         if taken is None:
-            yield line, fields[0].strip() if fields[0].strip() in MARKERS else "", {}, raw, ""
+            yield line, "", {}, raw, ""
             continue
         name, attributes = taken
-        if name and len(fields) < sections.width:
+        if name and name != "FlexStatement" and len(fields) < sections.width:
             attributes = {**attributes, "#short": f"{len(fields)} cells, the header has {sections.width}"}
         yield line, name or "row of an unknown section", attributes, raw, ""
+
+
+def _first_records(head: str) -> Iterator[list[str]]:
+    """The first records that are not blank; messages may stand above the header."""
+    try:
+        for _, _, fields in islice(records(io.StringIO(head, newline="")), _LOOKED_AT):
+            if any(cell.strip() for cell in fields):
+                yield fields
+    except FileRefused:
+        return
 
 
 def _refused_by_the_service(text: TextIO) -> FileRefused:

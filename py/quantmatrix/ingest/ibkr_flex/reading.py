@@ -14,7 +14,13 @@ from quantmatrix.ingest.ibkr_flex.actions import CorporateActions
 from quantmatrix.ingest.ibkr_flex.cash import cash_transaction
 from quantmatrix.ingest.ibkr_flex.dates import DateStyle
 from quantmatrix.ingest.ibkr_flex.element import Element, as_text
-from quantmatrix.ingest.ibkr_flex.evidence import account_facts, balances, open_position, security
+from quantmatrix.ingest.ibkr_flex.evidence import (
+    BASE_SUMMARY,
+    account_facts,
+    balances,
+    open_position,
+    security,
+)
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext
 from quantmatrix.ingest.ibkr_flex.normal import Normalizer
 from quantmatrix.ingest.ibkr_flex.sections import CONTAINERS, DETAILS, EVIDENCE, ROWS, SKIPPED
@@ -146,7 +152,9 @@ class Reading:
                 return "evidence"
             reason = "the query has orders and no executions; orders are imported"
             self._context.warn_once("orders", element.number, "levelOfDetail", level, reason)
-        elif element.name == "CashTransaction" and level == "SUMMARY" and self._facts.has_cash_details:
+        elif element.name == "CashTransaction" and (
+            element.text("currency") == BASE_SUMMARY or (level == "SUMMARY" and self._facts.has_cash_details)
+        ):
             return "evidence"
         if self._normal.is_repeated(element, account):
             return "skipped"

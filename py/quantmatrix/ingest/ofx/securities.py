@@ -116,8 +116,12 @@ class Securities:
         short = _SHORT_OPTION.fullmatch(known.ticker.replace(" ", ""))
         strike = number(record.text("STRIKEPRICE"), "STRIKEPRICE")
         right = record.text("OPTTYPE").upper()[:1]
-        if strike is not None and strike >= 0 and right in ("C", "P") and record.text("DTEXPIRE"):
+        # What has left the account can stand without its strike, and with another day and right.
+        is_known = strike is not None and strike >= 0 and right in ("C", "P") and record.text("DTEXPIRE")
+        if strike is not None and is_known and (strike or short is None):
             underlying = self._by_id.get(record.second.get("UNIQUEID", ""))
+            if underlying is not None and underlying.kind is InstrumentType.OPTION:
+                underlying = None
             root = short["root"] if short else underlying.ticker if underlying else ""
             printed = parse_option(known.ticker)
             worded = _WORDED_OPTION.fullmatch(known.ticker)

@@ -58,12 +58,13 @@ def common(row: Row, instrument: Instrument | None) -> Values:
 def trade(row: Row, instrument: Instrument) -> tuple[Values, list[Warning]]:
     """A purchase or sale, also as delivery; stocks carry open or close only where that tells a short."""
     quantity = _quantity(row)
-    if row.value and (row.value > 0) == (row.side > 0):
+    is_future = instrument.type is InstrumentType.FUTURE  # whose value is the result that a trade settles
+    if row.value and (row.value > 0) == (row.side > 0) and not is_future:
         reason = "a purchase that brings money, or a sale that costs some"
         raise RowError("contradiction", reason, column="Value", text=f"{row.value:f}")
     warnings: list[Warning] = []
     price = printed_price(row)
-    if instrument.type is InstrumentType.FUTURE:
+    if is_future:
         pass
     elif price is None:
         price = _price_from_value(row, instrument, abs(quantity))
