@@ -196,7 +196,7 @@ def test_what_two_sources_tell_counts_once_and_the_rest_is_decided(
     assert "ibkr_flex counts; transactions: 0 added, 0 changed, 1 removed" in tried.stdout
     assert "nothing was kept" in tried.stderr
     assert run(database, *resolve, "--same").exit_code == 0
-    assert "3 rows of a second source were matched" in run(database, "import", "conflicts").stdout
+    assert "2 events are told by several sources" in run(database, "import", "conflicts").stdout
     again = run(database, *resolve, "--same")
     assert (again.exit_code, "where:" in again.stderr) == (1, False)
     [decision] = json.loads(run(database, "import", "conflicts", "decisions", "--format", "json").stdout)

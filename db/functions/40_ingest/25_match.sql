@@ -856,19 +856,39 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select
-        exists (
-            select from core.sync_history own
-            join core.sync_history other on other.user_id = own.user_id and other.id <> own.id
-            where own.user_id = p_user_id
-            and own.id = p_sync_id
-            and other.status = 'finished'
-            and (other.account_id = own.account_id or other.account_id is null or own.account_id is null)
-            and (other.source <> own.source or own.source = 'quantmatrix_csv')
+    select exists (
+        select from core.sync_history own
+        where own.user_id = p_user_id
+        and own.id = p_sync_id
+        and (
+            exists (
+                select from core.sync_history other
+                where other.user_id = own.user_id
+                and other.id <> own.id
+                and other.status = 'finished'
+                and (other.account_id = own.account_id or other.account_id is null or own.account_id is null)
+                and (other.source <> own.source or own.source = 'quantmatrix_csv')
+            )
+            or exists (
+                select from ingest.matches m
+                where m.user_id = own.user_id
+                and (m.account_id = own.account_id or own.account_id is null)
+            )
+            or exists (
+                select from ingest.decisions d
+                where d.user_id = own.user_id
+                and (d.account_id = own.account_id or own.account_id is null)
+                and d.undone_at is null
+            )
+            or exists (
+                select from ingest.corrections c
+                where c.user_id = own.user_id
+                and (c.account_id = own.account_id or own.account_id is null)
+                and c.is_voided
+                and c.source <> own.source
+            )
         )
-        or exists (select from ingest.matches m where m.user_id = p_user_id)
-        or exists (select from ingest.decisions d where d.user_id = p_user_id and d.undone_at is null)
-        or exists (select from ingest.corrections c where c.user_id = p_user_id and c.is_voided)
+    )
 $$;
 
 comment on function ingest.may_match(uuid, bigint) is 'Whether an import may tell what another source told.';

@@ -57,10 +57,12 @@ def _list_open(settings: Settings, session: Reader, account: str | None) -> None
         for conflict in found
     ]
     if settings.format == "table" and not rows:
-        matches = sum(1 for _ in session.view("import_matches", [Where("account", "eq", account)]))
+        events = {
+            row["conflict"] for row in session.view("import_matches", [Where("account", "eq", account)])
+        }
         told = (
-            f"{matches:,} rows of a second source were matched (--matched)"
-            if matches
+            f"{len(events):,} events are told by several sources, and count once (--matched)"
+            if events
             else "nothing is told twice"
         )
         click.echo(f"no conflicts: {told}")
