@@ -123,6 +123,12 @@ def test_a_field_that_nobody_reads_fails(admin: PersonSession) -> None:
     case = copy.deepcopy(CASES["A01-fifo"])
     case["accounts"][0]["lot_method"] = "hifo"
     assert check(admin, case).difference == "accounts[0].lot_method: this field is not known"
+    case = copy.deepcopy(CASES["A05-specific"])
+    case["transactions"][-1]["lots"][0]["price"] = "10"
+    assert str(check(admin, case).difference).endswith(".lots[0].price: this field is not known")
+    case = copy.deepcopy(CASES["I04-basis-differences"])
+    case["reconcile"]["positions"][1]["lots"][0]["term"] = "long"
+    assert check(admin, case).difference == "reconcile.positions[1].lots[0].term: this field is not known"
 
 
 def test_a_case_that_makes_no_sense_fails_alone(admin: PersonSession) -> None:

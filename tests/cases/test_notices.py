@@ -19,6 +19,7 @@ OPTION = {"kind": "option", "underlying": "XYZ", "expiry": "2024-12-20"}
 INSTRUMENTS = [
     {"symbol": "XYZ"},
     {"symbol": "NEW"},
+    {"symbol": "BOND", "kind": "bond"},
     OPTION | {"symbol": "PUT", "right": "put", "strike": "50"},
     OPTION | {"symbol": "CALL", "right": "call", "strike": "50"},
 ]
@@ -173,3 +174,15 @@ def test_funds_of_one_index(admin: PersonSession) -> None:
     near = [("similar_fund", "k1", "s1")]
     assert notices(admin, rows, "similar_fund", families=families) == near
     assert notices(admin, rows, "similar_fund") == []
+
+
+def test_a_bond_away_from_par(admin: PersonSession) -> None:
+    rows = [
+        trade("b1", "buy", "2024-01-02", 10000, "98.5", symbol="BOND"),
+        trade("b2", "buy", "2024-01-03", 10000, "100", symbol="BOND"),
+        {k: v for k, v in trade("b3", "buy", "2024-01-04", 10000, "0", symbol="BOND").items() if k != "price"}
+        | {"amount": "10250.00"},
+        trade("s1", "sell", "2024-06-03", 5000, "99", symbol="BOND"),
+    ]
+    found = notices(admin, rows, "bond_premium")
+    assert found == [("bond_premium", "b1", None), ("bond_premium", "b3", None)]

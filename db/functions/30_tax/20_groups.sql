@@ -1,5 +1,5 @@
 -- Which instruments must be rebuilt together, and who may rebuild now. A group is everything that lots can move between or that wash sales
--- compare: options and their underlying, old and new of corporate actions, instruments that the person declares identical, linked rows.
+-- compare: options and their underlying, old and new of corporate actions, instruments that the person declares identical or says to follow one index, linked rows.
 
 create function tax.lock_taxpayer(p_user_id uuid)
 returns void
@@ -70,6 +70,12 @@ as $$
         join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
         join tax.instrument_facts other
             on other.user_id = p_user_id and (other.identical_group = f.identical_group or other.index_family = f.index_family)
+        union all
+        -- An option on what was merged away is one on what counts for it.
+        select f.instrument_id, f.merged_into_instrument_id
+        from asked a
+        join tax.instrument_facts f on f.user_id = p_user_id and a.id in (f.instrument_id, f.merged_into_instrument_id)
+        where f.merged_into_instrument_id is not null
         union all
         select t.instrument_id, other.instrument_id
         from tax.transaction_links l

@@ -429,14 +429,16 @@ begin
         if not v_sorted then
             -- C.1, F.6: a corporate action is one event for all accounts, whatever rows tell of it. Its losses are judged when every account
             -- has it: what the same action takes away replaces nothing, and units of before are never compared with units of after.
+            -- What it brings is one purchase (F.4).
             for v_action in
-                select array_agg(e.place) as places, max(e.place) as last_row
+                select array_agg(e.place) as places, min(e.place) as first_row, max(e.place) as last_row
                 from unnest(v_event_code, v_event_pool, v_event_date) with ordinality e (code, pool, day, place)
                 where e.code between 40 and 47
                 group by e.day, e.code, (e.pool - 1) / 2 % v_instruments
                 having count(*) > 1
             loop
                 foreach v_j in array v_action.places loop
+                    v_event_group[v_j] := v_action.first_row;
                     v_event_last[v_j] := v_action.last_row;
                 end loop;
             end loop;
@@ -1607,10 +1609,15 @@ begin
                         v_inherited[v_r] := v_inherited[v_s];
                         v_covered[v_r] := v_covered[v_s];
                         if v_free_next[v_s] is not null then
+                            v_one := v_s;
                             v_j := v_free_next[v_s];
+                            while v_j <> 0 and v_source[v_j] = v_source[v_s] and v_number[v_j] < v_number[v_r] loop
+                                v_one := v_j;
+                                v_j := v_free_next[v_j];
+                            end loop;
                             v_free_next[v_r] := v_j;
-                            v_free_previous[v_r] := v_s;
-                            v_free_next[v_s] := v_r;
+                            v_free_previous[v_r] := v_one;
+                            v_free_next[v_one] := v_r;
                             if v_j = 0 then
                                 v_free_tail := v_r;
                             else
@@ -2086,7 +2093,7 @@ begin
                     -- F.4: what was bought later may well be of the same purchase, but not what the same exchange brought and sold in part.
                     and (
                         v_event_group[v_source[v_s]] <> v_loss_group[v_j]
-                        or not v_forward and v_c_event[v_loss_closing[v_j]] <> v_k
+                        or not v_forward and v_event_last[v_c_event[v_loss_closing[v_j]]] <> v_k
                     );
                 if v_fits then
                     if v_broker_scope then
@@ -2153,9 +2160,15 @@ begin
                         v_covered[v_r] := v_covered[v_s];
                         v_arrived[v_r] := v_arrived[v_s];
                     end if;
+                    -- In lot order it comes behind what was cut off before (A.2).
+                    v_one := v_s;
                     v_a := v_next[v_s];
-                    v_next[v_s] := v_r;
-                    v_previous[v_r] := v_s;
+                    while v_a <> 0 and v_source[v_a] = v_source[v_s] and v_number[v_a] < v_number[v_r] loop
+                        v_one := v_a;
+                        v_a := v_next[v_a];
+                    end loop;
+                    v_next[v_one] := v_r;
+                    v_previous[v_r] := v_one;
                     v_next[v_r] := v_a;
                     if v_a = 0 then
                         v_tail[v_p] := v_r;
@@ -2163,9 +2176,14 @@ begin
                         v_previous[v_a] := v_r;
                     end if;
                     if v_forward then
+                        v_one := v_s;
+                        while v_b <> 0 and v_source[v_b] = v_source[v_s] and v_number[v_b] < v_number[v_r] loop
+                            v_one := v_b;
+                            v_b := v_free_next[v_b];
+                        end loop;
                         v_free_next[v_r] := v_b;
-                        v_free_previous[v_r] := v_s;
-                        v_free_next[v_s] := v_r;
+                        v_free_previous[v_r] := v_one;
+                        v_free_next[v_one] := v_r;
                         if v_b = 0 then
                             v_free_tail := v_r;
                         else
@@ -2228,15 +2246,25 @@ begin
 
             -- What an acquisition has left may replace a later loss.
             if not v_forward and v_s <> 0 and v_quantity[v_s] > 0 and v_used[v_s] is null then
-                v_free_next[v_s] := 0;
-                v_free_previous[v_s] := v_free_tail;
-                if v_free_tail = 0 then
+                v_a := v_free_tail;
+                v_b := 0;
+                while v_a <> 0 and v_source[v_a] = v_source[v_s] and v_number[v_a] > v_number[v_s] loop
+                    v_b := v_a;
+                    v_a := v_free_previous[v_a];
+                end loop;
+                v_free_next[v_s] := v_b;
+                v_free_previous[v_s] := v_a;
+                if v_a = 0 then
                     v_free_head := v_s;
                 else
-                    v_free_next[v_free_tail] := v_s;
+                    v_free_next[v_a] := v_s;
                 end if;
-                v_free_tail := v_s;
-                if v_free_start = 0 then
+                if v_b = 0 then
+                    v_free_tail := v_s;
+                else
+                    v_free_previous[v_b] := v_s;
+                end if;
+                if v_free_start = v_b then
                     v_free_start := v_s;
                 end if;
             end if;

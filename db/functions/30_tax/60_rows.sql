@@ -500,16 +500,13 @@ as $$
                     'bond_premium', t.id, null,
                     'A bond bought away from par: amortisation of premium and market discount are not computed.'
                 from core.transactions t
+                join unnest(v_h.instrument_id, v_h.instrument_type, v_h.instrument_multiplier) i (id, instrument_type, multiplier)
+                    on i.id = t.instrument_id and i.instrument_type = 'bond'
                 where 'bond' = any (v_h.instrument_type)
                 and t.user_id = p_user_id
                 and t.id = any (v_event_id)
-                and t.instrument_id in (
-                    select i.id
-                    from unnest(v_h.instrument_id, v_h.instrument_type) i (id, instrument_type)
-                    where i.instrument_type = 'bond'
-                )
                 and t.transaction_type = 'buy'
-                and t.price <> 100
+                and coalesce(t.price, abs(t.gross_amount / t.quantity) / i.multiplier) <> 100
             ) n
             where n.code is not null
             order by n.code, n.transaction_id, n.related_transaction_id, n.sentence
