@@ -73,6 +73,9 @@ create type ingest.finding_cause as enum (
 );
 create type ingest.balance_moment as enum ('start', 'end');
 create type ingest.feed_service as enum ('ibkr', 'tastytrade', 'crypto', 'ibkr_today');
+create type ingest.match_rule as enum ('equal', 'fills', 'decided');
+create type ingest.same_or_different as enum ('same', 'different');
+create type ingest.instrument_change as enum ('merge', 'split');
 
 -- 10_users.sql
 
@@ -824,9 +827,12 @@ create table tax.instrument_facts (
     wash_exempt boolean,
     deliverable_shares numeric,
     deliverable_cash numeric,
+    merged_into_instrument_id bigint,
     constraint instrument_facts_pkey primary key (user_id, instrument_id),
     constraint instrument_facts_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
     constraint instrument_facts_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint instrument_facts_merged_into_exists foreign key (merged_into_instrument_id) references core.instruments (id),
+    constraint instrument_facts_is_not_merged_into_itself check (merged_into_instrument_id <> instrument_id),
     constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0 and deliverable_shares < 'Infinity'),
     constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100),
     constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100)
@@ -834,6 +840,8 @@ create table tax.instrument_facts (
 
 create index instrument_facts_by_identifier on tax.instrument_facts using gin (identifiers);
 create index instrument_facts_instrument_reference on tax.instrument_facts (instrument_id);
+create index instrument_facts_merged_into_reference on tax.instrument_facts (merged_into_instrument_id)
+    where merged_into_instrument_id is not null;
 
 comment on table tax.instrument_facts is 'What one tenant knows of an instrument: names by which its files call it, and facts that change numbers.';
 comment on column tax.instrument_facts.user_id is 'The tenant.';
@@ -845,6 +853,7 @@ comment on column tax.instrument_facts.section_1256 is 'Contract of section 1256
 comment on column tax.instrument_facts.wash_exempt is 'Exempt from wash sales; null: by type (digital assets and currencies are).';
 comment on column tax.instrument_facts.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';
 comment on column tax.instrument_facts.deliverable_cash is 'Cash that one contract delivers beside the shares; null: none.';
+comment on column tax.instrument_facts.merged_into_instrument_id is 'The instrument that counts for this one in the tenant''s books; null: itself.';
 
 create table tax.lot_method_elections (
     user_id uuid not null,
@@ -1110,6 +1119,7 @@ create table ingest.lines (
     section text,
     raw text not null,
     attested jsonb,
+    only_attests boolean not null default false,
     refused_column text,
     reason text,
     constraint lines_pkey primary key (user_id, sync_id, line_number, part),
@@ -1138,6 +1148,7 @@ comment on column ingest.lines.day_rank is 'Rank of the transaction within accou
 comment on column ingest.lines.section is 'Section of the file.';
 comment on column ingest.lines.raw is 'The record as it stood in the file; empty for further parts.';
 comment on column ingest.lines.attested is 'The values this line brought; null if it brought none, or only completes another line''s event.';
+comment on column ingest.lines.only_attests is 'Whether the event counts by a row of another source (ingest.matches).';
 comment on column ingest.lines.refused_column is 'Column of the refusal; null if the whole record.';
 comment on column ingest.lines.reason is 'Why it was refused or is remarkable.';
 
@@ -1221,6 +1232,7 @@ create table ingest.broker_positions (
     line_number integer not null,
     account_id bigint not null,
     instrument_id bigint not null,
+    stated_instrument_id bigint,
     as_of date not null,
     quantity numeric not null,
     cost_basis numeric,
@@ -1229,11 +1241,14 @@ create table ingest.broker_positions (
     constraint broker_positions_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint broker_positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint broker_positions_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
     constraint broker_positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
 );
 
 create index broker_positions_newest on ingest.broker_positions (user_id, account_id, as_of, instrument_id);
 create index broker_positions_instrument_reference on ingest.broker_positions (instrument_id);
+create index broker_positions_stated_instrument_reference on ingest.broker_positions (stated_instrument_id)
+    where stated_instrument_id is not null;
 
 comment on table ingest.broker_positions is 'Evidence: what the broker says it holds at the end of a day. Compared, never used to compute.';
 comment on column ingest.broker_positions.user_id is 'The tenant.';
@@ -1241,6 +1256,7 @@ comment on column ingest.broker_positions.sync_id is 'The import that brought it
 comment on column ingest.broker_positions.line_number is 'Its line.';
 comment on column ingest.broker_positions.account_id is 'The account.';
 comment on column ingest.broker_positions.instrument_id is 'The instrument.';
+comment on column ingest.broker_positions.stated_instrument_id is 'What the file called it, where the person merged or split that instrument; null otherwise.';
 comment on column ingest.broker_positions.as_of is 'End of this day.';
 comment on column ingest.broker_positions.quantity is 'Units, short negative.';
 comment on column ingest.broker_positions.cost_basis is 'Cost in currency, short negative; null if not stated.';
@@ -1252,6 +1268,7 @@ create table ingest.broker_lots (
     line_number integer not null,
     account_id bigint not null,
     instrument_id bigint not null,
+    stated_instrument_id bigint,
     as_of date not null,
     acquired_on date,
     acquired_at timestamptz,
@@ -1262,11 +1279,14 @@ create table ingest.broker_lots (
     constraint broker_lots_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint broker_lots_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_lots_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint broker_lots_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
     constraint broker_lots_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
 );
 
 create index broker_lots_newest on ingest.broker_lots (user_id, account_id, as_of, instrument_id);
 create index broker_lots_instrument_reference on ingest.broker_lots (instrument_id);
+create index broker_lots_stated_instrument_reference on ingest.broker_lots (stated_instrument_id)
+    where stated_instrument_id is not null;
 
 comment on table ingest.broker_lots is 'Evidence: the broker''s own open lots at the end of a day.';
 comment on column ingest.broker_lots.user_id is 'The tenant.';
@@ -1274,6 +1294,7 @@ comment on column ingest.broker_lots.sync_id is 'The import that brought it.';
 comment on column ingest.broker_lots.line_number is 'Its line.';
 comment on column ingest.broker_lots.account_id is 'The account.';
 comment on column ingest.broker_lots.instrument_id is 'The instrument.';
+comment on column ingest.broker_lots.stated_instrument_id is 'What the file called it, where the person merged or split that instrument; null otherwise.';
 comment on column ingest.broker_lots.as_of is 'End of this day.';
 comment on column ingest.broker_lots.acquired_on is 'Acquisition date by the broker; null if not stated.';
 comment on column ingest.broker_lots.acquired_at is 'Instant of acquisition by the broker; null if not stated.';
@@ -1584,6 +1605,132 @@ comment on column auth.feed_credentials.user_id is 'The tenant.';
 comment on column auth.feed_credentials.feed_id is 'The feed.';
 comment on column auth.feed_credentials.sealed is 'A Fernet token: authenticated ciphertext.';
 comment on column auth.feed_credentials.sealed_at is 'When it was last set.';
+
+-- 42_identity.sql
+
+-- One event told by several sources, and one instrument known by several names: what was matched, what the person decided, and how to take it back.
+
+create table ingest.decisions (
+    user_id uuid not null,
+    id bigint not null generated by default as identity,
+    account_id bigint not null,
+    verdict ingest.same_or_different not null,
+    kept_source text,
+    reason text not null,
+    created_at timestamptz not null default now(),
+    undone_at timestamptz,
+    undo_reason text,
+    constraint decisions_pkey primary key (user_id, id),
+    constraint decisions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
+    constraint decisions_same_keeps_a_source check ((verdict = 'same') = (kept_source is not null)),
+    constraint decisions_reason_is_given check (length(btrim(reason)) between 3 and 1000),
+    constraint decisions_undone_has_a_reason check ((undone_at is null) = (undo_reason is null))
+);
+
+create index decisions_of_account on ingest.decisions (user_id, account_id);
+
+comment on table ingest.decisions is 'What a person decided about rows of several sources: one event, or different ones. Stands above the rules of matching.';
+comment on column ingest.decisions.user_id is 'The tenant.';
+comment on column ingest.decisions.id is 'Number of the decision, for people to type.';
+comment on column ingest.decisions.account_id is 'Account of the rows.';
+comment on column ingest.decisions.verdict is 'Same: the rows of one source count, the others attest. Different: all count.';
+comment on column ingest.decisions.kept_source is 'Whose rows count where they are the same; null otherwise.';
+comment on column ingest.decisions.reason is 'Why, in the person''s words.';
+comment on column ingest.decisions.created_at is 'When.';
+comment on column ingest.decisions.undone_at is 'When it was taken back; null while it holds.';
+comment on column ingest.decisions.undo_reason is 'Why it was taken back; null while it holds.';
+
+create table ingest.decision_members (
+    user_id uuid not null,
+    decision_id bigint not null,
+    account_id bigint not null,
+    source text not null,
+    dedupe_key text not null,
+    trade_date date not null,
+    constraint decision_members_pkey primary key (user_id, decision_id, source, dedupe_key),
+    constraint decision_members_belong_to_a_decision foreign key (user_id, decision_id) references ingest.decisions (user_id, id) on delete cascade,
+    constraint decision_members_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade
+);
+
+create index decision_members_of_day on ingest.decision_members (user_id, account_id, trade_date);
+
+comment on table ingest.decision_members is 'The rows that a decision is about, by their identity: they may come and go with imports.';
+comment on column ingest.decision_members.user_id is 'The tenant.';
+comment on column ingest.decision_members.decision_id is 'The decision.';
+comment on column ingest.decision_members.account_id is 'Account of the row.';
+comment on column ingest.decision_members.source is 'Source of the row.';
+comment on column ingest.decision_members.dedupe_key is 'Identity of the row within account and source.';
+comment on column ingest.decision_members.trade_date is 'Day of the row when it was decided.';
+
+create table ingest.matches (
+    user_id uuid not null,
+    account_id bigint not null,
+    source text not null,
+    dedupe_key text not null,
+    counted_source text not null,
+    counted_key text not null,
+    trade_date date not null,
+    rule ingest.match_rule not null,
+    decision_id bigint,
+    constraint matches_pkey primary key (user_id, account_id, source, dedupe_key, counted_source, counted_key),
+    constraint matches_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
+    constraint matches_decision_exists foreign key (user_id, decision_id) references ingest.decisions (user_id, id) on delete cascade,
+    constraint matches_join_two_sources check (source <> counted_source),
+    constraint matches_decided_names_its_decision check (rule <> 'decided' or decision_id is not null)
+);
+
+create index matches_of_day on ingest.matches (user_id, account_id, trade_date);
+create index matches_of_counted on ingest.matches (user_id, account_id, counted_source, counted_key);
+create index matches_of_decision on ingest.matches (user_id, decision_id) where decision_id is not null;
+
+comment on table ingest.matches is 'Rows whose event counts by a row of another source. Follows from live imports and decisions, and is made anew when one of them comes or goes.';
+comment on column ingest.matches.user_id is 'The tenant.';
+comment on column ingest.matches.account_id is 'The account.';
+comment on column ingest.matches.source is 'Source of the row that attests only.';
+comment on column ingest.matches.dedupe_key is 'Its identity.';
+comment on column ingest.matches.counted_source is 'Source of the row that counts.';
+comment on column ingest.matches.counted_key is 'Its identity; several where one order stands for its fills.';
+comment on column ingest.matches.trade_date is 'Day of the row that attests only.';
+comment on column ingest.matches.rule is 'By what they were matched.';
+comment on column ingest.matches.decision_id is 'The decision; null where a rule matched them.';
+
+create table ingest.instrument_changes (
+    user_id uuid not null,
+    id bigint not null generated by default as identity,
+    kind ingest.instrument_change not null,
+    from_instrument_id bigint not null,
+    into_instrument_id bigint not null,
+    moved jsonb not null default '{}',
+    reason text not null,
+    created_at timestamptz not null default now(),
+    undone_at timestamptz,
+    undo_reason text,
+    constraint instrument_changes_pkey primary key (user_id, id),
+    constraint instrument_changes_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
+    constraint instrument_changes_from_exists foreign key (from_instrument_id) references core.instruments (id),
+    constraint instrument_changes_into_exists foreign key (into_instrument_id) references core.instruments (id),
+    constraint instrument_changes_join_two check (from_instrument_id <> into_instrument_id),
+    constraint instrument_changes_moved_is_an_object check (jsonb_typeof(moved) = 'object'),
+    constraint instrument_changes_reason_is_given check (length(btrim(reason)) between 3 and 1000),
+    constraint instrument_changes_undone_has_a_reason check ((undone_at is null) = (undo_reason is null))
+);
+
+create unique index instrument_changes_merged_once on ingest.instrument_changes (user_id, from_instrument_id)
+    where kind = 'merge' and undone_at is null;
+create index instrument_changes_from_reference on ingest.instrument_changes (from_instrument_id);
+create index instrument_changes_into_reference on ingest.instrument_changes (into_instrument_id);
+
+comment on table ingest.instrument_changes is 'Merges and splits of instruments in one person''s books; the shared catalogue never changes by them.';
+comment on column ingest.instrument_changes.user_id is 'The tenant.';
+comment on column ingest.instrument_changes.id is 'Number of the change, for people to type.';
+comment on column ingest.instrument_changes.kind is 'Merge: two names of one thing. Split: two things under one name.';
+comment on column ingest.instrument_changes.from_instrument_id is 'The instrument that rows left.';
+comment on column ingest.instrument_changes.into_instrument_id is 'The instrument they count for now.';
+comment on column ingest.instrument_changes.moved is 'What was moved and is not stated by a file: an object of lists, from which the change is taken back.';
+comment on column ingest.instrument_changes.reason is 'Why, in the person''s words.';
+comment on column ingest.instrument_changes.created_at is 'When.';
+comment on column ingest.instrument_changes.undone_at is 'When it was taken back; null while it holds.';
+comment on column ingest.instrument_changes.undo_reason is 'Why it was taken back; null while it holds.';
 
 -- 50_auth.sql
 

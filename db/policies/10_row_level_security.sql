@@ -13,7 +13,8 @@ declare
         'ingest.files', 'ingest.lines', 'ingest.line_links', 'ingest.line_picks', 'ingest.corrections',
         'ingest.broker_positions', 'ingest.broker_lots', 'ingest.broker_cash',
         'ingest.reconciliations', 'ingest.findings',
-        'ingest.feeds', 'ingest.sync_attempts', 'ingest.today_executions'
+        'ingest.feeds', 'ingest.sync_attempts', 'ingest.today_executions',
+        'ingest.decisions', 'ingest.decision_members', 'ingest.matches', 'ingest.instrument_changes'
     ];
     v_derived constant text[] := array[
         'core.positions', 'core.tax_lots',

@@ -3,7 +3,7 @@
 revoke create on schema tax, ingest, auth, audit, api from quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser;
 
 grant usage on schema api to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
-grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser;
+grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser, quantmatrix_writer;
 grant usage on schema core, tax, ingest to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_service;
 
@@ -15,13 +15,15 @@ revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
     ingest.reconciliations, ingest.findings, ingest.cash_movements, ingest.standing_findings,
-    ingest.feeds, ingest.sync_attempts, ingest.today_executions
+    ingest.feeds, ingest.sync_attempts, ingest.today_executions,
+    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
 grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
     tax.transaction_terms, tax.transaction_links, tax.lot_picks, tax.instrument_facts, tax.lot_method_elections,
     ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions
+    ingest.reconciliations, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
+    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
     to quantmatrix_writer;
 grant insert, update, delete on core.positions, core.tax_lots,
     tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices

@@ -140,9 +140,12 @@ create table tax.instrument_facts (
     wash_exempt boolean,
     deliverable_shares numeric,
     deliverable_cash numeric,
+    merged_into_instrument_id bigint,
     constraint instrument_facts_pkey primary key (user_id, instrument_id),
     constraint instrument_facts_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
     constraint instrument_facts_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint instrument_facts_merged_into_exists foreign key (merged_into_instrument_id) references core.instruments (id),
+    constraint instrument_facts_is_not_merged_into_itself check (merged_into_instrument_id <> instrument_id),
     constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0 and deliverable_shares < 'Infinity'),
     constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100),
     constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100)
@@ -150,6 +153,8 @@ create table tax.instrument_facts (
 
 create index instrument_facts_by_identifier on tax.instrument_facts using gin (identifiers);
 create index instrument_facts_instrument_reference on tax.instrument_facts (instrument_id);
+create index instrument_facts_merged_into_reference on tax.instrument_facts (merged_into_instrument_id)
+    where merged_into_instrument_id is not null;
 
 comment on table tax.instrument_facts is 'What one tenant knows of an instrument: names by which its files call it, and facts that change numbers.';
 comment on column tax.instrument_facts.user_id is 'The tenant.';
@@ -161,6 +166,7 @@ comment on column tax.instrument_facts.section_1256 is 'Contract of section 1256
 comment on column tax.instrument_facts.wash_exempt is 'Exempt from wash sales; null: by type (digital assets and currencies are).';
 comment on column tax.instrument_facts.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';
 comment on column tax.instrument_facts.deliverable_cash is 'Cash that one contract delivers beside the shares; null: none.';
+comment on column tax.instrument_facts.merged_into_instrument_id is 'The instrument that counts for this one in the tenant''s books; null: itself.';
 
 create table tax.lot_method_elections (
     user_id uuid not null,

@@ -50,6 +50,7 @@ create table ingest.lines (
     section text,
     raw text not null,
     attested jsonb,
+    only_attests boolean not null default false,
     refused_column text,
     reason text,
     constraint lines_pkey primary key (user_id, sync_id, line_number, part),
@@ -78,6 +79,7 @@ comment on column ingest.lines.day_rank is 'Rank of the transaction within accou
 comment on column ingest.lines.section is 'Section of the file.';
 comment on column ingest.lines.raw is 'The record as it stood in the file; empty for further parts.';
 comment on column ingest.lines.attested is 'The values this line brought; null if it brought none, or only completes another line''s event.';
+comment on column ingest.lines.only_attests is 'Whether the event counts by a row of another source (ingest.matches).';
 comment on column ingest.lines.refused_column is 'Column of the refusal; null if the whole record.';
 comment on column ingest.lines.reason is 'Why it was refused or is remarkable.';
 
@@ -161,6 +163,7 @@ create table ingest.broker_positions (
     line_number integer not null,
     account_id bigint not null,
     instrument_id bigint not null,
+    stated_instrument_id bigint,
     as_of date not null,
     quantity numeric not null,
     cost_basis numeric,
@@ -169,11 +172,14 @@ create table ingest.broker_positions (
     constraint broker_positions_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint broker_positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint broker_positions_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
     constraint broker_positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
 );
 
 create index broker_positions_newest on ingest.broker_positions (user_id, account_id, as_of, instrument_id);
 create index broker_positions_instrument_reference on ingest.broker_positions (instrument_id);
+create index broker_positions_stated_instrument_reference on ingest.broker_positions (stated_instrument_id)
+    where stated_instrument_id is not null;
 
 comment on table ingest.broker_positions is 'Evidence: what the broker says it holds at the end of a day. Compared, never used to compute.';
 comment on column ingest.broker_positions.user_id is 'The tenant.';
@@ -181,6 +187,7 @@ comment on column ingest.broker_positions.sync_id is 'The import that brought it
 comment on column ingest.broker_positions.line_number is 'Its line.';
 comment on column ingest.broker_positions.account_id is 'The account.';
 comment on column ingest.broker_positions.instrument_id is 'The instrument.';
+comment on column ingest.broker_positions.stated_instrument_id is 'What the file called it, where the person merged or split that instrument; null otherwise.';
 comment on column ingest.broker_positions.as_of is 'End of this day.';
 comment on column ingest.broker_positions.quantity is 'Units, short negative.';
 comment on column ingest.broker_positions.cost_basis is 'Cost in currency, short negative; null if not stated.';
@@ -192,6 +199,7 @@ create table ingest.broker_lots (
     line_number integer not null,
     account_id bigint not null,
     instrument_id bigint not null,
+    stated_instrument_id bigint,
     as_of date not null,
     acquired_on date,
     acquired_at timestamptz,
@@ -202,11 +210,14 @@ create table ingest.broker_lots (
     constraint broker_lots_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint broker_lots_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_lots_instrument_exists foreign key (instrument_id) references core.instruments (id),
+    constraint broker_lots_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
     constraint broker_lots_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
 );
 
 create index broker_lots_newest on ingest.broker_lots (user_id, account_id, as_of, instrument_id);
 create index broker_lots_instrument_reference on ingest.broker_lots (instrument_id);
+create index broker_lots_stated_instrument_reference on ingest.broker_lots (stated_instrument_id)
+    where stated_instrument_id is not null;
 
 comment on table ingest.broker_lots is 'Evidence: the broker''s own open lots at the end of a day.';
 comment on column ingest.broker_lots.user_id is 'The tenant.';
@@ -214,6 +225,7 @@ comment on column ingest.broker_lots.sync_id is 'The import that brought it.';
 comment on column ingest.broker_lots.line_number is 'Its line.';
 comment on column ingest.broker_lots.account_id is 'The account.';
 comment on column ingest.broker_lots.instrument_id is 'The instrument.';
+comment on column ingest.broker_lots.stated_instrument_id is 'What the file called it, where the person merged or split that instrument; null otherwise.';
 comment on column ingest.broker_lots.as_of is 'End of this day.';
 comment on column ingest.broker_lots.acquired_on is 'Acquisition date by the broker; null if not stated.';
 comment on column ingest.broker_lots.acquired_at is 'Instant of acquisition by the broker; null if not stated.';

@@ -24,7 +24,7 @@ class Problem(Exception):
 
     ``what`` happened (one line, no full stop), ``where`` (``file:line:column``, a table and key, an address),
     ``why``, what is ``unchanged``, the ``next_step``, and the status the command line ends with. Parts that
-    say nothing are left out.
+    say nothing are left out. ``code`` is for programs: the SQLSTATE of a refusal by the database, or None.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Problem(Exception):
         unchanged: str | None = None,
         next_step: str | None = None,
         exit_code: ExitCode = ExitCode.FAILED,
+        code: str | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -44,6 +45,7 @@ class Problem(Exception):
         self.unchanged = unchanged
         self.next_step = next_step
         self.exit_code = exit_code
+        self.code = code
 
     def parts(self) -> list[tuple[str, str]]:
         """Label and text of each part that says something, without ``what``."""

@@ -163,7 +163,11 @@ def test_formats_are_listed(database: Database) -> None:
     assert "ibkr_flex" in unknown.output
 
 
-def test_days_that_two_sources_tell_of_are_listed(database: Database, tmp_path: Path) -> None:
+def test_what_two_sources_tell_counts_once_and_the_rest_is_decided(
+    database: Database, tmp_path: Path
+) -> None:
+    nothing = run(database, "import", "conflicts")
+    assert nothing.stdout == "no conflicts: nothing is told twice\n"
     run(database, "import", "tests/ingest/fixtures/ibkr_flex/year.xml")
     assert json.loads(run(database, "import", "conflicts", "--format", "json").stdout) == []
     trades = tmp_path / "trades.csv"
@@ -171,14 +175,74 @@ def test_days_that_two_sources_tell_of_are_listed(database: Database, tmp_path: 
         "Date,Symbol,Quantity,Price,Commission,Type\n2024-01-10,KO,100,60,1.00,BUY\n"
         "2024-01-05,GCM,2500,0.30,0,BUY\n2024-11-11,KO,1,60,0,SELL\n"
     )
-    assert run(database, "import", str(trades), "--account", "U5550001").exit_code == 0
-    found = json.loads(run(database, "import", "conflicts", "--format", "json").stdout)
-    assert [(c["day"], c["symbol"], c["verdict"]) for c in found] == [
-        ("2024-01-05", "GCM", "differs"), ("2024-01-10", "KO", "same"),
-    ]  # fmt: skip
-    assert found[1]["sources"] == [
-        {"source": "ibkr_flex", "rows": 2, "quantity": "100", "net": "-6001"},
-        {"source": "simple_csv", "rows": 1, "quantity": "100", "net": "-6001"},
-    ]
+    told = run(database, "import", str(trades), "--account", "U5550001")
+    assert "1 rows are told by another source too, and count once" in told.stdout
+    assert "1 conflicts with another source" in told.stderr
+
+    # The order of the list is the two fills of the statement.
+    matched = json.loads(run(database, "import", "conflicts", "--matched", "--format", "json").stdout)
+    assert [(m["symbol"], m["source"], m["attested_by"], m["rule"]) for m in matched] == [
+        ("KO", "ibkr_flex", "simple_csv", "fills")
+    ] * 2
+    [found] = json.loads(run(database, "import", "conflicts", "--format", "json").stdout)
+    assert (found["day"], found["symbol"], found["verdict"]) == ("2024-01-05", "GCM", "differs")
     table = run(database, "import", "conflicts", "--account", "U5550001")
-    assert "ibkr_flex: 2 rows, 100 units" in table.stdout
+    assert "simple_csv: 1 rows, 2500 units" in table.stdout
+    assert "resolve" in table.stderr
+
+    resolve = ("import", "conflicts", "resolve", found["conflict"], "--reason", "mistyped")
+    assert run(database, *resolve).exit_code == 2
+    tried = run(database, *resolve, "--same", "--dry-run")
+    assert "ibkr_flex counts; transactions: 0 added, 0 changed, 1 removed" in tried.stdout
+    assert "nothing was kept" in tried.stderr
+    assert run(database, *resolve, "--same").exit_code == 0
+    assert "2 events are told by several sources" in run(database, "import", "conflicts").stdout
+    again = run(database, *resolve, "--same")
+    assert (again.exit_code, "where:" in again.stderr) == (1, False)
+    [decision] = json.loads(run(database, "import", "conflicts", "decisions", "--format", "json").stdout)
+    assert (decision["verdict"], decision["kept_source"], decision["reason"]) == (
+        "same",
+        "ibkr_flex",
+        "mistyped",
+    )
+    reopen = run(
+        database, "import", "conflicts", "reopen", str(decision["id"]), "--reason", "asked the broker"
+    )
+    assert "reopened; transactions: 1 added" in reopen.stdout
+    [reopened] = json.loads(run(database, "import", "conflicts", "--format", "json").stdout)
+    assert reopened["conflict"] == found["conflict"]
+
+
+def test_instruments_are_listed_merged_and_split(database: Database, tmp_path: Path) -> None:
+    trades = tmp_path / "trades.csv"
+    trades.write_text(
+        "Date,Symbol,Quantity,Price,Commission,Type\n2024-01-10,KO,100,60,0,BUY\n2024-01-11,COKE,10,60,0,BUY\n"
+    )
+    assert "no instruments yet" in run(database, "instruments", "list").stderr
+    run(database, "import", str(trades), "--account", "A1")
+    listed = json.loads(run(database, "instruments", "list", "--format", "json").stdout)
+    assert [row["symbol"] for row in listed] == ["COKE", "KO"]
+    merged = run(database, "instruments", "merge", "COKE", "KO", "--reason", "another spelling")
+    assert "merge of COKE into KO; transactions: 0 added, 1 changed, 0 removed" in merged.stdout
+    shown = json.loads(run(database, "instruments", "show", "ko", "--format", "json").stdout)
+    assert shown["holdings"] == [{"account": "A1", "quantity": "110"}]
+    assert shown["counts_for"] == ["stock|COKE|USD"]
+    split = run(
+        database,
+        "instruments",
+        "split",
+        "KO",
+        "--until",
+        "2024-01-10",
+        "--reason",
+        "used again",
+        "--format",
+        "json",
+    )
+    assert (json.loads(split.stdout)["into"], json.loads(split.stdout)["moved"]) == ("KO~2", 1)
+    for change in json.loads(run(database, "instruments", "changes", "--format", "json").stdout):
+        assert run(database, "instruments", "undo", str(change["id"]), "--reason", "a test").exit_code == 0
+    held = json.loads(run(database, "holdings", "--format", "json").stdout)
+    assert [(row["symbol"], row["quantity"]) for row in held] == [("COKE", "10"), ("KO", "100")]
+    missing = run(database, "instruments", "show", "NOWHERE")
+    assert (missing.exit_code, "there is no instrument" in missing.stderr) == (1, True)

@@ -225,8 +225,10 @@ def test_an_export_is_known_row_by_row_where_it_came_from(book: Run, tmp_path: P
     rows = list(csv.DictReader(io.StringIO(target.read_text())))
     assert [row["transaction_type"] for row in rows] == ["deposit", "buy", "sell"]
     assert (rows[1]["quantity"], rows[1]["price"], rows[1]["account"]) == ("10.5", "100.10", "U1")
-    assert book("export").stdout.replace("\r\n", "\n") == target.read_text()
+    for printed in (book("export"), book("export", "-")):
+        assert printed.stdout.replace("\r\n", "\n") == target.read_text()
     assert list(tmp_path.iterdir()) == [target]
+    assert not Path("-").exists()
     known = told(book("import", str(target), "--format", "json"))
     assert known["rows"] == {"read": 3, "new": 0, "known": 3, "changed": 0, "refused": 0}
 

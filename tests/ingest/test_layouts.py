@@ -56,6 +56,30 @@ class Layout:
 
 
 LAYOUTS = {
+    "a removal that names only its effect": Layout(
+        "Date/Time,Transaction Code,Transaction Subcode,Symbol,Buy/Sell,Open/Close,Quantity,Expiration Date,"
+        "Strike,Call/Put,Price,Fees,Amount,Description,Account Reference\n"
+        "01/28/2021 5:00 PM,Receive Deliver,Expiration,A,,Close,2,01/28/2021,45,P,,0.00,0,Removal,X\n"
+        "01/26/2021 3:28 PM,Trade,Sell to Open,A,Sell,Open,2,01/28/2021,45,P,0.75,2.30,150,Sold,X\n",
+        "tastytrade_csv",
+        {"option_expiration": 1, "sell": 1},
+        {},
+        {"USD": "147.70"},
+    ),
+    "redemptions of parts, a cancelled option, a tax that comes back": Layout(
+        SCHWAB
+        + '"06/20/2025","Bond Redemption","91282CAB7","TREASURY NOTE 4% 06/20/25","-5,000","","","$5,000"\n'
+        '"06/20/2025","Partial Redemption Adj","91282CAC5","TREASURY NOTE 3% 06/20/26","","","","$1,000"\n'
+        '"06/20/2025","Partial Redemption","91282CAC5","TREASURY NOTE 3% 06/20/26","-1,000","","",""\n'
+        '"06/18/2025","Foreign Tax Reclaim","NSRGY","NESTLE","","","","$3.00"\n'
+        '"06/17/2025","Interest Adj","","","","","","-$1.00"\n'
+        '"06/16/2025","Cancel Buy to Open","A 01/16/2026 200.00 C","CALL","1","$5.00","$0.66","$499.34"\n'
+        '"06/16/2025","Buy to Open","A 01/16/2026 200.00 C","CALL","1","$5.00","$0.66","-$500.66"\n',
+        "schwab_csv",
+        {"sell": 3, "buy": 1, "tax_withheld": 1, "interest": 1},
+        {"91282CAB7": "-5000", "91282CAC5": "-1000"},
+        {"USD": "6000.68"},
+    ),
     "a note below the table with text beside its quotation marks": Layout(
         "\n\nRun Date,Action,Symbol,Description,Type,Quantity,Price ($),Commission ($),Fees ($),"
         "Accrued Interest ($),Amount ($),Settlement Date\n"
@@ -314,9 +338,25 @@ def test_a_spelling_is_read_in_full(name: str) -> None:
             '"ClientAccountID","CurrencyPrimary","Symbol","ExecID","Buy/Sell","Quantity","Price","Commission"\n',
             "Trade Confirmation",
         ),
+        ("portfolio,type,time,amount,balance,amount/balance unit,transfer id\n", "Exchange"),
+        ("Date(UTC),Coin,Network,Amount,TransactionFee,Address,TXID,Status\n", "transfers of Binance"),
+        ("Account Number,Investment Name,Symbol,Shares,Share Price,Total Value,\n", "positions"),
         (FIDELITY + '03/04/2022,"never closed,1\n' * 2, "quotation marks"),
     ],
 )
 def test_what_is_not_read_is_refused_with_what_it_is(text: str, what: str) -> None:
     with pytest.raises(FileRefused, match=what):
         read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{SCHWAB}"01/02/2025","Buy to Open","A 01/17/2025 {"9" * 29}.00 C","CALL","1","1","$0","-$100"\n',
+        '"Activity Date","Process Date","Settle Date","Instrument","Description","Trans Code","Quantity",'
+        f'"Price","Amount"\n"1/2/2025","1/2/2025","1/3/2025","A","A 1/17/2025 Call ${"9" * 29}","BTO","1",'
+        '"$1.00","($100.04)"\n',
+    ],
+)
+def test_a_damaged_strike_refuses_its_row(text: str) -> None:
+    assert [refusal.code for refusal in only(read(text)[1], Refusal)] == ["bad_number"]

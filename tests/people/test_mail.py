@@ -89,6 +89,20 @@ def test_a_mail_is_sent_once_and_its_token_forgotten(
     assert people.call("verify_email", token=token).status_code == 204
 
 
+def test_what_is_over_is_forgotten_after_a_month(people: People, mailbox: tuple[Mailbox, Controller]) -> None:
+    for word in ("old", "new", "waiting"):
+        people.call("register", email=f"{word}@example.test", password="three purple anvils")
+    with people.service.database.connect() as connection:
+        connection.execute(
+            "update auth.mails set created_at = now() - interval '31 days' where recipient not like 'new@%'"
+        )
+        connection.execute(
+            "update auth.mails set due_at = now() + interval '1 hour' where recipient like 'waiting@%'"
+        )
+    assert send(people, port_of(mailbox[1])).exit_code == 0
+    assert sorted(queue(people)) == [("sent", 1, True, None), ("waiting", 0, False, None)]
+
+
 def test_nothing_is_lost_while_the_server_is_down(
     people: People, mailbox: tuple[Mailbox, Controller]
 ) -> None:

@@ -20,6 +20,20 @@ comment on function audit.note(uuid, text, text, core.audit_action, jsonb, text)
     'An entry of the log for what no trigger sees: a grant, a session that an administrator ended. Never a secret.';
 grant execute on function audit.note(uuid, text, text, core.audit_action, jsonb, text) to quantmatrix_keeper;
 
+create function audit.note_own(p_table text, p_key text, p_action core.audit_action, p_values jsonb, p_reason text)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select audit.note(auth.require_user(), p_table, p_key, p_action, p_values, p_reason)
+$$;
+
+comment on function audit.note_own(text, text, core.audit_action, jsonb, text) is
+    'An entry of the session''s own log: what a person decided that changes no row of core. No other book can be named.';
+grant execute on function audit.note_own(text, text, core.audit_action, jsonb, text) to quantmatrix_writer;
+
 create function audit.erase(p_user_id uuid)
 returns integer
 language plpgsql

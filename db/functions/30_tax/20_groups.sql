@@ -72,6 +72,12 @@ as $$
         join tax.instrument_facts other
             on other.user_id = p_user_id and (other.identical_group = f.identical_group or other.index_family = f.index_family)
         union all
+        -- An option on what was merged away is one on what counts for it.
+        select f.instrument_id, f.merged_into_instrument_id
+        from asked a
+        join tax.instrument_facts f on f.user_id = p_user_id and a.id in (f.instrument_id, f.merged_into_instrument_id)
+        where f.merged_into_instrument_id is not null
+        union all
         select t.instrument_id, other.instrument_id
         from tax.transaction_links l
         join core.transactions t on t.user_id = p_user_id and t.id = l.from_id

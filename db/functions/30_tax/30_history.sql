@@ -255,6 +255,15 @@ begin
             coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency')) or coalesce(f.section_1256, false) as is_exempt,
             coalesce(f.deliverable_shares, i.multiplier) as deliverable,
             coalesce(f.deliverable_cash, 0) as deliverable_cash,
+            coalesce(
+                (
+                    select u.merged_into_instrument_id
+                    from tax.instrument_facts u
+                    where u.user_id = g.user_id
+                    and u.instrument_id = i.underlying_id
+                ),
+                i.underlying_id
+            ) as counted_underlying_id,
             f.identical_group,
             f.index_family
         from tax.instrument_groups g
@@ -294,7 +303,7 @@ begin
         v_h.instrument_deliverable, v_h.instrument_deliverable_cash, v_h.instrument_wash_class, v_h.instrument_index_family,
         v_h.instrument_call_class
     from classed c
-    left join classed u on u.id = c.underlying_id;
+    left join classed u on u.id = c.counted_underlying_id;
 
     if v_h.account_id is null or v_h.instrument_id is null then
         return v_h;

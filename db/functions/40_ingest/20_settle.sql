@@ -97,6 +97,42 @@ $$;
 
 comment on function ingest.touched_by(uuid, bigint) is 'Transactions to settle when an import comes or goes.';
 
+-- Instruments that another one counts for in this person's books: {from: into}.
+create function ingest.merged_instruments(p_user_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_object_agg(f.instrument_id, f.merged_into_instrument_id), '{}')
+    from tax.instrument_facts f
+    where f.user_id = p_user_id
+    and f.merged_into_instrument_id is not null
+$$;
+
+comment on function ingest.merged_instruments(uuid) is 'Merges of instruments that hold: {from: into}.';
+
+create function ingest.what_counts(p_user_id uuid, p_instrument_id bigint)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        (
+            select f.merged_into_instrument_id
+            from tax.instrument_facts f
+            where f.user_id = p_user_id
+            and f.instrument_id = p_instrument_id
+        ),
+        p_instrument_id
+    )
+$$;
+
+comment on function ingest.what_counts(uuid, bigint) is 'The instrument itself, or the one that it was merged into.';
+
 create function ingest.settle(p_user_id uuid, p_transaction_ids bigint[])
 returns table (inserted integer, updated integer, deleted integer)
 language plpgsql
@@ -105,8 +141,9 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_merged constant jsonb := ingest.merged_instruments(p_user_id);
     v_stored bigint[];
-    v_deleted integer := 0;
+    v_gone bigint[];
     v_inserted integer;
     v_updated integer;
 begin
@@ -118,26 +155,31 @@ begin
 
     -- What no live import attests any more, and no hand entered, goes.
     if v_stored is not null then
-        delete from core.transactions t
-        where t.user_id = p_user_id
-        and t.id = any (v_stored)
-        and t.sync_id is not null
-        and not exists (
-            select from ingest.lines l
-            join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id
-            where l.user_id = p_user_id
-            and l.transaction_id = t.id
-            and l.attested is not null
-            and h.status in ('running', 'finished')
-        );
-        get diagnostics v_deleted = row_count;
+        with gone as (
+            delete from core.transactions t
+            where t.user_id = p_user_id
+            and t.id = any (v_stored)
+            and t.sync_id is not null
+            and not exists (
+                select from ingest.lines l
+                join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id
+                where l.user_id = p_user_id
+                and l.transaction_id = t.id
+                and l.attested is not null
+                and not l.only_attests
+                and h.status in ('running', 'finished')
+            )
+            returning t.id
+        )
+        select array_agg(g.id)
+        into v_gone
+        from gone g;
     end if;
-    if v_deleted > 0 then
+    if v_gone is not null then
         update ingest.lines l
         set transaction_id = null
         where l.user_id = p_user_id
-        and l.transaction_id = any (p_transaction_ids)
-        and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = l.transaction_id);
+        and l.transaction_id = any (v_gone);
     end if;
 
     -- One statement writes transactions, terms, links and picks, so that the engine's triggers see all of it at once.
@@ -156,6 +198,7 @@ begin
         where l.user_id = p_user_id
         and l.transaction_id = any (p_transaction_ids)
         and l.attested is not null
+        and not l.only_attests
     ),
     -- The newest statement decides the values. The file that shows most of a day ranks its rows; what it does not show comes after, in the order
     -- of the next such file. Windows and not joins: nothing is known about the size of a load when it is planned. What a line attests is left
@@ -200,9 +243,13 @@ begin
     ),
     wanted as materialized (
         select
-            w.transaction_id, l.account_id, l.new_instrument_id, l.source, l.dedupe_key, w.first_sync_id as sync_id,
+            w.transaction_id, l.account_id, l.source, l.dedupe_key, w.first_sync_id as sync_id,
             w.transaction_id = any (v_stored) is true as is_stored,
-            case when w.corrected ? 'instrument_id' then (w.corrected ->> 'instrument_id')::bigint else l.instrument_id end as instrument_id,
+            coalesce(
+                (v_merged ->> coalesce(w.corrected ->> 'instrument_id', l.instrument_id::text))::bigint,
+                case when w.corrected ? 'instrument_id' then (w.corrected ->> 'instrument_id')::bigint else l.instrument_id end
+            ) as instrument_id,
+            coalesce((v_merged ->> l.new_instrument_id::text)::bigint, l.new_instrument_id) as new_instrument_id,
             coalesce(a.sequence, w.rank) as rank,
             a.type, coalesce(a.position_effect, 'auto') as position_effect, a.external_id, a.order_id, a.executed_at, a.trade_date, a.settlement_date,
             a.quantity, a.price, a.gross_amount, coalesce(a.commission, 0) as commission, coalesce(a.fees, 0) as fees,
@@ -246,6 +293,8 @@ begin
         update core.transactions t
         set instrument_id = w.instrument_id,
             sync_id = w.sync_id,
+            source = w.source,
+            dedupe_key = w.dedupe_key,
             transaction_type = w.type,
             position_effect = w.position_effect,
             external_id = w.external_id,
@@ -267,10 +316,10 @@ begin
         and t.id = w.transaction_id
         and w.is_stored
         and (
-            t.instrument_id, t.sync_id, t.transaction_type, t.position_effect, t.external_id, t.order_id, t.executed_at, t.trade_date,
+            t.instrument_id, t.sync_id, t.source, t.dedupe_key, t.transaction_type, t.position_effect, t.external_id, t.order_id, t.executed_at, t.trade_date,
             t.settlement_date, t.sequence, t.quantity, t.price, t.gross_amount, t.commission, t.fees, t.net_amount, t.currency, t.metadata
         ) is distinct from (
-            w.instrument_id, w.sync_id, w.type, w.position_effect, w.external_id, w.order_id, w.executed_at, w.trade_date,
+            w.instrument_id, w.sync_id, w.source, w.dedupe_key, w.type, w.position_effect, w.external_id, w.order_id, w.executed_at, w.trade_date,
             w.settlement_date, w.rank, w.quantity, w.price, w.gross_amount, w.commission, w.fees, w.net_amount, w.currency, w.metadata
         )
         returning t.id
@@ -401,7 +450,7 @@ begin
         (select count(*) from updated)
     into v_inserted, v_updated;
 
-    return query select v_inserted, v_updated, v_deleted;
+    return query select v_inserted, v_updated, coalesce(cardinality(v_gone), 0);
 end
 $$;
 
@@ -483,7 +532,8 @@ $$;
 comment on function ingest.pair_transfers(uuid) is 'Links the two legs of transfers between the person''s own accounts; returns the number of new pairs.';
 
 grant execute on function
-    ingest.statement_age(timestamptz, date), ingest.same_days(uuid, bigint), ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.retire(uuid, bigint),
+    ingest.statement_age(timestamptz, date), ingest.merged_instruments(uuid), ingest.what_counts(uuid, bigint), ingest.same_days(uuid, bigint),
+    ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.retire(uuid, bigint),
     ingest.pair_transfers(uuid)
     to quantmatrix_writer;
 grant usage on type ingest.attested_transaction to quantmatrix_writer;

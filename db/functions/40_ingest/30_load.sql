@@ -223,6 +223,7 @@ as $$
                     where s.user_id = p_user_id
                     and s.transaction_id = k.known_id
                     and s.attested is not null
+                    and not s.only_attests
                     order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc
                     limit 1
                 )
@@ -374,6 +375,26 @@ as $$
     join core.instruments i on i.id = e.value::bigint
     where i.underlying_id is not null
     on conflict on constraint instrument_facts_pkey do nothing;
+
+    update ingest.broker_positions b
+    set stated_instrument_id = b.instrument_id,
+        instrument_id = f.merged_into_instrument_id
+    from tax.instrument_facts f
+    where b.user_id = p_user_id
+    and b.sync_id = p_sync_id
+    and f.user_id = p_user_id
+    and f.instrument_id = b.instrument_id
+    and f.merged_into_instrument_id is not null;
+
+    update ingest.broker_lots b
+    set stated_instrument_id = b.instrument_id,
+        instrument_id = f.merged_into_instrument_id
+    from tax.instrument_facts f
+    where b.user_id = p_user_id
+    and b.sync_id = p_sync_id
+    and f.user_id = p_user_id
+    and f.instrument_id = b.instrument_id
+    and f.merged_into_instrument_id is not null;
 $$;
 
 comment on function ingest.keep_evidence(uuid, uuid, bigint, jsonb, jsonb) is 'Writes the broker''s own positions, lots and balances of a load, its links, picks and identifiers.';

@@ -8,6 +8,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_matched bigint[];
     v_user_id uuid := auth.require_user();
     v_load_id uuid := legacy_migrate.load_id;
     v_migration jsonb := legacy_migrate.migration;
@@ -78,7 +79,8 @@ begin
         end if;
 
         perform ingest.legacy_keep_rest(v_user_id, v_load_id, v_sync_id, v_accounts);
-        perform ingest.settle(v_user_id, ingest.touched_by(v_user_id, v_sync_id));
+        v_matched := ingest.match_import(v_user_id, array[v_sync_id], v_sync_id);
+        perform ingest.settle(v_user_id, ingest.touched_by(v_user_id, v_sync_id) || v_matched);
         perform ingest.pair_transfers(v_user_id);
     exception
         when sqlstate 'QM010' then

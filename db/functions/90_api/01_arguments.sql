@@ -49,9 +49,16 @@ begin
     select array_agg(i.id order by i.id), array_agg(i.instrument_type || '|' || i.symbol || '|' || i.currency order by i.id)
     into v_ids, v_keys
     from core.instruments i
-    where i.symbol = upper(btrim(p_symbol))
+    -- Of names that were merged the one that counts is meant.
+    where not exists (
+        select from core.instruments other
+        where other.symbol = i.symbol
+        and other.id = ingest.what_counts(p_user_id, i.id)
+        and other.id <> i.id
+    )
+    and (i.symbol = upper(btrim(p_symbol))
     or i.symbol = btrim(p_symbol)
-    or i.symbol = split_part(p_symbol, '|', 2) and i.instrument_type::text = split_part(p_symbol, '|', 1) and i.currency = split_part(p_symbol, '|', 3);
+    or i.symbol = split_part(p_symbol, '|', 2) and i.instrument_type::text = split_part(p_symbol, '|', 1) and i.currency = split_part(p_symbol, '|', 3));
     if v_ids is null then
         raise exception 'there is no instrument "%" among yours', coalesce(p_symbol, '')
             using errcode = 'QM001', hint = 'quantmatrix holdings shows symbols; options have their 21 characters';

@@ -102,10 +102,20 @@ select
     f.section_1256,
     f.wash_exempt,
     f.deliverable_shares::api.exact as deliverable_shares,
-    f.deliverable_cash::api.exact as deliverable_cash
+    f.deliverable_cash::api.exact as deliverable_cash,
+    f.merged_into_instrument_id as merged_into_id,
+    m.symbol as merged_into,
+    (
+        select array_agg(a.instrument_type || '|' || a.symbol || '|' || a.currency order by a.symbol, a.id)
+        from tax.instrument_facts o
+        join core.instruments a on a.id = o.instrument_id
+        where o.user_id = (select auth.user_id())
+        and o.merged_into_instrument_id = i.id
+    ) as counts_for
 from core.instruments i
 left join core.instruments u on u.id = i.underlying_id
-left join tax.instrument_facts f on f.user_id = (select auth.user_id()) and f.instrument_id = i.id;
+left join tax.instrument_facts f on f.user_id = (select auth.user_id()) and f.instrument_id = i.id
+left join core.instruments m on m.id = f.merged_into_instrument_id;
 
 comment on view api.instruments is 'Instruments
 Those that the person''s rows use: what they are, and what the person said about them.';
@@ -130,5 +140,8 @@ comment on column api.instruments.section_1256 is 'Contract of section 1256; nul
 comment on column api.instruments.wash_exempt is 'Exempt from wash sales; null: by type.';
 comment on column api.instruments.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';
 comment on column api.instruments.deliverable_cash is 'Cash that one contract delivers beside the shares; null: none.';
+comment on column api.instruments.merged_into_id is 'The instrument that counts for this one in the person''s books; null: itself.';
+comment on column api.instruments.merged_into is 'Its symbol.';
+comment on column api.instruments.counts_for is 'Instruments that were merged into this one, as type|symbol|currency; null: none.';
 
 grant select on api.instruments to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;

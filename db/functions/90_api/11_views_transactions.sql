@@ -161,6 +161,8 @@ select
     l.verdict,
     l.section,
     l.transaction_id,
+    l.source,
+    l.only_attests,
     l.reason,
     l.refused_column,
     l.raw as text
@@ -176,6 +178,8 @@ comment on column api.import_lines.part is 'Several transactions of one record a
 comment on column api.import_lines.verdict is 'new, known, changed, refused; evidence, skipped or unknown for lines without a transaction.';
 comment on column api.import_lines.section is 'Section of the file.';
 comment on column api.import_lines.transaction_id is 'The transaction attested; null if none, or if it was removed.';
+comment on column api.import_lines.source is 'Source of the row; null for lines without a transaction.';
+comment on column api.import_lines.only_attests is 'Whether another source''s row counts for this event; import_matches says which.';
 comment on column api.import_lines.reason is 'Why it was refused or is remarkable.';
 comment on column api.import_lines.refused_column is 'Column of the refusal; null if the whole record.';
 comment on column api.import_lines.text is 'The record as it stood in the file.';

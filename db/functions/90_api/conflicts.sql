@@ -1,5 +1,215 @@
--- The same event from two sources counts twice, and nobody but the person can say which source is right where they differ. Executions of one
--- source and orders of another do not match row by row, so a day's units and cash of an instrument are compared.
+-- What several sources tell of one account: matched by rule (db/functions/40_ingest/25_match.sql), or left to the person. Nothing is guessed:
+-- rows that the rules cannot pair all count, and are listed here until the person says whether they are the same.
+
+-- Members of open conflicts, one row each. Two rows are in conflict where each is without a partner in the other's source: about one instrument, or
+-- one kind of cash, on one day; or the very same units and cash within four days, or under another symbol.
+create function ingest.conflicts(p_user_id uuid, p_account_id bigint default null)
+returns table (
+    conflict text, account_id bigint, day date, symbol text, verdict text, why text,
+    transaction_id bigint, source text, dedupe_key text, trade_date date, quantity numeric, net numeric
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+    with counted as materialized (
+        select w.*
+        from (
+            select
+                t.id, t.account_id, t.trade_date, t.instrument_id, t.source, t.dedupe_key, t.quantity, t.net_amount, t.currency, t.transaction_type::text as type,
+                min(t.source) over (partition by t.account_id) <> max(t.source) over (partition by t.account_id) as is_shared,
+                min(t.trade_date) over (partition by t.account_id, t.source) as since,
+                max(t.trade_date) over (partition by t.account_id, t.source) as until
+            from core.transactions t
+            where t.user_id = p_user_id
+            and (p_account_id is null or t.account_id = p_account_id)
+            and t.transaction_type <> 'set_basis'
+        ) w
+        where w.is_shared
+    ),
+    attested as (
+        select m.account_id, m.counted_source, m.counted_key, array_agg(distinct m.source) as sources
+        from ingest.matches m
+        where m.user_id = p_user_id
+        group by m.account_id, m.counted_source, m.counted_key
+    ),
+    named as materialized (
+        select
+            c.*, i.symbol,
+            concat_ws('|', c.account_id, c.trade_date, coalesce(i.symbol, '-'), case when k.is_cash then c.type || c.currency end) as subject,
+            coalesce(a.sources, '{}') as attested_by
+        from counted c
+        cross join lateral (
+            select c.instrument_id is null or c.type in (
+                'dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'stock_lending_income', 'fee', 'tax_withheld', 'return_of_capital',
+                'cash_in_lieu'
+            ) as is_cash
+        ) k
+        left join core.instruments i on i.id = c.instrument_id
+        left join attested a on a.account_id = c.account_id and a.counted_source = c.source and a.counted_key = c.dedupe_key
+    ),
+    apart as materialized (
+        select a.account_id, a.source as one_source, a.dedupe_key as one_key, b.source as other_source, b.dedupe_key as other_key
+        from ingest.decisions d
+        join ingest.decision_members a on a.user_id = d.user_id and a.decision_id = d.id
+        join ingest.decision_members b on b.user_id = d.user_id and b.decision_id = d.id and b.source <> a.source
+        where d.user_id = p_user_id
+        and d.verdict = 'different'
+        and d.undone_at is null
+    ),
+    subjects as (
+        select n.subject
+        from named n
+        group by n.subject
+        having min(n.source) <> max(n.source)
+    ),
+    same_day as materialized (
+        select n.*
+        from named n
+        join subjects s on s.subject = n.subject
+        where exists (
+            select from named q
+            where q.subject = n.subject
+            and q.source <> n.source
+            and not q.source = any (n.attested_by)
+            and not n.source = any (q.attested_by)
+            and not exists (
+                select from apart p
+                where p.account_id = n.account_id and p.one_source = n.source and p.one_key = n.dedupe_key
+                and p.other_source = q.source and p.other_key = q.dedupe_key
+            )
+        )
+    ),
+    lonely as materialized (
+        select n.*, concat_ws('|', n.account_id, n.type, n.currency, coalesce(trim_scale(n.quantity)::text, '-'), round(n.net_amount, 2)) as likeness
+        from named n
+        where n.attested_by = '{}'
+        and not exists (select from same_day s where s.id = n.id)
+    ),
+    nearest as materialized (
+        select
+            a.id as one, b.id as other, a.trade_date as one_day, b.trade_date as other_day,
+            row_number() over (partition by a.id order by abs(a.trade_date - b.trade_date), b.trade_date, b.source, b.dedupe_key) as of_one,
+            row_number() over (partition by b.id order by abs(a.trade_date - b.trade_date), a.trade_date, a.source, a.dedupe_key) as of_other
+        from lonely a
+        join lonely b on b.likeness = a.likeness
+        where a.source < b.source
+        and (a.net_amount <> 0 or a.quantity <> 0)
+        and case
+            when a.trade_date = b.trade_date then a.instrument_id is distinct from b.instrument_id
+            else a.instrument_id is not distinct from b.instrument_id and abs(a.trade_date - b.trade_date) <= 4
+        end
+        and a.trade_date between b.since and b.until
+        and b.trade_date between a.since and a.until
+        and not exists (
+            select from apart p
+            where p.account_id = a.account_id and p.one_source = a.source and p.one_key = a.dedupe_key
+            and p.other_source = b.source and p.other_key = b.dedupe_key
+        )
+    ),
+    member as (
+        select 's' || s.subject as topic, null::boolean as is_other_day, s.*
+        from same_day s
+        union all
+        select 'n' || p.one || '|' || p.other, p.one_day <> p.other_day, n.*
+        from nearest p
+        join named n on n.id in (p.one, p.other)
+        where p.of_one = 1
+        and p.of_other = 1
+    ),
+    sums as (
+        select m.topic, m.source, sum(m.quantity) as quantity, sum(m.net_amount) as net
+        from member m
+        group by m.topic, m.source
+    ),
+    agreement as (
+        select s.topic, min(coalesce(s.quantity, 0)) = max(coalesce(s.quantity, 0)) and max(s.net) - min(s.net) <= 0.01 as agrees
+        from sums s
+        group by s.topic
+    )
+    select
+        left(md5(string_agg(concat_ws('|', m.account_id, m.source, m.dedupe_key), ',') over everyone), 10),
+        m.account_id,
+        min(m.trade_date) over everyone,
+        coalesce(min(m.symbol) over everyone, min(m.type) over everyone),
+        case when m.is_other_day is not null then 'nearby' when a.agrees then 'same' else 'differs' end,
+        case
+            when m.is_other_day then 'the same units and cash on different days'
+            when not m.is_other_day then 'the same units and cash under different symbols'
+            when a.agrees then 'units and cash of the day agree, but not row by row'
+            else 'units or cash differ'
+        end,
+        m.id, m.source, m.dedupe_key, m.trade_date, m.quantity, m.net_amount
+    from member m
+    join agreement a on a.topic = m.topic
+    window everyone as (partition by m.topic order by m.source, m.dedupe_key rows between unbounded preceding and unbounded following)
+$$;
+
+comment on function ingest.conflicts(uuid, bigint) is
+    'Rows of several sources that may be one event and that no rule could pair. conflict names the group: it changes when its members do.';
+
+-- Members of matched events, named alike; an order and its fills are one event.
+create function ingest.matched(p_user_id uuid)
+returns table (conflict text, account_id bigint, day date, transaction_id bigint, source text, dedupe_key text, attested_by text, attesting_key text, rule ingest.match_rule, decision_id bigint)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+    select
+        'm' || left(md5(concat_ws(
+            '|', m.account_id, m.source,
+            case when count(*) over (partition by m.account_id, m.source, m.dedupe_key) > 1 then m.dedupe_key else m.counted_source || '|' || m.counted_key end
+        )), 9),
+        m.account_id, m.trade_date, t.id, m.counted_source, m.counted_key, m.source, m.dedupe_key, m.rule, m.decision_id
+    from ingest.matches m
+    left join core.transactions t
+        on t.user_id = m.user_id and t.account_id = m.account_id and t.source = m.counted_source and t.dedupe_key = m.counted_key
+    where m.user_id = p_user_id
+$$;
+
+comment on function ingest.matched(uuid) is 'Events that several sources tell: the row that counts and the row that attests it, with the name by which the person can part them.';
+
+create function ingest.match_report(p_user_id uuid, p_sync_id bigint)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+    with own as materialized (
+        select l.account_id, l.source, l.dedupe_key, l.transaction_id, l.only_attests
+        from ingest.lines l
+        where l.user_id = p_user_id
+        and l.sync_id = p_sync_id
+        and l.attested is not null
+    )
+    select jsonb_build_object(
+        'matched', (
+            select count(*)
+            from own o
+            left join (
+                select distinct m.account_id, m.counted_source, m.counted_key
+                from ingest.matches m
+                where m.user_id = p_user_id
+            ) c on c.account_id = o.account_id and c.counted_source = o.source and c.counted_key = o.dedupe_key
+            where o.only_attests
+            or c.account_id is not null
+        ),
+        'conflicts', (
+            select count(distinct c.conflict)
+            from (select distinct o.account_id from own o) a
+            cross join lateral ingest.conflicts(p_user_id, a.account_id) c
+            where c.transaction_id in (select o.transaction_id from own o)
+        )
+    )
+$$;
+
+comment on function ingest.match_report(uuid, bigint) is 'What an import says of other sources: rows of it that another source tells too, and conflicts that it is part of.';
 
 create function api.import_conflicts(account text default null)
 returns jsonb
@@ -8,57 +218,295 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    with told as (
-        select
-            t.account_id, t.trade_date, t.instrument_id, t.currency, t.source,
-            case when t.instrument_id is null then t.transaction_type end as cash_type,
-            count(*) as number, sum(t.quantity) as quantity, sum(t.net_amount) as net
-        from core.transactions t
-        where t.user_id = (select auth.require_user())
-        and (
-            import_conflicts.account is null
-            or t.account_id in (
-                select a.id
-                from core.accounts a
-                where a.user_id = (select auth.user_id())
-                and import_conflicts.account in (a.account_number, a.name)
-            )
+    with member as materialized (
+        select c.*
+        from ingest.conflicts((select auth.require_user())) c
+        where import_conflicts.account is null
+        or c.account_id in (
+            select a.id
+            from core.accounts a
+            where a.user_id = (select auth.user_id())
+            and import_conflicts.account in (a.account_number, a.name)
         )
-        group by t.account_id, t.trade_date, t.instrument_id, t.currency, t.source, cash_type
     ),
-    doubled as (
+    told as (
         select
-            d.account_id, d.trade_date, d.instrument_id, d.cash_type,
-            case
-                when min(coalesce(d.quantity, 0)) = max(coalesce(d.quantity, 0)) and max(d.net) - min(d.net) <= 0.01 then 'same'
-                else 'differs'
-            end as verdict,
+            m.conflict, m.account_id, m.day, m.symbol, m.verdict, m.why, m.source,
+            count(*) as number, sum(m.quantity) as quantity, sum(m.net) as net, min(m.trade_date) as trade_date,
+            jsonb_agg(m.transaction_id order by m.transaction_id) as transactions
+        from member m
+        group by m.conflict, m.account_id, m.day, m.symbol, m.verdict, m.why, m.source
+    ),
+    listed as (
+        select
+            t.conflict, t.account_id, t.day, t.symbol, t.verdict, t.why,
             jsonb_agg(
                 jsonb_build_object(
-                    'source', d.source, 'rows', d.number, 'quantity', trim_scale(d.quantity)::text, 'net', trim_scale(d.net)::text
+                    'source', t.source, 'rows', t.number, 'quantity', trim_scale(t.quantity)::text, 'net', trim_scale(t.net)::text,
+                    'day', t.trade_date, 'transactions', t.transactions
                 )
-                order by d.source
+                order by t.source
             ) as sources
-        from told d
-        group by d.account_id, d.trade_date, d.instrument_id, d.currency, d.cash_type
-        having count(*) > 1
+        from told t
+        group by t.conflict, t.account_id, t.day, t.symbol, t.verdict, t.why
     )
     select coalesce(
         jsonb_agg(
             jsonb_build_object(
-                'account', a.account_number, 'day', d.trade_date, 'symbol', coalesce(i.symbol, d.cash_type::text),
-                'verdict', d.verdict, 'sources', d.sources
+                'conflict', l.conflict, 'account', a.account_number, 'day', l.day, 'symbol', l.symbol,
+                'verdict', l.verdict, 'why', l.why, 'sources', l.sources
             )
-            order by d.trade_date, a.account_number, i.symbol
+            order by l.day, a.account_number, l.symbol, l.conflict
         ), '[]'
     )
-    from doubled d
-    left join core.accounts a on a.user_id = (select auth.user_id()) and a.id = d.account_id
-    left join core.instruments i on i.id = d.instrument_id
+    from listed l
+    left join core.accounts a on a.user_id = (select auth.user_id()) and a.id = l.account_id
 $$;
 
-comment on function api.import_conflicts(text) is $$Days that two sources tell of
-An array of objects: account, day, symbol (or the kind of cash), verdict (same: units and cash agree, so the events count twice; differs) and
-sources, each with its rows, quantity and net.$$;
+comment on function api.import_conflicts(text) is $$Rows of several sources that may be one event
+What no rule could match: all of it counts until you decide (import_conflict_resolve). An array of objects: conflict (its name), account, day, symbol
+(or the kind of cash), verdict (same: units and cash agree, but not row by row; differs; nearby: the very same on another day or under another symbol),
+why, and sources, each with its rows, quantity, net, day and transactions.$$;
 
+create view api.import_matches
+with (security_invoker = true)
+as
+select
+    m.conflict,
+    m.transaction_id,
+    a.account_number as account,
+    m.day,
+    i.symbol,
+    t.transaction_type,
+    m.source,
+    m.attested_by,
+    m.rule,
+    m.decision_id
+from ingest.matched((select auth.user_id())) m
+left join core.accounts a on a.user_id = (select auth.user_id()) and a.id = m.account_id
+left join core.transactions t on t.user_id = (select auth.user_id()) and t.id = m.transaction_id
+left join core.instruments i on i.id = t.instrument_id;
+
+comment on view api.import_matches is 'Events that several sources tell
+They count once: by the row of source, and attested_by tells the same. import_lines shows the lines of both.';
+comment on column api.import_matches.conflict is 'Name of the event, for import_conflict_resolve: to part what was matched wrongly, or to let the other source count.';
+comment on column api.import_matches.transaction_id is 'The transaction that counts; null if it was voided.';
+comment on column api.import_matches.account is 'The broker''s number of the account.';
+comment on column api.import_matches.day is 'Day of the row that attests.';
+comment on column api.import_matches.symbol is 'Symbol of the instrument; null for plain cash.';
+comment on column api.import_matches.transaction_type is 'What happened; null if it was voided.';
+comment on column api.import_matches.source is 'Source of the row that counts.';
+comment on column api.import_matches.attested_by is 'Source of the row that attests.';
+comment on column api.import_matches.rule is 'equal: row by row. fills: an order and its fills. decided: by you.';
+comment on column api.import_matches.decision_id is 'Your decision; null where a rule matched them.';
+
+create view api.import_decisions
+with (security_invoker = true)
+as
+select
+    d.id,
+    a.account_number as account,
+    d.verdict,
+    d.kept_source,
+    d.reason,
+    d.created_at,
+    d.undone_at,
+    d.undo_reason,
+    (
+        select string_agg(distinct m.source, ', ' order by m.source)
+        from ingest.decision_members m
+        where m.user_id = d.user_id
+        and m.decision_id = d.id
+    ) as sources,
+    (
+        select min(m.trade_date)
+        from ingest.decision_members m
+        where m.user_id = d.user_id
+        and m.decision_id = d.id
+    ) as day
+from ingest.decisions d
+left join core.accounts a on a.user_id = d.user_id and a.id = d.account_id;
+
+comment on view api.import_decisions is 'Decisions about conflicts
+What you said about rows of several sources; a decision can be taken back (import_conflict_reopen).';
+comment on column api.import_decisions.id is 'Number of the decision.';
+comment on column api.import_decisions.account is 'The broker''s number of the account.';
+comment on column api.import_decisions.verdict is 'same or different.';
+comment on column api.import_decisions.kept_source is 'Whose rows count; null where all do.';
+comment on column api.import_decisions.reason is 'Why, in your words.';
+comment on column api.import_decisions.created_at is 'When.';
+comment on column api.import_decisions.undone_at is 'When it was taken back; null while it holds.';
+comment on column api.import_decisions.undo_reason is 'Why it was taken back.';
+comment on column api.import_decisions.sources is 'The sources it is about.';
+comment on column api.import_decisions.day is 'First day of its rows.';
+
+create function ingest.rematch(p_user_id uuid, p_accounts bigint[], p_days date[])
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_settled record;
+begin
+    select * into v_settled from ingest.settle(p_user_id, ingest.match_days(p_user_id, p_accounts, p_days, '{}'));
+    perform ingest.pair_transfers(p_user_id);
+    return jsonb_build_object('added', v_settled.inserted, 'changed', v_settled.updated, 'removed', v_settled.deleted);
+end
+$$;
+
+comment on function ingest.rematch(uuid, bigint[], date[]) is 'Matches these days anew and settles them; returns the transactions that were added, changed and removed.';
+
+create function api.import_conflict_resolve(conflict text, verdict text, reason text, keep text default null)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_conflict constant text := import_conflict_resolve.conflict;
+    v_verdict ingest.same_or_different;
+    v_reason constant text := btrim(import_conflict_resolve.reason);
+    v_keep text := import_conflict_resolve.keep;
+    v_members jsonb;
+    v_sources text[];
+    v_accounts bigint[];
+    v_days date[];
+    v_decision_id bigint;
+    v_account_id bigint;
+    v_settled jsonb;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    perform ingest.require_reason(v_reason);
+    if import_conflict_resolve.verdict is null or import_conflict_resolve.verdict not in ('same', 'different') then
+        raise exception 'verdict: "%" is neither same nor different', coalesce(import_conflict_resolve.verdict, '') using errcode = 'QM002';
+    end if;
+    v_verdict := import_conflict_resolve.verdict;
+    if v_verdict = 'different' and v_keep is not null then
+        raise exception 'keep: what is different counts on both sides' using errcode = 'QM002';
+    end if;
+
+    if v_conflict like 'm%' then
+        select jsonb_agg(distinct member.said)
+        into v_members
+        from ingest.matched(v_user_id) m
+        cross join lateral (
+            values
+                (jsonb_build_object('account_id', m.account_id, 'source', m.source, 'key', m.dedupe_key, 'day', m.day)),
+                (jsonb_build_object('account_id', m.account_id, 'source', m.attested_by, 'key', m.attesting_key, 'day', m.day))
+        ) member (said)
+        where m.conflict = v_conflict
+        and m.decision_id is null;
+        if v_members is null and exists (select from ingest.matched(v_user_id) m where m.conflict = v_conflict) then
+            raise exception '% was matched by a decision of yours', v_conflict
+                using errcode = 'QM002', hint = 'take the decision back: quantmatrix import conflicts reopen NUMBER';
+        end if;
+    else
+        -- The day that the source states: a correction may have moved the row.
+        select jsonb_agg(jsonb_build_object(
+            'account_id', c.account_id, 'source', c.source, 'key', c.dedupe_key, 'day', coalesce(k.original ->> 'trade_date', c.trade_date::text)
+        ))
+        into v_members
+        from ingest.conflicts(v_user_id) c
+        left join ingest.corrections k
+            on k.user_id = v_user_id and k.account_id = c.account_id and k.source = c.source and k.dedupe_key = c.dedupe_key
+        where c.conflict = v_conflict;
+    end if;
+    if v_members is null then
+        raise exception 'there is no conflict "%"', coalesce(v_conflict, '')
+            using errcode = 'QM001', hint = 'quantmatrix import conflicts lists them; a conflict has another name when its rows have changed';
+    end if;
+
+    select
+        array_agg(distinct m.source), array_agg(m.account_id), array_agg(m.day), min(m.account_id),
+        (array_agg(m.source order by ingest.source_rank(m.source), m.source))[1]
+    into v_sources, v_accounts, v_days, v_account_id, v_keep
+    from jsonb_to_recordset(v_members) m (account_id bigint, source text, key text, day date);
+    if v_verdict = 'different' then
+        v_keep := null;
+    elsif import_conflict_resolve.keep is not null then
+        if not import_conflict_resolve.keep = any (v_sources) then
+            raise exception 'keep: "%" is not one of %', import_conflict_resolve.keep, array_to_string(v_sources, ', ') using errcode = 'QM002';
+        elsif 'manual' = any (v_sources) and import_conflict_resolve.keep <> 'manual' then
+            raise exception 'keep: what was entered by hand counts before any import'
+                using errcode = 'QM002', hint = 'void the entry instead, and the import counts: quantmatrix transactions void NUMBER';
+        end if;
+        v_keep := import_conflict_resolve.keep;
+    end if;
+
+    insert into ingest.decisions (user_id, account_id, verdict, kept_source, reason)
+    values (v_user_id, v_account_id, v_verdict, v_keep, v_reason)
+    returning id into v_decision_id;
+    insert into ingest.decision_members (user_id, decision_id, account_id, source, dedupe_key, trade_date)
+    select v_user_id, v_decision_id, m.account_id, m.source, m.key, m.day
+    from jsonb_to_recordset(v_members) m (account_id bigint, source text, key text, day date);
+    perform audit.note_own(
+        'decisions', v_decision_id::text, 'insert',
+        jsonb_build_object('verdict', v_verdict, 'kept_source', v_keep, 'members', v_members), v_reason
+    );
+
+    v_settled := ingest.rematch(v_user_id, v_accounts, v_days);
+    return jsonb_build_object('decision', v_decision_id, 'verdict', v_verdict, 'kept_source', v_keep, 'transactions', v_settled);
+end
+$$;
+
+comment on function api.import_conflict_resolve(text, text, text, text) is $$Decide a conflict
+verdict same: the rows tell one event, and those of the source keep count (default: of the source that comes first), the others attest them. different: all of them count. conflict is a name from import_conflicts, or from import_matches to part what was matched. Imports never undo it; import_conflict_reopen does.$$;
+
+create function api.import_conflict_reopen(decision bigint, reason text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_reason constant text := btrim(import_conflict_reopen.reason);
+    v_accounts bigint[];
+    v_days date[];
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    perform ingest.require_reason(v_reason);
+    update ingest.decisions d
+    set undone_at = now(),
+        undo_reason = v_reason
+    where d.user_id = v_user_id
+    and d.id = import_conflict_reopen.decision
+    and d.undone_at is null;
+    if not found then
+        raise exception 'there is no decision % that holds', coalesce(import_conflict_reopen.decision::text, '')
+            using errcode = 'QM001', hint = 'quantmatrix import conflicts decisions shows numbers';
+    end if;
+    perform audit.note_own(
+        'decisions', import_conflict_reopen.decision::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason
+    );
+    select array_agg(m.account_id), array_agg(m.trade_date)
+    into v_accounts, v_days
+    from ingest.decision_members m
+    where m.user_id = v_user_id
+    and m.decision_id = import_conflict_reopen.decision;
+    return jsonb_build_object(
+        'decision', import_conflict_reopen.decision,
+        'status', 'reopened',
+        'transactions', ingest.rematch(v_user_id, v_accounts, v_days)
+    );
+end
+$$;
+
+comment on function api.import_conflict_reopen(bigint, text) is $$Take a decision back
+The rules alone decide again; what they cannot decide is listed again.$$;
+
+grant execute on function ingest.conflicts(uuid, bigint), ingest.matched(uuid)
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
+grant execute on function ingest.match_report(uuid, bigint), ingest.rematch(uuid, bigint[], date[]) to quantmatrix_writer;
 grant execute on function api.import_conflicts(text) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant select on api.import_matches, api.import_decisions to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant execute on function api.import_conflict_resolve(text, text, text, text), api.import_conflict_reopen(bigint, text)
+    to quantmatrix_user, quantmatrix_admin;
+
+alter function api.import_conflict_resolve(text, text, text, text) owner to quantmatrix_writer;
+alter function api.import_conflict_reopen(bigint, text) owner to quantmatrix_writer;

@@ -64,6 +64,7 @@ declare
     v_report jsonb;
     v_status text;
     v_touched bigint[];
+    v_matched bigint[];
     v_rejects jsonb;
 begin
     perform tax.lock_taxpayer(v_user_id);
@@ -136,6 +137,8 @@ begin
             v_user_id, v_load_id, v_sync_id, v_file ->> 'source', coalesce((v_file ->> 'newest_first')::boolean, false), v_accounts, v_instruments
         );
 
+        v_matched := ingest.match_import(v_user_id, array[v_sync_id], v_sync_id);
+
         v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts);
         v_status := case
             when (v_report -> 'rows' ->> 'refused')::integer > 0 and not coalesce((v_file ->> 'accept_refusals')::boolean, false) then 'refused'
@@ -150,14 +153,18 @@ begin
         -- The same file, read better than last time (a refused row that is understood now), takes the place of its earlier import.
         if v_known_sync_id is not null then
             perform ingest.retire(v_user_id, v_known_sync_id);
+            v_matched := v_matched || ingest.match_import(v_user_id, array[v_sync_id, v_known_sync_id], v_sync_id);
         end if;
 
-        v_touched := ingest.touched_by(v_user_id, v_sync_id);
+        v_touched := ingest.touched_by(v_user_id, v_sync_id) || v_matched;
         if v_known_sync_id is not null then
             v_touched := v_touched || ingest.touched_by(v_user_id, v_known_sync_id);
         end if;
         perform ingest.settle(v_user_id, v_touched);
         perform ingest.pair_transfers(v_user_id);
+        if cardinality(v_matched) > 0 then
+            v_report := v_report || ingest.match_report(v_user_id, v_sync_id);
+        end if;
 
         select coalesce(jsonb_object_agg(r.code, r.number), '{}')
         into v_rejects
@@ -211,6 +218,7 @@ declare
     v_sync_id bigint := import_undo.sync_id;
     v_status core.sync_status;
     v_ids bigint[];
+    v_matched bigint[];
     v_settled record;
 begin
     perform tax.lock_taxpayer(v_user_id);
@@ -230,7 +238,8 @@ begin
 
     v_ids := ingest.touched_by(v_user_id, v_sync_id);
     perform ingest.retire(v_user_id, v_sync_id);
-    select * into v_settled from ingest.settle(v_user_id, v_ids);
+    v_matched := ingest.match_import(v_user_id, array[v_sync_id]);
+    select * into v_settled from ingest.settle(v_user_id, v_ids || v_matched);
     perform ingest.pair_transfers(v_user_id);
 
     return jsonb_build_object(

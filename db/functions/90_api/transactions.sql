@@ -86,7 +86,7 @@ begin
         }'
     );
     if v_fields - 'symbol' = '{}' then
-        select array_agg(i.id order by i.id)
+        select array_agg(distinct ingest.what_counts(p_user_id, i.id))
         into v_known
         from core.instruments i
         where i.symbol in (v_symbol, upper(v_symbol))
@@ -145,7 +145,7 @@ begin
     where i.id = v_id
     and i.underlying_id is not null
     on conflict on constraint instrument_facts_pkey do nothing;
-    return v_id;
+    return ingest.what_counts(p_user_id, v_id);
 end
 $$;
 

@@ -64,6 +64,8 @@ declare
     v_out_id bigint;
     v_in_id bigint;
     v_reconciliation_id bigint;
+    v_decision_id bigint;
+    v_second_instrument_id bigint;
     v_derived text;
     v_table record;
     v_found boolean;
@@ -151,10 +153,14 @@ begin
 
     insert into ingest.files (user_id, sync_id, name, size_bytes, period_end)
     values (v_user_id, v_sync_id, v_marker || '.csv', 1000, date '2024-03-31');
-    insert into ingest.lines (user_id, sync_id, line_number, verdict, transaction_id, raw, attested)
-    values
-        (v_user_id, v_sync_id, 1, 'new', v_buy_id, v_marker || ',1', jsonb_build_object('external_id', v_marker)),
-        (v_user_id, v_sync_id, 2, 'new', v_sale_id, v_marker || ',2', jsonb_build_object('external_id', v_marker));
+    insert into ingest.lines (
+        user_id, sync_id, line_number, verdict, transaction_id, account_id, instrument_id, source, dedupe_key, trade_date, day_rank, raw, attested
+    )
+    select
+        v_user_id, v_sync_id, place.line, 'new', t.id, t.account_id, t.instrument_id, t.source, t.dedupe_key, t.trade_date, 1,
+        v_marker || ',' || place.line, to_jsonb(t) || jsonb_build_object('type', t.transaction_type)
+    from (values (1, v_buy_id), (2, v_sale_id)) place (line, id)
+    join core.transactions t on t.user_id = v_user_id and t.id = place.id;
     insert into ingest.lines (user_id, sync_id, line_number, verdict, raw, refused_column, reason)
     values (v_user_id, v_sync_id, 3, 'refused', v_marker || ',x', 'quantity', 'not a number: ' || v_marker);
     insert into ingest.line_links (user_id, sync_id, from_line, to_line, kind)
@@ -176,6 +182,27 @@ begin
     returning id into v_reconciliation_id;
     insert into ingest.findings (user_id, reconciliation_id, account_id, symbol, kind, ours, broker, cause, status, evidence)
     values (v_user_id, v_reconciliation_id, v_account_id, 'USD', 'cash', -1007, 5000, 'opening_balance', 'open', jsonb_build_object('note', v_marker));
+    -- Two sources of one event, and a decision about another; a ticker that is two companies.
+    insert into ingest.matches (user_id, account_id, source, dedupe_key, counted_source, counted_key, trade_date, rule)
+    values (v_user_id, v_account_id, 'ofx', v_marker || '-x1', 'ibkr_activity', v_marker || '-b1', date '2024-02-01', 'equal');
+    insert into ingest.decisions (user_id, account_id, verdict, reason)
+    values (v_user_id, v_account_id, 'different', v_marker || ' bought twice')
+    returning id into v_decision_id;
+    insert into ingest.decision_members (user_id, decision_id, account_id, source, dedupe_key, trade_date)
+    values
+        (v_user_id, v_decision_id, v_account_id, 'ibkr_activity', v_marker || '-b2', date '2024-03-10'),
+        (v_user_id, v_decision_id, v_account_id, 'ofx', v_marker || '-x2', date '2024-03-10');
+    insert into core.instruments (symbol, instrument_type, currency)
+    values (upper(v_marker) || '~2', 'stock', 'USD')
+    returning id into v_second_instrument_id;
+    insert into tax.instrument_facts (user_id, instrument_id, identifiers)
+    values (v_user_id, v_second_instrument_id, array['cusip:' || v_marker]);
+    insert into ingest.instrument_changes (user_id, kind, from_instrument_id, into_instrument_id, moved, reason)
+    values (
+        v_user_id, 'split', v_instrument_id, v_second_instrument_id, jsonb_build_object('identifiers', jsonb_build_array('cusip:' || v_marker)),
+        v_marker || ' is two'
+    );
+
     insert into ingest.staging (load_id, user_id, kind, line_number, raw)
     values (gen_random_uuid(), v_user_id, 'line', 1, v_marker);
 

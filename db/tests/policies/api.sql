@@ -38,6 +38,17 @@ values
     ('sync_end', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_end([attempt], '[]')$$, 'QM001'),
     ('sync_fail', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_fail([attempt], 'server_error')$$, 'QM001'),
     ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]')$$, 'QM001'),
+    (
+        'import_conflict_resolve', '{quantmatrix_admin,quantmatrix_user}',
+        $$api.import_conflict_resolve('[match]', 'different', 'two orders')$$, 'QM001'
+    ),
+    ('import_conflict_reopen', '{quantmatrix_admin,quantmatrix_user}', $$api.import_conflict_reopen([decision], 'asked the broker')$$, 'QM001'),
+    ('instrument_merge', '{quantmatrix_admin,quantmatrix_user}', $$api.instrument_merge('ZQANN~2', 'ZQANN', 'one company')$$, 'QM001'),
+    (
+        'instrument_split', '{quantmatrix_admin,quantmatrix_user}',
+        $$api.instrument_split('ZQANN', 'two companies', 'ZQANN~2', transactions => array[[transaction]])$$, 'QM001'
+    ),
+    ('instrument_change_undo', '{quantmatrix_admin,quantmatrix_user}', $$api.instrument_change_undo([change], 'one company')$$, 'QM001'),
     ('prices_load', '{quantmatrix_admin}', $$api.prices_load('[]')$$, '42501'),
     ('prices_held', '{quantmatrix_admin}', 'api.prices_held()', '42501'),
     ('prices_decide', '{quantmatrix_admin}', $$api.prices_decide('ZQANN', true)$$, '42501'),
@@ -203,6 +214,11 @@ set call = replace(replace(replace(replace(e.call,
     '[key id]', (select k.id::text from auth.api_keys k where k.user_id = tests.user_id('ann'))),
     '[grant]', (select g.id::text from auth.grants g where g.user_id = tests.user_id('ann'))),
     '[mail]', (select m.id::text from auth.mails m where m.recipient = 'ann@example.test'));
+update expected e
+set call = replace(replace(replace(e.call,
+    '[match]', (select m.conflict from ingest.matched(tests.user_id('ann')) m)),
+    '[decision]', (select d.id::text from ingest.decisions d where d.user_id = tests.user_id('ann'))),
+    '[change]', (select c.id::text from ingest.instrument_changes c where c.user_id = tests.user_id('ann')));
 update expected e
 set call = replace(replace(replace(replace(replace(replace(replace(replace(replace(e.call,
     '[old]', '33333333-3333-4333-8333-333333333333'),

@@ -11,15 +11,15 @@ where i.symbol = 'ZQBOB';
 
 select tests.become('ann');
 select results_eq(
-    $$select i.symbol from core.instruments i where i.symbol like 'ZQ%' order by 1$$, array['ZQANN'], 'a person sees the instruments used'
+    $$select i.symbol from core.instruments i where i.symbol like 'ZQ%' order by 1$$, array['ZQANN', 'ZQANN~2'], 'a person sees the instruments used'
 );
 select tests.become('bob');
 select results_eq(
-    $$select i.symbol from core.instruments i where i.symbol like 'ZQ%' order by 1$$, array['ZQBOB'], 'and another person others'
+    $$select i.symbol from core.instruments i where i.symbol like 'ZQ%' order by 1$$, array['ZQBOB', 'ZQBOB~2'], 'and another person others'
 );
 select tests.become_readonly('bob');
 select results_eq(
-    $$select i.symbol from core.instruments i where i.symbol like 'ZQ%' order by 1$$, array['ZQBOB'], 'a reader sees the same'
+    $$select i.symbol from core.instruments i where i.symbol like 'ZQ%' order by 1$$, array['ZQBOB', 'ZQBOB~2'], 'a reader sees the same'
 );
 select isnt_empty('select from core.market_data', 'prices are read by everybody who is signed in');
 select throws_ok('delete from core.market_data', '42501', null, 'and written by nobody');

@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "reconcile": Entry("Portfolio", "quantmatrix.cli.reconcile:reconcile", "Differences and their causes."),
     "lots": Entry("Portfolio", "quantmatrix.cli.lots:lots", "Lots: list, rebuild, check a worked case."),
     "transactions": Entry("Data", "quantmatrix.cli.transactions:transactions", "List, add, correct, void."),
+    "instruments": Entry("Data", "quantmatrix.cli.instruments:instruments", "Their names: merge, split."),
     "account": Entry("Data", "quantmatrix.cli.accounts:account", "Accounts at brokers: add, list, set."),
     "basis": Entry("Data", "quantmatrix.cli.basis:basis", "Supply the basis of transferred shares."),
     "export": Entry("Data", "quantmatrix.cli.export:export", "All transactions as one file."),

@@ -106,11 +106,12 @@ def refused(api: str, status: int, body: str, retry_after: str | None = None) ->
         hint = f"wait {retry_after} seconds and try again"
     return Problem(
         message,
-        where=code or f"{api} ({status})",
+        where=None if code.startswith("QM") else f"{api} ({code or status})",
         why=detail,
         unchanged="nothing was written",
         next_step=hint,
         exit_code=_exit_code(status, code),
+        code=code or None,
     )
 
 

@@ -45,11 +45,11 @@ def explain_database_error(error: psycopg.Error) -> Problem:
     if state.startswith("QM"):
         return Problem(
             message,
-            where=state,
             why=diagnosis.message_detail,
             unchanged=ROLLED_BACK,
             next_step=diagnosis.message_hint,
             exit_code=ExitCode.REFUSED if state in REFUSED_INPUT else ExitCode.FAILED,
+            code=state,
         )
     if not state or state.startswith(NOT_REACHABLE):
         return Problem(
@@ -89,11 +89,11 @@ def _of_the_api(message: str, detail: str) -> Problem:
     told, status = json.loads(message), json.loads(detail).get("status")
     return Problem(
         str(told.get("message")),
-        where=told.get("code"),
         why=told.get("details"),
         unchanged=ROLLED_BACK,
         next_step=told.get("hint"),
         exit_code=ExitCode.PERMISSION if status in (401, 403) else ExitCode.FAILED,
+        code=told.get("code"),
     )
 
 

@@ -88,11 +88,11 @@ INSTRUMENT = {
 
 
 @click.command(short_help="All transactions as one CSV file that imports again.")
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--account", help="Only this account: number or name.")
 @click.pass_obj
 def export(settings: Settings, file: Path | None, account: str | None) -> None:
-    """Write all transactions, with terms, links and instruments, to FILE (or stdout) as quantmatrix_csv.
+    """Write all transactions, with terms, links and instruments, as quantmatrix_csv to FILE (-: stdout).
 
     Imported where it came from, every row is known; imported elsewhere, the same rows are made.
 
@@ -109,7 +109,7 @@ def export(settings: Settings, file: Path | None, account: str | None) -> None:
         set_json_loads(partial(json.loads, parse_float=Decimal), session.connection)
         found = stream(session, QUERY, {"account": account_id(session, account)})
         rows = map(_canonical, found)
-        if file is None:
+        if file is None or file == Path("-"):
             write(rows, sys.stdout)
             return
         beside = file.with_name(f".{file.name}.{os.getpid()}.part")

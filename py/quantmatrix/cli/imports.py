@@ -9,6 +9,7 @@ from typing import Any
 import click
 import psycopg
 
+from quantmatrix.cli.conflicts import conflicts
 from quantmatrix.cli.imports_report import print_report, print_undo
 from quantmatrix.cli.imports_totals import print_totals, totals
 from quantmatrix.cli.output import to_json, write_object, write_rows
@@ -204,7 +205,7 @@ def import_one(
         raise
     except Problem as problem:
         # The same refusal over HTTP.
-        if problem.where in ("QM002", "QM003"):
+        if problem.code in ("QM002", "QM003"):
             problem.where, problem.exit_code = str(path), ExitCode.REFUSED
             problem.unchanged = "nothing of this file was written"
         raise
@@ -270,35 +271,7 @@ def import_show(settings: Settings, number: int) -> None:
     write_object(shown, settings.format)
 
 
-@import_group.command("conflicts", short_help="Days that two sources tell of.")
-@click.option("--account", help="Number or name of one account.")
-@click.pass_obj
-def import_conflicts(settings: Settings, account: str | None) -> None:
-    """Days and instruments that two sources tell of, in one account: the same events would count twice.
-
-    \b
-      quantmatrix import conflicts
-      quantmatrix import conflicts --account U1000001
-
-    "same" means that quantities and cash agree: one of the two imports is too much. "differs" is for you to
-    decide: keep the source that says more (docs/formats.md) and undo the import of the other.
-    """
-    with reader(settings) as session:
-        found = session.call("import_conflicts", {"account": account}, read_only=True)
-    if settings.format == "json":
-        click.echo(to_json(found))
-        return
-    rows = [
-        {
-            **{name: conflict[name] for name in ("account", "day", "symbol", "verdict")},
-            "sources": "; ".join(
-                f"{told['source']}: {told['rows']} rows, {told['quantity'] or 'no'} units, {told['net']}"
-                for told in conflict["sources"]
-            ),
-        }
-        for conflict in found
-    ]
-    write_rows(rows, settings.format, empty="no day is told of by two sources")
+import_group.add_command(conflicts)
 
 
 @import_group.command("undo", short_help="Take an import back; what other files attest stays.")

@@ -39,6 +39,13 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
     if report["types"]:
         kinds = sorted(report["types"].items(), key=lambda item: (-item[1], item[0]))
         click.echo("  " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds))
+    if report.get("matched"):
+        click.echo(f"  {report['matched']:,} rows are told by another source too, and count once")
+    if report.get("conflicts"):
+        settings.narrate(
+            f"  {report['conflicts']:,} conflicts with another source; all of it counts until you decide: "
+            "quantmatrix import conflicts"
+        )
     for account in report["accounts_created"]:
         settings.narrate(
             f"  new account {account}: taken to be taxable; "

@@ -57,7 +57,7 @@ def login(
     try:
         sign_in(api, email, password, code, label)
     except Problem as problem:
-        if problem.where != "QM052" or not sys.stdin.isatty():
+        if problem.code != "QM052" or not sys.stdin.isatty():
             raise
         sign_in(api, email, password, click.prompt("Code of the second factor", err=True), label)
     settings.narrate(f"signed in at {api} as {email.lower()}")

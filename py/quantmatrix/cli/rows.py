@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from quantmatrix.cli.session import signed_in
+from psycopg import sql
+
+from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession, Row
 from quantmatrix.database.views import Reader, Where
@@ -28,6 +30,24 @@ def rows(settings: Settings, query: str, parameters: Mapping[str, Any] | Sequenc
     """Rows of a reading query as the user that the options choose."""
     with signed_in(settings) as session:
         yield from stream(session, query, parameters)
+
+
+def changing(
+    settings: Settings, function: str, arguments: Mapping[str, Any], *, dry_run: bool = False
+) -> dict[str, Any]:
+    """What a function that writes answers, an object; a dry run works with the database alone."""
+    if not dry_run:
+        with reader(settings) as session:
+            return dict(session.call(function, arguments))
+    given = {name: value for name, value in arguments.items() if value is not None}
+    query = sql.SQL("select api.{}({}) as answer").format(
+        sql.Identifier(function),
+        sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in given),
+    )
+    with signed_in(settings) as session, session.transaction(dry_run=True) as connection:
+        row = connection.execute(query, list(given.values())).fetchone()
+    assert row is not None
+    return dict(row["answer"])
 
 
 def account_id(session: Reader, reference: str | None) -> int | None:

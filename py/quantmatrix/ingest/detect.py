@@ -12,6 +12,8 @@ from quantmatrix.ingest.reader import SourceFile, head_record, records
 
 _TRADES_WANTED = "export the transaction history (History, Transactions) as CSV"
 _BROKERAGE_WANTED = "export the transaction history of the brokerage account"
+_STATEMENT_WANTED = "export the transaction history instead, which has trades, transfers and rewards"
+_COINBASE_WANTED = "export the transaction history of Coinbase, as CSV"
 
 _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"8949_code", "open_date", "close_date"}), "a tax report of realised lots", _TRADES_WANTED),
@@ -26,16 +28,13 @@ _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"date", "runningbalance"}), "a bank account of Charles Schwab", _BROKERAGE_WANTED),
     (frozenset({"account number", "symbol", "current value"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"txid", "ordertxid", "pair"}), "a list of trades of Kraken", "export the ledger instead"),
-    (
-        frozenset({"date(utc)", "pair", "side"}),
-        "a list of trades of Binance",
-        "export the transaction history instead, which has the deposits too",
-    ),
-    (
-        frozenset({"date(utc)", "market", "type"}),
-        "a list of trades of Binance",
-        "export the transaction history instead, which has the deposits too",
-    ),
+    (frozenset({"date(utc)", "pair", "side"}), "a list of trades of Binance", _STATEMENT_WANTED),
+    (frozenset({"date(utc)", "market", "type"}), "a list of trades of Binance", _STATEMENT_WANTED),
+    (frozenset({"date(utc)", "orderno", "pair"}), "a list of orders of Binance", _STATEMENT_WANTED),
+    (frozenset({"coin", "network", "address", "txid"}), "a list of transfers of Binance", _STATEMENT_WANTED),
+    (frozenset({"portfolio", "amount/balance unit"}), "a statement of Coinbase Exchange", _COINBASE_WANTED),
+    (frozenset({"portfolio", "trade id", "size"}), "a list of fills of Coinbase Exchange", _COINBASE_WANTED),
+    (frozenset({"investment name", "share price", "total value"}), "a list of positions", _TRADES_WANTED),
 )
 """Columns that tell a file which nobody here reads, what it is, and what to do instead."""
 

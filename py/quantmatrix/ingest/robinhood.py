@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from quantmatrix.ingest.cells import EXACT, RowError
+from quantmatrix.ingest.cells import EXACT, RowError, number
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
@@ -68,7 +68,21 @@ _CASH = {
     "CRRD": T.OTHER,
 }
 _MOVES = frozenset(
-    {"ACH", "RTP", "ITRF", "FUTSWP", "CFIR", "DRFRO", "WIRE", "DCF", "XENT", "ACATI", "ACATO", "EVNT"}
+    {
+        "ACH",
+        "RTP",
+        "ITRF",
+        "FUTSWP",
+        "CFIR",
+        "DRFRO",
+        "WIRE",
+        "DCF",
+        "XENT",
+        "XENT_CC",
+        "ACATI",
+        "ACATO",
+        "EVNT",
+    }
 )
 
 
@@ -204,7 +218,7 @@ class _Reading(TableReading):
         currency = self.options.currency
         found = _OPTION.search(text) if code in _EVENTS or code[:3] in _OPTION_CODES else None
         if found:
-            strike = parse_decimal(found["strike"]) or _ZERO
+            strike = number(found["strike"], row.printed("description")) or _ZERO
             expiration = row.day(found["date"], _FORMATS, "description")
             root = found["root"].upper()
             return self.option(

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, TextIO
 
-from quantmatrix.ingest.cells import EXACT, RowError
+from quantmatrix.ingest.cells import EXACT, RowError, number
 from quantmatrix.ingest.dates import instant
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.model import (
@@ -68,7 +68,9 @@ _TRADES: dict[str, tuple[T, int, PositionEffect]] = {
     "buy to cover": (T.BUY, 1, _CLOSE),
     "reinvest shares": (T.REINVEST, 1, _OPEN),
 }
-_CANCELS = {"cancel buy": (T.SELL, -1), "cancel sell": (T.BUY, 1)}
+_CANCELS = {
+    f"cancel {verb}": (T.SELL if sign > 0 else T.BUY, -sign) for verb, (_, sign, _) in _TRADES.items()
+}
 _EVENTS = {
     "expired": T.OPTION_EXPIRATION,
     "assigned": T.OPTION_ASSIGNMENT,
@@ -92,11 +94,17 @@ _CASH: dict[str, T] = {
         T.CAPITAL_GAIN_DISTRIBUTION,
     ),
     **dict.fromkeys(
-        ("bank interest", "credit interest", "bond interest", "margin interest", "cd interest"),
+        (
+            "bank interest", "credit interest", "bond interest", "margin interest", "cd interest",
+            "interest adj", "bank interest adj", "credit interest adj", "margin interest adj",
+        ),
         T.INTEREST,
     ),
     **dict.fromkeys(
-        ("nra tax adj", "nra withholding", "foreign tax paid", "irs withhold adj", "foreign tax adj"),
+        (
+            "nra tax adj", "nra withholding", "foreign tax paid", "irs withhold adj", "foreign tax adj",
+            "foreign tax reclaim", "tax withholding", "backup withholding",
+        ),
         T.TAX_WITHHELD,
     ),
     **dict.fromkeys(
@@ -105,6 +113,7 @@ _CASH: dict[str, T] = {
     ),
     "return of capital": T.RETURN_OF_CAPITAL,
     "cash in lieu": T.CASH_IN_LIEU,
+    "cash in lieu adj": T.CASH_IN_LIEU,
     "promotional award": T.OTHER,
 }  # fmt: skip
 _MOVES = frozenset(
@@ -133,6 +142,9 @@ _PAIRS: dict[str, tuple[str, T]] = {
     "cash/stock merger": ("stock merger", T.MERGER_STOCK),
     "full redemption": ("full redemption", T.SELL),
     "full redemption adj": ("full redemption", T.SELL),
+    "partial redemption": ("partial redemption", T.SELL),
+    "partial redemption adj": ("partial redemption", T.SELL),
+    "bond redemption": ("bond redemption", T.SELL),
 }
 
 
@@ -356,7 +368,7 @@ class _Reading(TableReading):
         if not text:
             return None
         if found := _OPTION.fullmatch(text):
-            strike = parse_decimal(found["strike"])
+            strike = number(found["strike"], row.printed("symbol"))
             expiration = row.day(found["day"], _FORMATS, "symbol")
             return self.option(
                 OptionTerms(

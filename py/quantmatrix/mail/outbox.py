@@ -20,7 +20,10 @@ class Sent:
 
 
 def send_due(session: PersonSession, server: Server, detail: Callable[[str], None]) -> Sent:
-    """Send all mails that are due; those the server does not take now wait longer each time."""
+    """Send all mails that are due; those the server does not take now wait longer each time.
+
+    What was sent or given up a month ago is forgotten.
+    """
     outcome = Sent()
     while claimed := _claim(session):
         connection: smtplib.SMTP | None = None
@@ -46,6 +49,8 @@ def send_due(session: PersonSession, server: Server, detail: Callable[[str], Non
             outcome.later += status == "waiting"
             outcome.dead += status == "dead"
         _close(connection)
+    with session.transaction() as transaction:
+        transaction.execute("select auth.mail_purge()")
     return outcome
 
 

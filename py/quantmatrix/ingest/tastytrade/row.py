@@ -185,7 +185,8 @@ class RowReader:
             reason = f"{error}; the format is MM/DD/YYYY h:mm AM"
             raise RowError("bad_date", reason, column="Date/Time", text=moment) from None
         kind, sub = kind.lower(), sub.lower()
-        side, effect = move_of("_TO_".join(filter(None, (buy_sell, open_close))), sub, "Buy/Sell")
+        verb = f"{buy_sell}_TO_{open_close}" if buy_sell and open_close else buy_sell
+        side, effect = move_of(verb, sub, "Buy/Sell")
         costs = number(fees, "Fees") or _NOTHING
         return Row(
             line=line,
