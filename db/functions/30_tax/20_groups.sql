@@ -1,5 +1,6 @@
 -- Which instruments must be rebuilt together, and who may rebuild now. A group is everything that lots can move between or that wash sales
--- compare: options and their underlying, old and new of corporate actions, instruments that the person declares identical or says to follow one index, linked rows.
+-- compare: options and their underlying, old and new of corporate actions, instruments that the person declares identical or says to follow one
+-- index, linked rows.
 
 create function tax.lock_taxpayer(p_user_id uuid)
 returns void
