@@ -13,7 +13,8 @@ declare
         'ingest.files', 'ingest.lines', 'ingest.line_links', 'ingest.line_picks', 'ingest.corrections',
         'ingest.broker_positions', 'ingest.broker_lots', 'ingest.broker_cash',
         'ingest.reconciliations', 'ingest.findings',
-        'ingest.decisions', 'ingest.decision_members', 'ingest.matches', 'ingest.instrument_changes'
+        'ingest.decisions', 'ingest.decision_members', 'ingest.matches', 'ingest.instrument_changes',
+        'ingest.feeds', 'ingest.sync_attempts', 'ingest.today_executions'
     ];
     v_derived constant text[] := array[
         'core.positions', 'core.tax_lots',
@@ -22,7 +23,7 @@ declare
     -- Secrets and who sees what: the keeper's functions look across persons, by address or by token, and nobody else reads them.
     v_kept constant text[] := array[
         'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
-        'auth.api_keys', 'auth.grants', 'auth.identities'
+        'auth.api_keys', 'auth.grants', 'auth.identities', 'auth.feed_credentials'
     ];
 begin
     foreach v_table in array v_inputs || v_derived || v_kept || array['core.audit_logs'] loop
@@ -96,7 +97,7 @@ begin
     foreach v_table in array array[
         'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
         'auth.api_keys', 'auth.grants', 'auth.identities', 'auth.settings', 'auth.signing_keys', 'auth.registrations', 'auth.mails',
-        'auth.oauth_requests', 'core.users'
+        'auth.oauth_requests', 'auth.feed_credentials', 'core.users'
     ] loop
         execute format('alter table %s enable row level security', v_table);
         execute format('alter table %s force row level security', v_table);
@@ -106,6 +107,7 @@ end
 $$;
 create policy kept on core.accounts for select to quantmatrix_keeper using (true);
 create policy kept on core.sync_history for select to quantmatrix_keeper using (true);
+create policy kept on ingest.feeds for select to quantmatrix_keeper using (true);
 
 -- People are made and kept by administrators.
 create policy administered on core.users for all to quantmatrix_writer

@@ -14,14 +14,16 @@ revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes,
-    ingest.cash_movements, ingest.standing_findings
+    ingest.reconciliations, ingest.findings, ingest.cash_movements, ingest.standing_findings,
+    ingest.feeds, ingest.sync_attempts, ingest.today_executions,
+    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
 grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
     tax.transaction_terms, tax.transaction_links, tax.lot_picks, tax.instrument_facts, tax.lot_method_elections,
     ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
+    ingest.reconciliations, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
+    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
     to quantmatrix_writer;
 grant insert, update, delete on core.positions, core.tax_lots,
     tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices
@@ -38,13 +40,15 @@ grant select on ingest.staging to quantmatrix_engine;
 
 -- Secrets and people: the keeper alone, by its functions alone.
 grant select, insert, update, delete on auth.credentials, auth.recovery_codes, auth.registrations, auth.one_time_tokens, auth.sessions,
-    auth.refresh_tokens, auth.api_keys, auth.grants, auth.mails, auth.identities, auth.oauth_requests, auth.signing_keys
+    auth.refresh_tokens, auth.api_keys, auth.grants, auth.mails, auth.identities, auth.oauth_requests, auth.signing_keys,
+    auth.feed_credentials
     to quantmatrix_keeper;
 grant select, update on auth.settings to quantmatrix_keeper;
 grant select, delete on auth.database_logins to quantmatrix_keeper;
 grant usage, update on all sequences in schema auth to quantmatrix_keeper;
 grant select, insert, update, delete on core.users to quantmatrix_keeper;
-grant select on core.accounts, core.sync_history to quantmatrix_keeper;
+grant select on core.accounts, core.sync_history, ingest.feeds to quantmatrix_keeper;
+grant usage on schema ingest to quantmatrix_keeper;
 grant select (id, user_id), update (old_values, new_values, context) on core.audit_logs to quantmatrix_eraser;
 grant select, insert on audit.erasures to quantmatrix_eraser;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_importer;

@@ -55,3 +55,4 @@ create type ingest.balance_moment as enum ('start', 'end');
 create type ingest.match_rule as enum ('equal', 'fills', 'decided');
 create type ingest.same_or_different as enum ('same', 'different');
 create type ingest.instrument_change as enum ('merge', 'split');
+create type ingest.feed_service as enum ('ibkr', 'tastytrade', 'crypto', 'ibkr_today');

@@ -38,7 +38,7 @@ comment on column core.accounts.account_type is 'Taxable or a kind of retirement
 comment on column core.accounts.base_currency is 'Currency in which the broker reports totals.';
 comment on column core.accounts.status is 'Closed accounts keep their history.';
 comment on column core.accounts.allow_short is 'Whether a plain sale beyond the holding opens a short. Null until the owner says so, and null means no.';
-comment on column core.accounts.sync_cursor is 'Where the next automatic sync goes on; null before the first.';
+comment on column core.accounts.sync_cursor is 'How far each feed has fetched it: {"main": "2025-06-30"}; null before the first sync.';
 comment on column core.accounts.last_synced_at is 'When the last sync finished; null before the first.';
 comment on column core.accounts.lot_method is 'Lot method of the account; null means that of the person.';
 comment on column core.accounts.reports_1099 is 'Whether the broker issues Form 1099-B for it.';

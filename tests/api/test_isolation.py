@@ -25,6 +25,10 @@ VIEWS = (
     "import_lines",
     "reconciliations",
     "differences",
+    "feeds",
+    "sync_attempts",
+    "today",
+    "today_executions",
     "audit_log",
 )
 

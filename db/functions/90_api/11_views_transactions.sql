@@ -121,15 +121,16 @@ select
     f.generated_at
 from core.sync_history h
 left join ingest.files f on f.user_id = h.user_id and f.sync_id = h.id
-left join core.accounts a on a.user_id = h.user_id and a.id = h.account_id;
+left join core.accounts a on a.user_id = h.user_id and a.id = h.account_id
+where h.kind <> 'sync';
 
 comment on view api.imports is 'Imports
-Every file or sync that brought rows: rows_in = rows_accepted + the sum of rejects.';
+Every file that brought rows, those that a sync fetched too: rows_in = rows_accepted + the sum of rejects. Attempts of feeds are sync_attempts.';
 comment on column api.imports.id is 'Number of the import.';
 comment on column api.imports.account_id is 'The account it was for; null where one file holds several.';
 comment on column api.imports.account is 'The broker''s number of that account.';
 comment on column api.imports.account_name is 'The person''s name for that account.';
-comment on column api.imports.kind is 'import, sync, manual, migration.';
+comment on column api.imports.kind is 'import, manual, migration.';
 comment on column api.imports.source is 'Format or service.';
 comment on column api.imports.file is 'File name; null if there was none.';
 comment on column api.imports.layout is 'Which layout of the format was found.';

@@ -56,6 +56,8 @@ declare
     v_other_account_id bigint;
     v_instrument_id bigint;
     v_sync_id bigint;
+    v_feed_id bigint;
+    v_attempt_id bigint;
     v_buy_id bigint;
     v_sale_id bigint;
     v_again_id bigint;
@@ -203,6 +205,22 @@ begin
 
     insert into ingest.staging (load_id, user_id, kind, line_number, raw)
     values (gen_random_uuid(), v_user_id, 'line', 1, v_marker);
+
+    -- After the import: its number is the larger one.
+    insert into ingest.feeds (user_id, name, service, settings, since, account_ids)
+    values (v_user_id, v_marker, 'ibkr', '{"query": "123456"}', date '2024-01-01', array[v_account_id])
+    returning id into v_feed_id;
+    insert into core.sync_history (user_id, account_id, kind, source)
+    values (v_user_id, v_account_id, 'sync', 'sync_ibkr')
+    returning id into v_attempt_id;
+    insert into ingest.sync_attempts (user_id, sync_id, feed_id, run_id, try_number, asked_from, asked_through)
+    values (v_user_id, v_attempt_id, v_feed_id, gen_random_uuid(), 1, date '2024-01-01', date '2024-03-31');
+    insert into ingest.today_executions (
+        user_id, account_id, execution_id, instrument_id, executed_at, trade_date, quantity, price, currency, sync_id
+    )
+    values (v_user_id, v_account_id, v_marker || '.01', v_instrument_id, now(), current_date, 5, 10, 'USD', v_attempt_id);
+    insert into auth.feed_credentials (user_id, feed_id, sealed)
+    values (v_user_id, v_feed_id, 'gAAAA' || repeat('a', 100));
 
     insert into core.alerts (user_id, instrument_id, name, alert_type, condition)
     values (v_user_id, v_instrument_id, v_marker || ' falls', 'price', '{"below": "80"}');

@@ -38,6 +38,17 @@ values
         $$api.instrument_split('ZQANN', 'two companies', 'ZQANN~2', transactions => array[[transaction]])$$, 'QM001'
     ),
     ('instrument_change_undo', '{quantmatrix_admin,quantmatrix_user}', $$api.instrument_change_undo([change], 'one company')$$, 'QM001'),
+    ('feed_add', '{quantmatrix_admin,quantmatrix_user}', $$api.feed_add('other', 'ibkr', '{"query": "1"}')$$, 'own'),
+    ('feed_set', '{quantmatrix_admin,quantmatrix_user}', $$api.feed_set('zqann', '{"overlap_days": 9}')$$, 'QM001'),
+    ('feed_remove', '{quantmatrix_admin,quantmatrix_user}', $$api.feed_remove('zqann')$$, 'QM001'),
+    ('feed_seal', '{quantmatrix_admin,quantmatrix_user}', $$api.feed_seal('zqann', 'gAAAA' || repeat('a', 100))$$, 'QM001'),
+    ('feed_credentials', '{quantmatrix_admin,quantmatrix_user}', $$api.feed_credentials('zqann')$$, 'QM001'),
+    ('sync_lock', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_lock('zqann')$$, 'QM001'),
+    ('sync_begin', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_begin('zqann', gen_random_uuid(), 1)$$, 'QM001'),
+    ('sync_judge', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_judge([attempt], '[]')$$, 'QM001'),
+    ('sync_end', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_end([attempt], '[]')$$, 'QM001'),
+    ('sync_fail', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_fail([attempt], 'server_error')$$, 'QM001'),
+    ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]')$$, 'QM001'),
     ('prices_load', '{quantmatrix_admin}', $$api.prices_load('[]')$$, '42501'),
     ('prices_held', '{quantmatrix_admin}', 'api.prices_held()', '42501'),
     ('prices_decide', '{quantmatrix_admin}', $$api.prices_decide('ZQANN', true)$$, '42501'),
@@ -189,6 +200,14 @@ values (
     '33333333-3333-4333-8333-333333333333', tests.user_id('ann'), 'v1_accounts', 1,
     '{"id": 1, "account_number": "zqann-9", "broker": "IBKR", "account_name": "zqann savings", "account_type": "taxable"}'
 );
+-- This session syncs ann's feed; the functions of a sync want that.
+select pg_advisory_lock(ingest.feed_lock(f.user_id, f.id))
+from ingest.feeds f
+where f.user_id = tests.user_id('ann');
+update expected e
+set call = replace(e.call, '[attempt]', s.sync_id::text)
+from ingest.sync_attempts s
+where s.user_id = tests.user_id('ann');
 update expected e
 set call = replace(replace(replace(replace(e.call,
     '[session]', (select s.id::text from auth.sessions s where s.user_id = tests.user_id('ann'))),

@@ -204,6 +204,24 @@ insert into tries (name, refused, accepted) values
     ('instrument_changes_reason_is_given', $$reason = ' x '$$, $$reason = 'why'$$),
     ('instrument_changes_undone_has_a_reason', $$undone_at = now()$$, $$undone_at = now(), undo_reason = 'why'$$),
     ('broker_lots_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
+    ('feeds_name_is_short_and_plain', $$name = 'My feed'$$, $$name = 'my-feed_1'$$),
+    ('feeds_settings_is_an_object', $$settings = '[]'$$, $$settings = '{}'$$),
+    ('feeds_settings_hold_no_secret', $$settings = '{"token": "x"}'$$, $$settings = '{"query": "1"}'$$),
+    ('feeds_overlap_is_days', $$overlap_days = 0$$, $$overlap_days = 90$$),
+    ('feeds_fetched_is_after_since', $$fetched_through = since - 2$$, $$fetched_through = since - 1$$),
+    ('feeds_due_in_hours_or_days', $$due_every = '59 minutes'$$, $$due_every = '31 days'$$),
+    ('feeds_silent_after_days', $$silent_after = '0'$$, $$silent_after = '400 days'$$),
+    ('sync_attempts_try_counts_from_one', $$try_number = 0$$, $$try_number = 2$$),
+    ('sync_attempts_ask_for_days', $$asked_from = asked_through + 1$$, $$asked_from = asked_through$$),
+    ('sync_attempts_failure_is_a_code', $$failure = 'It failed'$$, $$failure = 'flex_1018'$$),
+    ('sync_attempts_rows_are_not_negative', $$rows_new = -1$$, $$rows_new = 1$$),
+    ('sync_attempts_documents_is_a_list', $$documents = '{}'$$, $$documents = '[{}]'$$),
+    ('sync_attempts_warnings_is_a_list', $$warnings = '""'$$, $$warnings = '["late"]'$$),
+    ('today_executions_id_is_short', $$execution_id = ''$$, $$execution_id = repeat('x', 100)$$),
+    ('today_executions_move_units', $$quantity = 0$$, $$quantity = -0.5$$),
+    ('today_executions_price_is_not_negative', $$price = -0.01$$, $$price = 0$$),
+    ('today_executions_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
+    ('feed_credentials_are_sealed', $$sealed = 'token of ' || repeat('x', 100)$$, $$sealed = 'gAAAA' || repeat('b', 95)$$),
     ('held_prices_are_positive', $$close = 0$$, $$close = 0.01$$),
     ('held_prices_are_positive', $$previous_close = 0$$, $$previous_close = 0.01$$),
     ('broker_cash_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
@@ -513,9 +531,12 @@ select is(
 );
 select is(
     tests.attempt(format(
-        $$update core.sync_history set status = 'undone' where user_id = %1$L; %2$s$$,
+        $$update core.sync_history set status = 'undone' where user_id = %1$L and kind = 'import'; %2$s$$,
         tests.user_id('ann'),
-        replace(pg_temp.copying('core.sync_history'::regclass, '{2}'), 't.status', '''finished''')
+        replace(
+            replace(pg_temp.copying('core.sync_history'::regclass, '{2}'), 't.status', '''finished'''),
+            'order by', 'and t.kind = ''import'' order by'
+        )
     )),
     '1',
     'sync_history_file_imported_once takes a file again whose import was undone'

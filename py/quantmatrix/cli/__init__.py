@@ -25,6 +25,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "demo": Entry("Start here", "quantmatrix.cli.demo:demo", "Two statements, a gap, zero differences."),
     "import": Entry("Start here", "quantmatrix.cli.imports:import_group", "Read files; list, show, undo."),
+    "sync": Entry("Start here", "quantmatrix.cli.sync:sync", "Fetch from brokers; feeds and their state."),
     "holdings": Entry("Portfolio", "quantmatrix.cli.holdings:holdings", "What is held, and its cost."),
     "cash": Entry("Portfolio", "quantmatrix.cli.cash:cash", "Balances by account and currency."),
     "reconcile": Entry("Portfolio", "quantmatrix.cli.reconcile:reconcile", "Differences and their causes."),

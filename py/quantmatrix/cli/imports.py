@@ -174,32 +174,22 @@ def import_one(
     dry_run: bool = False,
 ) -> dict[str, Any]:
     """Import one file; the report of ``api.import_load``, also for a file that cannot be read at all."""
-    from quantmatrix.ingest import load
-    from quantmatrix.ingest.detect import choose_parser
-    from quantmatrix.ingest.reader import open_source
+    from quantmatrix.ingest.files import load_file
 
     options = options or Options()
     size = path.stat().st_size if path.exists() else 0
     try:
-        with settings.progress(path.name, size) as advance, open_source(path, _steps(advance)) as file:
-            parser, layout = choose_parser(file, source)
-
-            def describe() -> load.File:
-                return load.File(
-                    name=path.name,
-                    size=file.size,
-                    sha256=file.sha256(),
-                    source=parser.source,
-                    layout=layout,
-                    newest_first=parser.newest_first,
-                    broker=broker or parser.broker,
-                    account=options.account,
-                    currency=options.currency,
-                    accept_refusals=accept_refusals,
-                )
-
-            records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))
-            report = session.load(records, describe, dry_run=dry_run)
+        with settings.progress(path.name, size) as advance:
+            report = load_file(
+                session,
+                path,
+                options,
+                source=source,
+                broker=broker,
+                accept_refusals=accept_refusals,
+                dry_run=dry_run,
+                progress=_steps(advance),
+            )
     except FileRefused as refused:
         return _unreadable(path, source, refused)
     except psycopg.Error as error:

@@ -35,6 +35,8 @@ OWN = {
     "kraken_csv": "quantmatrix.ingest.kraken:KrakenParser",
     "binance_csv": "quantmatrix.ingest.binance:BinanceParser",
     "tastytrade_csv": "quantmatrix.ingest.tastytrade:TastytradeParser",
+    "tastytrade_api": "quantmatrix.ingest.tastytrade:TastytradeApi",
+    "ccxt": "quantmatrix.ingest.ccxt_trades:CcxtParser",
     SIMPLE: "quantmatrix.ingest.simple:SimpleParser",
     "quantmatrix_csv": "quantmatrix.ingest.canonical:CanonicalParser",
 }

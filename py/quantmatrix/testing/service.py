@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psycopg
 from postgrest import SyncPostgrestClient
 
 from quantmatrix.services.tokens import sign
@@ -166,5 +167,34 @@ def add_book(service: Service, person: Person) -> dict[str, int]:
             " from core.transactions t where t.user_id = %s and t.id = %s",
             [sync[0], person.id, added["buy"]],
         )
+        _add_feed(connection, person)
     service.done("reconcile", person)
     return added
+
+
+def _add_feed(connection: psycopg.Connection[Any], person: Person) -> None:
+    """A feed with one attempt, which brought one execution of today."""
+    connection.execute(
+        "with feed as ("
+        "    insert into ingest.feeds (user_id, name, service, settings, since)"
+        "    values (%(user)s, 'today', 'ibkr_today', '{}', current_date) returning id"
+        "), attempt as ("
+        "    insert into core.sync_history (user_id, kind, source, status, finished_at)"
+        "    values (%(user)s, 'sync', 'sync_ibkr_today', 'finished', now()) returning id"
+        ")"
+        " insert into ingest.sync_attempts"
+        " (user_id, sync_id, feed_id, run_id, try_number, asked_from, asked_through)"
+        " select %(user)s, attempt.id, feed.id, gen_random_uuid(), 1, current_date, current_date"
+        " from feed cross join attempt",
+        {"user": person.id},
+    )
+    connection.execute(
+        "insert into ingest.today_executions"
+        " (user_id, account_id, execution_id, instrument_id, executed_at, trade_date, quantity, price,"
+        "  currency, sync_id)"
+        " select t.user_id, t.account_id, '0000.1', t.instrument_id, now(), current_date, 5, 10,"
+        "  'USD', s.sync_id"
+        " from core.transactions t join ingest.sync_attempts s on s.user_id = t.user_id"
+        " where t.user_id = %s and t.instrument_id is not null order by t.id limit 1",
+        [person.id],
+    )

@@ -176,6 +176,8 @@ class Trades:
         metadata = dict(codes.metadata)
         if trade := element.text("tradeID"):
             metadata["trade_id"] = trade
+        if execution := element.text("ibExecID"):
+            metadata["exec_id"] = execution
         settles = element.day("settleDateTarget", "settleDate")
         if settles is not None and abs((settles - day).days) > 366:
             settles = None

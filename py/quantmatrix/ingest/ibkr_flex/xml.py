@@ -5,7 +5,7 @@ No document type, so neither entities nor anything external; bounded depth, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 from xml.parsers import expat
 
@@ -20,21 +20,38 @@ Start = tuple[int, int, str, dict[str, str]]
 """Line from 1, column from 1, name, attributes."""
 
 
+def leaves(text: str) -> dict[str, str]:
+    """The text of each element by its name, of a small flat document: an answer of the web service.
+
+    Raises ``FileRefused`` as ``elements`` does.
+    """
+    told: dict[str, str] = {}
+    names: list[str] = []
+    parser, refuse = _hardened()
+
+    def start(name: str, _attributes: dict[str, str]) -> None:
+        names.append(name)
+        if len(names) > _DEEPEST:
+            raise refuse(f"elements are nested more than {_DEEPEST} deep")
+
+    def data(piece: str) -> None:
+        if names:
+            told[names[-1]] = told.get(names[-1], "") + piece
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _name: names.pop()
+    parser.CharacterDataHandler = data
+    _feed(parser, text.lstrip(), final=True)
+    return {name: value.strip() for name, value in told.items() if value.strip()}
+
+
 def elements(text: TextIO) -> Iterator[Start]:
     """Start tags in the order of the file. Raises ``FileRefused`` for what is damaged or not plain."""
     found: list[Start] = []
     depth = 0
     moved = 0
     read = 0
-    parser = expat.ParserCreate()
-    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
-
-    def refuse(reason: str) -> FileRefused:
-        return FileRefused(
-            f"{reason}, at character {parser.CurrentColumnNumber + 1}",
-            line=parser.CurrentLineNumber,
-            hint="download the Flex Query again",
-        )
+    parser, refuse = _hardened()
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth, moved
@@ -51,34 +68,50 @@ def elements(text: TextIO) -> Iterator[Start]:
         depth -= 1
         moved = read
 
-    def forbidden(*_: object) -> int:
-        raise refuse("the file declares a document type or entities, which no statement does")
-
     parser.StartElementHandler = start
     parser.EndElementHandler = end
-    parser.StartDoctypeDeclHandler = forbidden
-    parser.EntityDeclHandler = forbidden
-    parser.ExternalEntityRefHandler = forbidden
-
-    def feed(chunk: str, *, final: bool) -> None:
-        try:
-            parser.Parse(chunk, final)
-        except expat.ExpatError as error:
-            reason = expat.errors.messages.get(error.code, "damaged")
-            raise FileRefused(
-                f"the XML cannot be read: {reason}, at character {error.offset + 1}",
-                line=error.lineno,
-                hint="the file may be cut off or edited: download the Flex Query again",
-            ) from None
 
     while chunk := text.read(_CHUNK):
         if not read:
             chunk = chunk.lstrip()
         read += len(chunk)
-        feed(chunk, final=False)
+        _feed(parser, chunk, final=False)
         yield from found
         found.clear()
         if read - moved > _LONGEST:
             raise refuse("an element is longer than 1 MiB")
-    feed("", final=True)
+    _feed(parser, "", final=True)
     yield from found
+
+
+def _hardened() -> tuple[expat.XMLParserType, Callable[[str], FileRefused]]:
+    """A parser that refuses document types and entities, and what makes its refusals."""
+    parser = expat.ParserCreate()
+    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+
+    def refuse(reason: str) -> FileRefused:
+        return FileRefused(
+            f"{reason}, at character {parser.CurrentColumnNumber + 1}",
+            line=parser.CurrentLineNumber,
+            hint="download the Flex Query again",
+        )
+
+    def forbidden(*_: object) -> int:
+        raise refuse("the file declares a document type or entities, which no statement does")
+
+    parser.StartDoctypeDeclHandler = forbidden
+    parser.EntityDeclHandler = forbidden
+    parser.ExternalEntityRefHandler = forbidden
+    return parser, refuse
+
+
+def _feed(parser: expat.XMLParserType, chunk: str, *, final: bool) -> None:
+    try:
+        parser.Parse(chunk, final)
+    except expat.ExpatError as error:
+        reason = expat.errors.messages.get(error.code, "damaged")
+        raise FileRefused(
+            f"the XML cannot be read: {reason}, at character {error.offset + 1}",
+            line=error.lineno,
+            hint="the file may be cut off or edited: download the Flex Query again",
+        ) from None

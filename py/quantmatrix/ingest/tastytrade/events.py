@@ -42,6 +42,7 @@ def common(row: Row, instrument: Instrument | None) -> Values:
     return {
         "line": row.line,
         "instrument": instrument.key if instrument else None,
+        "external_id": row.identity or None,
         "fingerprint": text,
         "order_id": row.order_id or None,
         "executed_at": row.when,

@@ -52,10 +52,10 @@ class TastytradeParser:
 
     def parse(self, text: TextIO, options: Options) -> Iterator[Record]:
         """Records in file order; an instrument whose contract size only rows show comes once it is known."""
-        yield from _Reading(options).run(text)
+        yield from Reading(options).run(text)
 
 
-class _Reading:
+class Reading:
     """One pass over one file; keeps its instruments and the rows of one moment."""
 
     def __init__(self, options: Options) -> None:
@@ -71,6 +71,7 @@ class _Reading:
         self.oldest: date | None = None
 
     def run(self, text: TextIO) -> Iterator[Record]:
+        """All records of the file. Raises ``FileRefused``."""
         for number, raw, fields in records(text):
             if not any(cell.strip() for cell in fields):
                 yield from self._pass(Line(number=number, raw=raw, verdict="skipped"), None)

@@ -85,6 +85,7 @@ class Row:
     order_id: str
     currency: str
     reference: str = ""
+    identity: str = ""
 
     @property
     def text(self) -> str:
@@ -144,9 +145,9 @@ class RowReader:
         multiplier: str, _root: str, underlying: str, expiration: str, strike: str, right: str, order_id: str,
         total: str, currency: str,
     ) -> Row:  # fmt: skip
-        when = _instant(moment)
+        when = moment_of(moment)
         kind, sub = kind.lower(), sub.lower()
-        side, effect = _move(action, sub, "Action")
+        side, effect = move_of(action, sub, "Action")
         return Row(
             line=line,
             when=when,
@@ -184,7 +185,7 @@ class RowReader:
             reason = f"{error}; the format is MM/DD/YYYY h:mm AM"
             raise RowError("bad_date", reason, column="Date/Time", text=moment) from None
         kind, sub = kind.lower(), sub.lower()
-        side, effect = _move("_TO_".join(filter(None, (buy_sell, open_close))), sub, "Buy/Sell")
+        side, effect = move_of("_TO_".join(filter(None, (buy_sell, open_close))), sub, "Buy/Sell")
         costs = number(fees, "Fees") or _NOTHING
         return Row(
             line=line,
@@ -214,7 +215,8 @@ class RowReader:
         )
 
 
-def _instant(text: str) -> datetime:
+def moment_of(text: str, column: str = "Date") -> datetime:
+    """An instant that states its offset, in UTC. Raises ``RowError``."""
     try:
         if not _INSTANT.fullmatch(text):
             raise ValueError
@@ -224,11 +226,11 @@ def _instant(text: str) -> datetime:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         reason = "not an instant with its offset such as 2024-08-16T15:57:13+0200"
-        raise RowError("bad_date", reason, column="Date", text=text) from None
+        raise RowError("bad_date", reason, column=column, text=text) from None
 
 
 @lru_cache(maxsize=256)
-def _move(action: str, sub: str, column: str) -> tuple[int, PositionEffect]:
+def move_of(action: str, sub: str, column: str) -> tuple[int, PositionEffect]:
     """Direction and effect that the row states: in its action, else in its sub type, else not at all."""
     printed = action.strip().upper().replace(" ", "_")
     named = sub.upper().replace(" ", "_")

@@ -1,0 +1,51 @@
+"""One file on disk through its parser into a session: what ``import`` and ``sync`` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quantmatrix.ingest.detect import choose_parser
+from quantmatrix.ingest.load import File
+from quantmatrix.ingest.model import Options
+from quantmatrix.ingest.reader import open_source
+
+if TYPE_CHECKING:
+    from quantmatrix.database.views import Reader
+
+
+def load_file(
+    session: Reader,
+    path: Path,
+    options: Options,
+    *,
+    source: str | None = None,
+    broker: str | None = None,
+    accept_refusals: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """The report of ``api.import_load``. Raises ``FileRefused`` and what the session raises.
+
+    ``source`` forces a format, ``broker`` that of a new account; ``progress`` as of ``open_source``.
+    """
+    with open_source(path, progress) as file:
+        parser, layout = choose_parser(file, source)
+
+        def describe() -> File:
+            return File(
+                name=path.name,
+                size=file.size,
+                sha256=file.sha256(),
+                source=parser.source,
+                layout=layout,
+                newest_first=parser.newest_first,
+                broker=broker or parser.broker,
+                account=options.account,
+                currency=options.currency,
+                accept_refusals=accept_refusals,
+            )
+
+        records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))
+        return session.load(records, describe, dry_run=dry_run)
