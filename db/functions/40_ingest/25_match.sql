@@ -866,6 +866,7 @@ as $$
                 where other.user_id = own.user_id
                 and other.id <> own.id
                 and other.status = 'finished'
+                and other.kind in ('import', 'migration')
                 and (other.account_id = own.account_id or other.account_id is null or own.account_id is null)
                 and (other.source <> own.source or own.source = 'quantmatrix_csv')
             )

@@ -132,7 +132,7 @@ begin
     -- Two sources may have named one thing differently: now they tell the same.
     if exists (
         select from core.sync_history h
-        where h.user_id = p_user_id and h.status = 'finished'
+        where h.user_id = p_user_id and h.status = 'finished' and h.kind in ('import', 'migration')
         having count(distinct h.source) > 1 or bool_or(h.source = 'quantmatrix_csv')
     ) then
         v_ids := v_ids || ingest.match_days(p_user_id, v_accounts, v_days, '{}');
