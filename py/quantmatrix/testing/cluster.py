@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from pytest_postgresql.janitor import DatabaseJanitor
 
@@ -48,6 +49,13 @@ TAP_ROLES = (
     "quantmatrix_readonly",
     "quantmatrix_admin",
 )
+
+
+class _Copier(DatabaseJanitor):
+    """Clones a database by its files, without the log: a third of the time."""
+
+    def _build_create_database_sql(self) -> sql.Composed:
+        return super()._build_create_database_sql() + sql.SQL(" STRATEGY file_copy")
 
 
 class Cluster:
@@ -105,7 +113,7 @@ class Cluster:
 
     def _janitor(self, name: str, template: str | None) -> DatabaseJanitor:
         parts = conninfo_to_dict(self.environment.dsn(SUPERUSER, "postgres"))
-        return DatabaseJanitor(
+        return _Copier(
             user=SUPERUSER,
             password=str(parts["password"]),
             host=str(parts["host"]),

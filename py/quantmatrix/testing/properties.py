@@ -12,7 +12,7 @@ from quantmatrix.testing.histories import CALL, OTHER, PUT, STOCK, Row
 from quantmatrix.testing.taxpayer import Connection, Taxpayer
 
 lawful = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,

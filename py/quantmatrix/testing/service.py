@@ -168,6 +168,7 @@ def add_book(service: Service, person: Person) -> dict[str, int]:
             [sync[0], person.id, added["buy"]],
         )
         _add_feed(connection, person)
+        _add_identity(connection, person, added["buy"], added["more"])
     service.done("reconcile", person)
     return added
 
@@ -197,4 +198,36 @@ def _add_feed(connection: psycopg.Connection[Any], person: Person) -> None:
         " from core.transactions t join ingest.sync_attempts s on s.user_id = t.user_id"
         " where t.user_id = %s and t.instrument_id is not null order by t.id limit 1",
         [person.id],
+    )
+
+
+def _add_identity(connection: psycopg.Connection[Any], person: Person, one: int, other: int) -> None:
+    """What a person can say about events and names: one event that two sources tell, a decision, a split."""
+    given = {"user": person.id, "one": one, "other": other}
+    connection.execute(
+        "insert into ingest.matches"
+        " (user_id, account_id, source, dedupe_key, counted_source, counted_key, trade_date, rule)"
+        " select t.user_id, t.account_id, 'ofx', 'x1', t.source, t.dedupe_key, t.trade_date, 'equal'"
+        " from core.transactions t where t.user_id = %(user)s and t.id = %(one)s",
+        given,
+    )
+    connection.execute(
+        "with decision as ("
+        "    insert into ingest.decisions (user_id, account_id, verdict, reason)"
+        "    select t.user_id, t.account_id, 'different', 'bought twice'"
+        "    from core.transactions t where t.user_id = %(user)s and t.id = %(other)s returning *"
+        ")"
+        " insert into ingest.decision_members"
+        " (user_id, decision_id, account_id, source, dedupe_key, trade_date)"
+        " select t.user_id, d.id, t.account_id, t.source, t.dedupe_key, t.trade_date"
+        " from core.transactions t cross join decision d"
+        " where t.user_id = %(user)s and t.id = %(other)s",
+        given,
+    )
+    connection.execute(
+        "insert into ingest.instrument_changes"
+        " (user_id, kind, from_instrument_id, into_instrument_id, moved, reason, undone_at, undo_reason)"
+        " select t.user_id, 'split', t.instrument_id, t.instrument_id + 1, '{}', 'two', now(), 'one after all'"
+        " from core.transactions t where t.user_id = %(user)s and t.id = %(one)s",
+        given,
     )
