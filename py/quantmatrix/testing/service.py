@@ -227,7 +227,7 @@ def _add_identity(connection: psycopg.Connection[Any], person: Person, one: int,
     connection.execute(
         "insert into ingest.instrument_changes"
         " (user_id, kind, from_instrument_id, into_instrument_id, moved, reason, undone_at, undo_reason)"
-        " select t.user_id, 'split', t.instrument_id, t.instrument_id + 1, '{}', 'two', now(), 'one after all'"
+        " select t.user_id, 'split', t.instrument_id, t.instrument_id + 1, '{}', 'two', now(), 'one after'"
         " from core.transactions t where t.user_id = %(user)s and t.id = %(one)s",
         given,
     )
