@@ -11,7 +11,7 @@ import pytest
 from quantmatrix.testing.taxpayer import Taxpayer
 
 RESUMES = """
-    select ((tax.resume(%(user)s, g.group_id, array[%(id)s]::bigint[], true)).standing).first_event
+    select ((tax.resume(%(user)s, g.group_id, array[%(id)s]::bigint[])).standing).first_event
         is not null
     from core.transactions t
     join tax.instrument_groups g on g.user_id = t.user_id and g.instrument_id = t.instrument_id

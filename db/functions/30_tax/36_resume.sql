@@ -4,7 +4,6 @@
 
 create type tax.standing as (
     first_event integer,
-    has_replacements boolean,
     lot_id bigint[],
     lot_event integer[],
     lot_number integer[],
@@ -43,7 +42,7 @@ create type tax.standing as (
 );
 
 comment on type tax.standing is
-    'Where the book of a group stands, as far as appended trades can reach it: open lots in lot order and losses whose window is open. Events before first_event are only those that these refer to. Without has_replacements, lots that could replace a new loss were left out.';
+    'Where the book of a group stands, as far as appended trades can reach it: open lots in lot order and losses whose window is open. Events before first_event are only those that these refer to.';
 
 create type tax.resumption as (
     history tax.history,
@@ -167,7 +166,7 @@ $$;
 comment on function tax.opened_at(uuid, bigint, bigint) is
     'Acquisition of the oldest open lot of an account and instrument, from the index; null if flat, or if a lot has no date.';
 
-create function tax.resume(p_user_id uuid, p_group_id bigint, p_appended bigint[], p_with_replacements boolean)
+create function tax.resume(p_user_id uuid, p_group_id bigint, p_appended bigint[])
 returns tax.resumption
 language plpgsql
 stable
@@ -246,6 +245,8 @@ begin
                 and l.instrument_id = i.id
                 and l.side = 'short'
                 and l.closed_at is null
+                -- In an order that only the index of open lots has: it knows the side, whatever the table was like when this was planned.
+                order by l.acquired_at
                 limit 1
             ) short
         )
@@ -334,7 +335,7 @@ begin
 
     if v_h.wash_scope <> 'none' then
         -- What is closed may be a loss, which lots bought lately replace, unless they have replaced one.
-        if p_with_replacements and cardinality(v_lot_ids) > 0 then
+        if cardinality(v_lot_ids) > 0 then
             select v_lot_ids || coalesce(array_agg(l.id), '{}')
             into v_lot_ids
             from unnest(v_h.instrument_id) i (id)
@@ -587,7 +588,6 @@ begin
     end if;
 
     v_s.first_event := v_known + 1;
-    v_s.has_replacements := p_with_replacements or v_h.wash_scope = 'none' or cardinality(v_lot_ids) = 0;
     if v_known > 0 then
         v_h.event_id := v_event_ids || v_h.event_id;
         v_h.event_code := array_fill(0, array[v_known]) || v_h.event_code;
@@ -650,5 +650,5 @@ begin
 end
 $$;
 
-comment on function tax.resume(uuid, bigint, bigint[], boolean) is
+comment on function tax.resume(uuid, bigint, bigint[]) is
     'What the event loop needs to go on with appended transactions of one group; null if they must be derived together with the whole history.';

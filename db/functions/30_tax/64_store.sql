@@ -467,14 +467,6 @@ begin
             if exists (select from unnest(v_pool) p (place) where p.place %% 2 = 0) then
                 return null;
             end if;
-            -- Most sales are no loss, and need not look for what replaces it.
-            if not v_standing.has_replacements and exists (
-                select from unnest(v_d.closing_piece, v_d.closing_lot, v_d.closing_other) with ordinality c (piece, lot, other, place)
-                where c.place > cardinality(v_standing.loss_id)
-                and case v_pool[c.piece] %% 2 when 1 then c.lot > c.other else c.other > c.lot end
-            ) then
-                return null;
-            end if;
             v_changed := tax.disallow(
                 p_user_id, v_standing.loss_id, v_d.closing_disallowed[1 : cardinality(v_standing.loss_id)],
                 v_d.closing_permanent[1 : cardinality(v_standing.loss_id)]
@@ -492,4 +484,4 @@ $generate$;
 comment on function tax.store_group(uuid, bigint) is
     'Merges what is derived from one group into the tables and writes only rows that differ; returns how many it wrote.';
 comment on function tax.append_to_group(uuid, bigint, tax.resumption) is
-    'Goes on with appended transactions where the group stands, and writes what they change; returns how many rows, or null, with nothing written, if what may replace a loss must be looked at first.';
+    'Goes on with appended transactions where the group stands, and writes what they change; returns how many rows, or null, with nothing written, if the group must be derived whole.';

@@ -88,15 +88,9 @@ begin
         order by g.group_id
     loop
         v_written := null;
-        v_resumption := tax.resume(p_user_id, v_group.group_id, p_transaction_ids, false);
+        v_resumption := tax.resume(p_user_id, v_group.group_id, p_transaction_ids);
         if v_resumption is not null then
             v_written := tax.append_to_group(p_user_id, v_group.group_id, v_resumption);
-            if v_written is null then
-                v_resumption := tax.resume(p_user_id, v_group.group_id, p_transaction_ids, true);
-                if v_resumption is not null then
-                    v_written := tax.append_to_group(p_user_id, v_group.group_id, v_resumption);
-                end if;
-            end if;
         end if;
         if v_written is null then
             v_instrument_ids := v_instrument_ids || v_group.instrument_ids;
