@@ -532,7 +532,9 @@ begin
                             offset 0
                         ) o
                         cross join lateral (
-                            select own.*
+                            select
+                                own.trade_date, own.sequence, own.source, own.dedupe_key, own.order_id, own.transaction_type, own.account_id,
+                                own.instrument_id, own.executed_at
                             from core.transactions own
                             where own.user_id = p_user_id
                             and own.id = o.opening_transaction_id
