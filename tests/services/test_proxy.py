@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -97,20 +98,29 @@ def test_signing_in_is_limited_for_each_origin_and_takes_no_query(proxied: Proxi
     assert set(statuses) == {401, 429}
 
 
+def posted_in_peace(url: str, email: str, claimed_origin: str) -> httpx.Response:
+    """The database's answer to a wrong password; the proxy's own limit is waited out."""
+    while True:
+        answer = httpx.post(
+            url,
+            json={"email": email, "password": "not the one at all"},
+            headers={"X-Real-IP": claimed_origin},
+            timeout=30,
+        )
+        if answer.status_code != 429 or answer.json()["message"] != "too many requests":
+            return answer
+        time.sleep(float(answer.headers["retry-after"]))
+
+
 def test_the_database_sees_the_address_of_the_caller_and_no_other(proxied: Proxied) -> None:
-    """Ten claimed origins are one: the throttle of one address and origin holds."""
+    """Seven claimed origins are one: the throttle of one address and origin holds."""
     people = proxied.people
     member = people.member("origin@example.test")
     people.release()
-    statuses = []
-    for n in range(7):
-        answer = httpx.post(
-            f"{proxied.url}/rpc/sign_in",
-            json={"email": member.email, "password": "not the one at all"},
-            headers={"X-Real-IP": f"203.0.113.{n}"},
-            timeout=30,
-        )
-        statuses.append(answer.status_code)
+    statuses = [
+        posted_in_peace(f"{proxied.url}/rpc/sign_in", member.email, f"203.0.113.{n}").status_code
+        for n in range(7)
+    ]
     assert statuses == [401] * 5 + [429] * 2
 
 
