@@ -110,7 +110,7 @@ class Context:
         self.account: str | None = None
         self.accounts: frozenset[str] = frozenset()
         self.is_open = True
-        self._seen: set[str] = set()
+        self._named_accounts: set[str] = set()
         self._held: list[PositionEvidence | LotEvidence | CashEvidence] = []
         self.base_currency: str | None = None
         self.period_start: date | None = None
@@ -140,7 +140,7 @@ class Context:
             if self.accounts and printed not in self.accounts:
                 reason = "an account that the head of the statement does not name"
                 self.warn_once("account", row.line, "Account", printed, reason)
-            self._seen.add(printed)
+            self._named_accounts.add(printed)
             return printed
         if not self.is_consolidated:
             return self.account
@@ -169,7 +169,7 @@ class Context:
         """The file ended: rows that named one account alone say whose the file is."""
         if not self.is_open:
             return
-        known = self._seen | self.accounts
+        known = self._named_accounts | self.accounts
         if len(known) == 1:
             self.out.append(Statement(account=next(iter(known))))
         if len(known) < 2:
