@@ -32,6 +32,7 @@ from quantmatrix.ingest.model import (
 from quantmatrix.ingest.reader import HEAD_BYTES, records
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
+_CELLS_OF_ROW = 5
 HEADER_WITHIN = 1000
 """Records above the header at most: titles, blank lines, a list of all positions."""
 
@@ -297,10 +298,11 @@ class TableReading:
                     reason = "unknown column; kept with the raw line only"
                     self.warn(line, printed, printed, reason)
             return "skipped"
-        if not self.is_row(fields):
-            return self.note(line, fields)
         self._mark = len(self.out)
         try:
+            if not self.is_row(fields):
+                self._no_row(fields)
+                return self.note(line, fields)
             row = Row(line, fields, self.columns)
             self._check_width(row)
             return self.row(row)
@@ -310,6 +312,12 @@ class TableReading:
             self.out += told
             self.out.append(error.refusal(line))
             return "row"
+
+    def _no_row(self, fields: list[str]) -> None:
+        """Refuse what is no note either: many cells, the first of which begins as rows do."""
+        if sum(bool(cell.strip()) for cell in fields) >= _CELLS_OF_ROW and fields[0].strip()[:1].isdigit():
+            reason = "neither a row nor a note: it does not begin as rows do"
+            raise RowError("unreadable_row", reason, text=",".join(fields))
 
     def _check_width(self, row: Row) -> None:
         width = row.columns.width

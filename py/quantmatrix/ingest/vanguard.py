@@ -84,6 +84,11 @@ class _Reading(TableReading):
             self.warn_once("sweep", row.line, row.printed("transaction type"), kind, reason)
             return "skipped"
         amount = row.number("net amount") or _ZERO
+        thing, shares = self._instrument(row), row.number("shares")
+        if kind.startswith("reinvestment") and amount and not shares:
+            reason = "reinvested in the settlement fund, which is cash"
+            self.warn_once("fund", row.line, row.printed("transaction type"), kind, reason)
+            return "skipped"
         fee = abs(row.number("commissions and fees", "commission fees") or _ZERO)
         commission = fee.copy_negate() if fee else fee
         values: dict[str, Any] = {
@@ -98,7 +103,7 @@ class _Reading(TableReading):
             "currency": self.options.currency,
             "description": row.text("transaction description") or row.text("transaction type") or None,
         }
-        self._meaning(row, kind, self._instrument(row), row.number("shares"), values)
+        self._meaning(row, kind, thing, shares, values)
         return "row"
 
     def _meaning(

@@ -71,8 +71,9 @@ class OfxParser:
             if isinstance(found, tree.Record):
                 if found.within == "SECLIST":
                     securities.learn(found)
-                elif fitid := found.text("FITID"):
-                    ids.look(fitid)
+                else:
+                    securities.see(found)
+                    ids.look(found.text("FITID"))
                 is_bank = is_bank or found.kind in ("BANKACCTFROM", "CCACCTFROM")
                 is_investment = is_investment or found.kind == "INVACCTFROM" or found.within in (
                     "INVTRANLIST", "INVPOSLIST",
