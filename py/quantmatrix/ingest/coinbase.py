@@ -63,6 +63,7 @@ class _Reading(CryptoReading):
         }
     )  # fmt: skip
     what = "a history of Coinbase"
+    identity = "id"
     newest_first = True
 
     def __init__(self, options: Options) -> None:

@@ -53,6 +53,7 @@ class _Reading(CryptoReading):
         }
     )  # fmt: skip
     what = "a ledger of Kraken"
+    identity = "txid"
     hint = "choose Documents, New Export, Ledgers, CSV"
 
     def __init__(self, options: Options) -> None:

@@ -30,6 +30,7 @@ from quantmatrix.ingest.model import (
     Warning,
 )
 from quantmatrix.ingest.reader import HEAD_BYTES, records
+from quantmatrix.ingest.repeats import Repeats
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
 _CELLS_OF_ROW = 5
@@ -136,6 +137,9 @@ class TableReading:
 
     hint: ClassVar[str] = "download the transaction history again, as CSV"
 
+    identity: ClassVar[str | None] = None
+    """The column of each row's own id."""
+
     newest_first: ClassVar[bool] = False
     """The order where the file shows only one day."""
 
@@ -153,6 +157,7 @@ class TableReading:
         self._told: dict[str, Instrument] = {}
         self._warned: set[tuple[str, str]] = set()
         self._accounts: set[str] = set()
+        self._repeats = Repeats()
         self._ids: dict[int, int] = {}
 
     def run(self, text: TextIO) -> Iterator[Record]:
@@ -177,6 +182,21 @@ class TableReading:
 
     def before(self, text: TextIO) -> None:
         """A first pass, where one is needed; must rewind."""
+        if self.identity is None:
+            return
+        at: int | None = None
+        try:
+            for _, _, fields in records(text, strict=False):
+                if at is not None:
+                    if len(fields) > at and (identity := fields[at].strip()):
+                        self._repeats.look(identity)
+                elif self.needed <= (names := {name_of(cell) for cell in fields}):
+                    if self.identity not in names:
+                        break
+                    at = Columns.of(fields).index[self.identity]
+        except FileRefused:
+            pass  # the second pass says it, with all that stands before it
+        text.seek(0)
 
     def header(self, fields: list[str], /) -> Columns:
         """The columns of the header."""
@@ -261,6 +281,8 @@ class TableReading:
 
     def own_id(self, row: Row, identity: str) -> str | None:
         """The id of a row; None for the very row of before, another one for another row of the same id."""
+        if not self._repeats.may_repeat(identity):
+            return identity
         digest, number, known = hash(tuple(row.fields)), 1, identity
         while (seen := self._ids.get(hash(known))) is not None:
             if seen == digest:

@@ -67,7 +67,7 @@ class OfxParser:
         """Records in file order; links at the end."""
         securities, ids = Securities(), Repeats()
         has_exercises = is_investment = is_bank = False
-        for found in tree.records(tokens(text)):
+        for found in tree.records(tokens(text), keep_raw=False):
             if isinstance(found, tree.Record):
                 if found.within == "SECLIST":
                     securities.learn(found)
