@@ -18,9 +18,8 @@ from quantmatrix.ingest.table import Columns, Row, TableParser, Verdict, name_of
 _ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 _FORMATS = (
-    "%Y-%m-%d %H:%M:%S UTC",
-    "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
     "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M",
 )
@@ -86,7 +85,7 @@ class _Reading(CryptoReading):
         """One event of the wallet."""
         text = row.text("timestamp")
         try:
-            moment = instant(text, _FORMATS, "UTC")
+            moment = instant(text.removesuffix(" UTC").removesuffix("Z"), _FORMATS, "UTC")
         except ValueError as error:
             raise RowError("bad_date", str(error), column=row.printed("timestamp"), text=text) from None
         day = exchange_date(moment)

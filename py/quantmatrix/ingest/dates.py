@@ -48,7 +48,8 @@ def instant(text: str, formats: Iterable[str], zone: str | None = NEW_YORK) -> d
     return moment.astimezone(UTC)
 
 
-def day(text: str, formats: Iterable[str]) -> date:
+@lru_cache(maxsize=4096)
+def day(text: str, formats: tuple[str, ...]) -> date:
     """The calendar day that ``text`` states in one of the ``strptime`` formats.
 
     Raises ``ValueError`` with the reason.

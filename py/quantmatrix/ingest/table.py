@@ -89,7 +89,8 @@ class Row:
 
     def number(self, *names: str) -> Decimal | None:
         """The number in a cell, None for a placeholder or a missing column."""
-        return number(self.text(*names), self.printed(*names))
+        text = self.text(*names)
+        return number(text, self.printed(*names)) if text else None
 
     def needed(self, *names: str) -> Decimal:
         """A number that must be there."""
