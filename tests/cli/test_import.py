@@ -55,6 +55,29 @@ def test_several_files_are_a_list(database: Database) -> None:
     assert [report["rows"]["new"] for report in json.loads(done.stdout)] == [15, 2]
 
 
+def test_a_file_that_names_no_account_is_refused_and_the_next_one_read(
+    database: Database, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text("Date,Symbol,Quantity,Price,Commission,Type\n2024-01-02,ABC,10,5,1,BUY\n")
+    done = run(database, "import", str(own), STATEMENT, "--format", "json")
+    assert done.exit_code == 5
+    refused, imported = json.loads(done.stdout)
+    assert (refused["status"], imported["status"]) == ("refused", "imported")
+    assert refused["refusals"][0]["reason"] == (
+        "line 2 names no account, and neither does the file (say which account it is: --account NUMBER)"
+    )
+
+
+def test_words_of_the_group_are_commands_wherever_they_stand(database: Database, tmp_path: Path) -> None:
+    assert json.loads(run(database, "import", "--format", "json", "list").stdout) == []
+    missing = run(database, "import", STATEMENT, str(tmp_path / "none.csv"))
+    assert missing.exit_code == 2
+    assert "quantmatrix import [OPTIONS] FILE" in missing.stderr.replace("cli", "quantmatrix")
+    assert json.loads(run(database, "import", "list", "--format", "json").stdout) == []
+    assert "--day-first" in run(database, "import", "--help").stdout
+
+
 def test_a_dry_run_leaves_nothing(database: Database) -> None:
     tried = run(database, "import", "--dry-run", STATEMENT, "--format", "json")
     assert json.loads(tried.stdout)["rows"]["new"] == 15
