@@ -144,6 +144,14 @@ declare
     v_broker_scope boolean := p_history.wash_scope = 'broker';
     v_wash_class integer[] := p_history.instrument_wash_class;
     v_call_class integer[] := p_history.instrument_call_class;
+    v_usual boolean;
+    v_pool_class integer[];
+    v_pool_call_class integer[];
+    v_pool_taxable boolean[];
+    v_pool_judged boolean[];
+    v_pool_may_replace boolean[];
+    v_pool_shares numeric[];
+    v_pool_least numeric[];
 
     -- pieces; arrays that start with one null are sparse
     v_m integer := v_n;
@@ -384,6 +392,24 @@ begin
     from generate_series(1, v_n) p (place);
     v_head := array_fill(0, array[cardinality(p_history.pool_account)]);
     v_tail := v_head;
+    if v_washes then
+        -- By pool, what the rules ask of its account and instrument; a unit of an option counts as the shares it delivers.
+        select
+            array_agg(v_wash_class[i.place] order by p.pool), array_agg(case p.pool % 2 when 1 then v_call_class[i.place] end order by p.pool),
+            array_agg(v_taxable[i.account] order by p.pool),
+            array_agg(
+                v_taxable[i.account] and v_wash_class[i.place] > 0 and (p.pool % 2 = 1 or p_history.instrument_strike[i.place] is null) order by p.pool
+            ),
+            array_agg(v_wash_class[i.place] + v_call_class[i.place] > 0 order by p.pool),
+            array_agg(p_history.instrument_deliverable[i.place] order by p.pool),
+            array_agg(10::numeric ^ (- p_history.instrument_scale[i.place]) order by p.pool)
+        into v_pool_class, v_pool_call_class, v_pool_taxable, v_pool_judged, v_pool_may_replace, v_pool_shares, v_pool_least
+        from generate_series(1, cardinality(p_history.pool_account)) p (pool)
+        cross join lateral (
+            select (p.pool - 1) / 2 / v_instruments + 1 as account, (p.pool - 1) / 2 % v_instruments + 1 as place
+        ) i;
+    end if;
+    v_usual := v_washes and v_sorted and not v_has_option;
 
     if not v_sorted then
         select array_agg(r.rank order by r.place)
@@ -510,9 +536,7 @@ begin
                 v_next[v_a] := v_s;
             end if;
             v_tail[v_p] := v_s;
-            if v_washes and v_used[v_s] is null and v_no_purchase[v_s] is null
-                and v_wash_class[(v_p - 1) / 2 % v_instruments + 1] + v_call_class[(v_p - 1) / 2 % v_instruments + 1] > 0
-            then
+            if v_pool_may_replace[v_p] and v_used[v_s] is null and v_no_purchase[v_s] is null then
                 v_free_next[v_s] := 0;
                 v_free_previous[v_s] := v_free_tail;
                 if v_free_tail = 0 then
@@ -590,6 +614,41 @@ begin
             end if;
             v_tail[v_long] := v_k;
             continue;
+        end if;
+
+        -- With wash sales the same, where no loss waits for a replacement: it may be one for a loss to come.
+        if v_usual and (v_code = 1 and v_head[v_long + 1] = 0 or v_code = 4) then
+            while v_loss_first <= v_loss and (v_loss_rest[v_loss_first] = 0 or v_loss_on[v_loss_first] < v_event_date[v_k] - 30) loop
+                v_loss_first := v_loss_first + 1;
+            end loop;
+            if v_loss_first > v_loss then
+                v_s := v_tail[v_long];
+                v_previous[v_k] := v_s;
+                if v_s = 0 then
+                    v_head[v_long] := v_k;
+                else
+                    v_next[v_s] := v_k;
+                end if;
+                v_tail[v_long] := v_k;
+                if v_ranked_by[v_long] is not null then
+                    v_waits_before[v_k] := v_waiting[v_long];
+                    v_waiting[v_long] := v_k;
+                end if;
+                if v_pool_may_replace[v_long] then
+                    v_free_previous[v_k] := v_free_tail;
+                    v_free_next[v_k] := 0;
+                    if v_free_tail = 0 then
+                        v_free_head := v_k;
+                    else
+                        v_free_next[v_free_tail] := v_k;
+                    end if;
+                    v_free_tail := v_k;
+                    if v_free_start = 0 then
+                        v_free_start := v_k;
+                    end if;
+                end if;
+                continue;
+            end if;
         end if;
 
         v_left := 0;
@@ -1497,14 +1556,23 @@ begin
                     v_c_pool[v_c] := v_from;
                     v_c_kind[v_c] := v_kind;
                     v_c_held_from[v_c] := v_held_from[v_s];
-                    if v_wash[v_s] <> 0 or v_gift_basis[v_s] is not null then
+                    if v_then >= c_move then
+                        v_c_wash[v_c] := null;
+                        v_c_gift[v_c] := null;
+                    end if;
+                    if v_wash[v_s] <> 0 then
                         v_extra := case v_t when v_q then v_wash[v_s] else round(v_wash[v_s] * v_t / v_q, 2) end;
                         v_wash[v_s] := v_wash[v_s] - v_extra;
-                        v_c_wash[v_c] := v_extra;
+                        if v_then >= c_move then
+                            v_c_wash[v_c] := v_extra;
+                        end if;
+                    end if;
+                    if v_gift_basis[v_s] is not null then
                         v_extra := case v_t when v_q then v_gift_basis[v_s] else round(v_gift_basis[v_s] * v_t / v_q, 2) end;
                         v_gift_basis[v_s] := v_gift_basis[v_s] - v_extra;
-                        v_c_gift[v_c] := v_extra;
-                        if v_then < c_move and v_part <= v_of_lot and v_extra is not null then
+                        if v_then >= c_move then
+                            v_c_gift[v_c] := v_extra;
+                        elsif v_part <= v_of_lot then
                             -- A.10: a gift worth less than the donor's basis, judged for each closing.
                             v_a := (v_from - 1) / 2 / v_instruments + 1;
                             v_forfeited[v_a] := v_forfeited[v_a] + v_of_lot - greatest(v_part, v_extra);
@@ -1516,9 +1584,6 @@ begin
                                 v_of_lot := v_part;
                             end if;
                         end if;
-                    elsif v_then >= c_move then
-                        v_c_wash[v_c] := null;
-                        v_c_gift[v_c] := null;
                     end if;
                 end if;
                 v_left := v_left - v_t;
@@ -1901,9 +1966,7 @@ begin
                         end loop;
                     end if;
                 end if;
-                if v_washes and v_source[v_s] = v_k and v_no_purchase[v_s] is null
-                    and v_wash_class[(v_p - 1) / 2 % v_instruments + 1] + v_call_class[(v_p - 1) / 2 % v_instruments + 1] > 0
-                then
+                if v_pool_may_replace[v_p] and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
                     v_acquisitions := v_acquisitions || v_s;
                 end if;
             end loop;
@@ -1994,20 +2057,18 @@ begin
         -- Wash sales (F). Losses of an order are judged after its last fill, in the order in which the shares sold were acquired ------------
         for v_i in v_first + 1 .. v_c loop
             v_p := v_c_pool[v_i];
-            v_j := (v_p - 1) / 2 % v_instruments + 1;
-            v_part := case v_p % 2 when 1 then v_c_lot[v_i] - v_c_other[v_i] else v_c_other[v_i] - v_c_lot[v_i] end;
-            if v_part > 0
+            if v_pool_judged[v_p]
+                and (case v_p % 2 when 1 then v_c_lot[v_i] > v_c_other[v_i] else v_c_other[v_i] > v_c_lot[v_i] end)
                 and v_c_kind[v_i] not in ('mtm', 'boot', 'roc_excess', 'unmatched')
-                and v_taxable[(v_p - 1) / 2 / v_instruments + 1]
-                and v_wash_class[v_j] > 0
-                and (v_p % 2 = 1 or p_history.instrument_strike[v_j] is null)
             then
                 v_incomplete := v_incomplete || v_i;
             end if;
         end loop;
+        continue when v_incomplete = '{}' and v_acquisitions = '{}';
         v_settled := '{}';
         if v_event_last[v_k] = v_k and cardinality(v_incomplete) > 0 then
-            if cardinality(v_incomplete) = 1 and v_c_event[v_incomplete[1]] = v_k then
+            if v_c_event[v_incomplete[1]] = v_k and (cardinality(v_incomplete) = 1 or v_code <= 5 and v_method = 0) then
+                -- What a plain trade takes from the head of a pool is in that order already.
                 v_settled := v_incomplete;
                 v_incomplete := '{}';
             else
@@ -2044,7 +2105,7 @@ begin
                 v_loss_pool[v_j] := v_p;
                 v_loss_group[v_j] := v_event_group[v_source[v_c_piece[v_i]]];
                 v_loss_on[v_j] := coalesce(v_c_sold_on[v_i], v_event_date[v_c_event[v_i]]);
-                v_loss_rest[v_j] := v_c_quantity[v_i] * p_history.instrument_deliverable[(v_p - 1) / 2 % v_instruments + 1];
+                v_loss_rest[v_j] := v_c_quantity[v_i] * v_pool_shares[v_p];
                 v_loss_left[v_j] := case v_p % 2 when 1 then v_c_lot[v_i] - v_c_other[v_i] else v_c_other[v_i] - v_c_lot[v_i] end;
                 v_loss_matches[v_j] := 0;
                 v_s := case when v_c_sold_on[v_i] is null then v_free_start else v_free_head end;
@@ -2094,17 +2155,11 @@ begin
                     and (
                         v_event_group[v_source[v_s]] <> v_loss_group[v_j]
                         or not v_forward and v_event_last[v_c_event[v_loss_closing[v_j]]] <> v_k
-                    );
-                if v_fits then
-                    if v_broker_scope then
-                        v_fits := v_p = v_a;
-                    else
-                        v_instrument := (v_p - 1) / 2 % v_instruments + 1;
-                        v_account := (v_a - 1) / 2 % v_instruments + 1;
-                        v_fits := v_wash_class[v_instrument] = v_wash_class[v_account]
-                            or v_p % 2 = 1 and v_call_class[v_instrument] = v_wash_class[v_account];
-                    end if;
-                end if;
+                    )
+                    and case
+                        when v_broker_scope then v_p = v_a
+                        else v_pool_class[v_p] = v_pool_class[v_a] or v_pool_call_class[v_p] = v_pool_class[v_a]
+                    end;
                 if not v_fits then
                     if v_forward then
                         v_s := v_b;
@@ -2116,17 +2171,13 @@ begin
 
                 -- F.10: as much of the piece as the loss needs; the matched part keeps its number, the rest gets the next.
                 v_instrument := (v_p - 1) / 2 % v_instruments + 1;
-                v_account := (v_p - 1) / 2 / v_instruments + 1;
-                v_factor := p_history.instrument_deliverable[v_instrument];
+                v_factor := v_pool_shares[v_p];
                 v_q := v_quantity[v_s];
                 v_t := v_q;
                 v_units := v_q * v_factor;
                 if v_units > v_loss_rest[v_j] then
                     v_units := v_loss_rest[v_j];
-                    v_t := greatest(
-                        round(v_units / v_factor, p_history.instrument_scale[v_instrument]),
-                        10::numeric ^ (- p_history.instrument_scale[v_instrument])
-                    );
+                    v_t := greatest(round(v_units / v_factor, p_history.instrument_scale[v_instrument]), v_pool_least[v_p]);
                 end if;
                 v_r := 0;
                 if v_t < v_q then
@@ -2198,7 +2249,7 @@ begin
                 v_loss_left[v_j] := v_loss_left[v_j] - v_part;
                 v_loss_matches[v_j] := v_loss_matches[v_j] + 1;
                 v_used[v_s] := true;
-                if v_taxable[v_account] then
+                if v_pool_taxable[v_p] then
                     v_c_disallowed[v_i] := coalesce(v_c_disallowed[v_i], 0) + v_part;
                     v_wash[v_s] := coalesce(v_wash[v_s], 0) + v_part;
                     if v_p % 2 = 1 then
@@ -2221,7 +2272,7 @@ begin
                 v_m_order[v_match] := v_loss_matches[v_j];
                 v_m_piece[v_match] := v_s;
                 v_m_pool[v_match] := v_p;
-                v_m_permanent[v_match] := not v_taxable[v_account];
+                v_m_permanent[v_match] := not v_pool_taxable[v_p];
                 v_m_quantity[v_match] := v_units;
                 v_m_amount[v_match] := v_part;
 
