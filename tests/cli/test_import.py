@@ -147,6 +147,9 @@ def test_an_import_never_undoes_a_correction(database: Database) -> None:
     interest = next(row for row in rows if row["transaction_type"] == "interest")
     gone = run(database, "transactions", "void", str(interest["id"]), "--reason", "never arrived")
     assert gone.exit_code == 0, gone.output
+    moved = next(row for row in rows if row["transaction_type"] == "transfer_in")
+    for cost in ("999", "3750"):
+        run(database, "basis", "set", str(moved["id"]), "--basis", cost, "--reason", "confirmation")
 
     run(database, "import", "undo", str(number))
     again = run(database, "import", STATEMENT)
@@ -154,6 +157,19 @@ def test_an_import_never_undoes_a_correction(database: Database) -> None:
     rows = json.loads(run(database, "transactions", "list", "--format", "json").stdout)
     assert [row["net_amount"] for row in rows if row["transaction_type"] == "fee"] == ["-2.50"]
     assert [row for row in rows if row["transaction_type"] == "interest"] == []
+    lots = json.loads(run(database, "lots", "list", "--format", "json").stdout)
+    assert [lot["cost_remaining"] for lot in lots if lot["symbol"] == moved["symbol"]] == ["3750.00"]
+
+    # Taken back and given again, also after its row was voided.
+    moved, told = (
+        next(row["id"] for row in rows if row["transaction_type"] == kind)
+        for kind in ("transfer_in", "set_basis")
+    )
+    run(database, "transactions", "void", str(told), "--reason", "a wrong paper")
+    run(database, "basis", "set", str(moved), "--basis", "3800", "--reason", "the right paper")
+    run(database, "import", STATEMENT)
+    lots = json.loads(run(database, "lots", "list", "--format", "json").stdout)
+    assert "3800.00" in [lot["cost_remaining"] for lot in lots]
 
 
 def test_an_import_ends_with_the_files_own_totals(database: Database) -> None:
