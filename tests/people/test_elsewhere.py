@@ -241,6 +241,20 @@ def test_a_signed_in_person_links_and_unlinks(elsewhere: Elsewhere) -> None:
     assert member.call("identity_unlink", provider="local").json()["code"] == "QM001"
 
 
+def test_another_s_link_takes_no_sign_in_away(elsewhere: Elsewhere) -> None:
+    """Who is sent to the page with another's link keeps the own sign-in: nobody collects the ticket."""
+    attacker = elsewhere.people.member("attacker@example.test")
+    lured = elsewhere.user("lured-1", email="lured@example.test", email_verified=True)
+    ticket = elsewhere.ticket(lured, link=attacker.done("identity_link")["link"])
+    assert attacker.done("identity_list") == []
+    assert elsewhere.collect(ticket, "not the secret").status_code == 401
+    token = elsewhere.collect(elsewhere.ticket(lured)).json()["access_token"]
+    assert elsewhere.people.call("whoami", token).json()["email"] == "lured@example.test"
+    late = elsewhere.collect(ticket)
+    assert (late.status_code, late.json()["code"]) == (400, "QM002")
+    assert attacker.done("identity_list") == []
+
+
 def test_a_disabled_person_does_not_come_in(elsewhere: Elsewhere) -> None:
     subject = elsewhere.user("disabled-1", email="disabled@example.test", email_verified=True)
     elsewhere.ticket(subject)
