@@ -9,12 +9,12 @@ import shutil
 import stat
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 import yaml
@@ -132,8 +132,9 @@ def test_browsers_of_other_origins_are_kept_out() -> None:
 
 
 KEYS = {
-    "image", "build", "restart", "shm_size", "command", "entrypoint", "environment", "secrets", "volumes", "networks",
-    "healthcheck", "depends_on", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs", "ports", "profiles",
+    "image", "build", "restart", "shm_size", "command", "entrypoint", "environment", "secrets", "volumes",
+    "networks", "healthcheck", "depends_on", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs",
+    "ports", "profiles",
 }  # fmt: skip
 # The image of PostgreSQL reads these itself.
 OF_THE_DATABASE = {"POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS"}
@@ -213,9 +214,8 @@ def test_the_image_is_made_of_what_is_there() -> None:
     built_with = re.findall(r'requires = \["(\w+)', (ROOT / "pyproject.toml").read_text())
     for name in (*built_with, "click", "httpx", "joserfc", "psycopg"):
         assert re.search(rf"^{name}(\[\w+\])?==", locked, re.MULTILINE), name
-    python = re.search(
-        r"^FROM python:(\d+)\.(\d+)", (ROOT / "docker" / "Dockerfile").read_text(), re.MULTILINE
-    )
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    python = re.search(r"^FROM python:(\d+)\.(\d+)", dockerfile, re.MULTILINE)
     assert python
     assert tuple(map(int, python.groups())) >= (3, 11)
 
@@ -262,19 +262,15 @@ def the_page_serves(secrets: Path, port: int, image: dict[str, str]) -> None:
     """The command of the service ``sign-in`` runs, and knows no provider yet."""
     service = SERVICES["sign-in"]
     page = ports.choose(1)[0]
-    words = [inside(word, secrets, port) for word in service["command"]]
-    words = [
-        word.replace("--port=8081", f"--port={page}").replace("0.0.0.0", ports.LOOPBACK) for word in words
-    ]
+    here = {"--port=8081": f"--port={page}", "--host=0.0.0.0": f"--host={ports.LOOPBACK}"}
+    words = [here.get(word, inside(word, secrets, port)) for word in service["command"]]
     variables = {name: inside(str(value), secrets, port) for name, value in service["environment"].items()}
     process = subprocess.Popen(["quantmatrix", *words], env=image | variables, cwd="/")
     try:
         probe = [part.replace("8081", str(page)) for part in service["healthcheck"]["test"][1:]]
         assert wait_until(lambda: not ports.is_free(page), 20)
         assert subprocess.run(probe, env=image, check=False).returncode == 0
-        with pytest.raises(urllib.error.HTTPError) as told:
-            urllib.request.urlopen(f"http://{ports.LOOPBACK}:{page}/oauth/google/start", timeout=10)
-        assert told.value.code == 404
+        assert httpx.get(f"http://{ports.LOOPBACK}:{page}/oauth/google/start").status_code == 404
     finally:
         process.terminate()
         process.wait(10)

@@ -17,8 +17,8 @@ OWNER = "quantmatrix_owner"
 # Who may open a session: requests as the authenticator, people with direct SQL as members of a role.
 MAY_CONNECT = (AUTHENTICATOR, MIGRATOR, "quantmatrix_backup", "quantmatrix_user", "quantmatrix_readonly")
 # A lock has a number that anybody can work out: whoever may lock may keep others from what waits for it, from
-# signing in, syncing, migrating. Large objects are nobody's business here. Where the administrator is not allowed
-# to revoke these, the server warns and goes on.
+# signing in, syncing, migrating. Large objects are nobody's business here. Where the administrator may not
+# revoke these, the server warns and goes on.
 MAY_LOCK = (AUTHENTICATOR, MIGRATOR, OWNER, "quantmatrix_keeper")
 CLOSE = """
 do $$
