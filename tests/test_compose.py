@@ -134,7 +134,7 @@ def test_browsers_of_other_origins_are_kept_out() -> None:
 KEYS = {
     "image", "build", "restart", "shm_size", "command", "entrypoint", "environment", "secrets", "volumes",
     "networks", "healthcheck", "depends_on", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs",
-    "ports", "profiles",
+    "ports", "profiles", "mem_limit",
 }  # fmt: skip
 # The image of PostgreSQL reads these itself.
 OF_THE_DATABASE = {"POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS"}
@@ -155,6 +155,8 @@ def test_the_file_says_nothing_that_compose_would_not_understand() -> None:
         if name != "database":
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]
+            # One that is made to grow ends and begins again, and nothing else suffers.
+            assert "mem_limit" in service or service["restart"] == "no"
             assert service["security_opt"] == ["no-new-privileges:true"]
     # Whatever an operator may set has a default.
     assert set(re.findall(r"\$\{\w+(.)", (ROOT / "docker-compose.yml").read_text())) == {":"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from quantmatrix.cli.api_session import ApiSession
 from quantmatrix.services import ports
 from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.testing.cluster import Database
@@ -39,7 +41,15 @@ def proxied(module_database: Database) -> Iterator[Proxied]:
         server = NginxServer(folder, folder, account)
         port = ports.choose(1)[0]
         try:
-            server.start(program, ProxyConfig(port, api.config.port, calls_per_second=5, calls_at_once=20))
+            config = ProxyConfig(
+                port,
+                api.config.port,
+                calls_per_second=5,
+                calls_at_once=20,
+                origin_calls_per_second=50,
+                origin_calls_at_once=100,
+            )
+            server.start(program, config)
             yield Proxied(People(Service(api, module_database)), f"http://{ports.LOOPBACK}:{port}", server)
         finally:
             server.stop()
@@ -70,6 +80,17 @@ def test_reads_are_limited_for_each_token_with_429_and_when_to_come_back(proxied
     assert refused.json()["code"] == "QM051"
     other = proxied.people.service.headers(proxied.people.service.bob)
     assert httpx.get(f"{proxied.url}/me", headers=other).status_code == 200
+
+
+def test_who_makes_up_a_token_for_each_call_is_limited_by_address(proxied: Proxied) -> None:
+    with httpx.Client(base_url=proxied.url) as client, ThreadPoolExecutor(4) as pool:
+        statuses = Counter(
+            pool.map(
+                lambda n: client.get("/me", headers={"Authorization": f"Bearer {n}"}).status_code, range(300)
+            )
+        )
+    assert set(statuses) == {401, 429}
+    assert statuses[401] >= 100
 
 
 def test_signing_in_is_limited_for_each_origin_and_takes_no_query(proxied: Proxied) -> None:
@@ -113,9 +134,28 @@ def test_the_database_sees_the_address_of_the_caller_and_no_other(proxied: Proxi
 
 
 def test_what_is_too_large_is_refused(proxied: Proxied) -> None:
-    large = httpx.post(f"{proxied.url}/rpc/sign_in", content=b"x" * 20_000)
-    assert large.status_code == 413
-    assert large.json()["code"] == "QM002"
+    """PostgREST parses a body whole: brackets alone would take it two hundred times their size."""
+    headers = proxied.people.service.headers(proxied.people.service.bob)
+    for function, size in (("sign_in", 20_000), ("transaction_add", 70_000), ("import_stage", 1_100_000)):
+        large = httpx.post(f"{proxied.url}/rpc/{function}", content=b"[" * size, headers=headers)
+        assert large.status_code == 413, function
+        assert large.json()["code"] == "QM002"
+    nobody = httpx.post(f"{proxied.url}/rpc/import_stage", content=b"[" * 100_000)
+    assert nobody.status_code == 401
+
+
+def test_a_file_is_staged_in_chunks_that_pass(proxied: Proxied) -> None:
+    service = proxied.people.service
+    token = service.headers(service.ann)["Authorization"].removeprefix("Bearer ")
+    load_id = uuid.uuid4()
+    rows = [(load_id, "line", n, 0, '{"verdict": "row"}', "é" * 30_000) for n in range(1, 31)]
+    with ApiSession(proxied.url, token) as session:
+        session.stage(load_id, rows)
+    with service.database.connect() as connection:
+        staged = connection.execute(
+            "select count(*), sum(length(raw)) from ingest.staging where load_id = %s", [load_id]
+        ).fetchone()
+    assert staged == (30, 900_000)
 
 
 def test_no_secret_stands_in_the_log(proxied: Proxied) -> None:

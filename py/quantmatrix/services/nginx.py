@@ -56,6 +56,10 @@ class ProxyConfig:
     """Port of the sign-in page; 0: there is none."""
     calls_per_second: int = 50
     calls_at_once: int = 200
+    """Of one token."""
+    origin_calls_per_second: int = 200
+    origin_calls_at_once: int = 400
+    """Of one address, whatever tokens it sends."""
 
     def text(self, access_log: str, error_log: str) -> str:
         """The template with these values."""
@@ -68,6 +72,8 @@ class ProxyConfig:
             else f"{ports.LOOPBACK}:1 down",
             QUANTMATRIX_CALLS_PER_SECOND=str(self.calls_per_second),
             QUANTMATRIX_CALLS_AT_ONCE=str(self.calls_at_once),
+            QUANTMATRIX_ORIGIN_CALLS_PER_SECOND=str(self.origin_calls_per_second),
+            QUANTMATRIX_ORIGIN_CALLS_AT_ONCE=str(self.origin_calls_at_once),
             QUANTMATRIX_ACCESS_LOG=access_log,
             QUANTMATRIX_ERROR_LOG=error_log,
         )
