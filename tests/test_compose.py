@@ -23,7 +23,7 @@ from quantmatrix import __version__, resources
 from quantmatrix.services import ports
 from quantmatrix.services.binaries import executable_postgrest, find_postgrest
 from quantmatrix.services.credentials import SUPERUSER
-from quantmatrix.services.postgrest import PostgrestServer
+from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
 from quantmatrix.services.processes import (
     clean_environment,
     is_alive,
@@ -160,6 +160,25 @@ def test_the_file_says_nothing_that_compose_would_not_understand() -> None:
             assert service["security_opt"] == ["no-new-privileges:true"]
     # Whatever an operator may set has a default.
     assert set(re.findall(r"\$\{\w+(.)", (ROOT / "docker-compose.yml").read_text())) == {":"}
+
+
+def test_the_api_is_set_as_where_it_was_tested() -> None:
+    embedded = PostgrestConfig("", "", 0, 0).settings(Path("/"))
+    production = {
+        name.removeprefix("PGRST_").lower().replace("_", "-"): value
+        for name, value in SERVICES["api"]["environment"].items()
+    }
+    assert set(production) == set(embedded)
+    for name in (
+        "db-schemas",
+        "db-extra-search-path",
+        "db-anon-role",
+        "db-pre-request",
+        "db-max-rows",
+        "jwt-aud",
+    ):
+        assert production[name] == embedded[name]
+    assert production["openapi-mode"] == embedded["openapi-mode"]
 
 
 def test_every_variable_is_read_by_something() -> None:
