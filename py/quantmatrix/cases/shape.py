@@ -90,7 +90,8 @@ def _bonds(place: str, row: Row, named: dict[str, Row]) -> Iterator[str]:
             if pick.get("txn") not in named:
                 yield f"{place}.{field}[{order}].txn: no transaction {pick.get('txn')!r}"
             if not _is_number(pick.get("quantity")):
-                yield f"{place}.{field}[{order}].quantity: {pick.get('quantity')!r} is no number written as a text"
+                units = pick.get("quantity")
+                yield f"{place}.{field}[{order}].quantity: {units!r} is no number written as a text"
 
 
 def _is_number(value: Any) -> bool:
