@@ -1,9 +1,10 @@
-"""Lots by FIFO from the same generated ledgers: ours, the bare loop, and two Python engines a user would pick instead.
+"""Lots by FIFO from the same generated ledgers: ours, the bare loop, and two Python engines.
 
-Trades per second of each, from rows that are at hand to lots: ours reads its tables and stores every lot, closing and position; the
-others make their objects in memory and write nothing. Each has a virtual environment of its own, made here at first use.
-QUANTMATRIX_BENCH_SIZES names the sizes (default 10000,100000), QUANTMATRIX_BENCH_PATIENCE the seconds after which one of the others is
-given up (default 1800): its row then says how fast it was at most.
+Trades per second of each, from rows that are at hand to lots: ours reads its tables and stores every lot,
+closing and position; the others make their objects in memory and write nothing. Each has a virtual
+environment of its own, made here at first use. QUANTMATRIX_BENCH_SIZES names the sizes (default
+10000,100000), QUANTMATRIX_BENCH_PATIENCE the seconds after which one of the others is given up (default
+1800): its row then says how fast it was at most.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def python_of(name: str) -> str:
     python = folder / "bin" / "python"
     ready = folder / f".{OTHERS[name]}"
     if not ready.exists():
-        print(f"bench: making {folder} for {OTHERS[name]}", file=sys.stderr)  # noqa: T201
+        print(f"bench: making {folder} for {OTHERS[name]}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         install = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", OTHERS[name]]
         subprocess.run(install, check=True)

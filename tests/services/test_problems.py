@@ -13,9 +13,9 @@ from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import binaries
 from quantmatrix.services.account import service_account
 from quantmatrix.services.binaries import find_postgres, find_postgrest
+from quantmatrix.services.choice import open_environment
 from quantmatrix.services.credentials import key_set
 from quantmatrix.services.embedded import EmbeddedEnvironment
-from quantmatrix.services.environment import open_environment
 from quantmatrix.services.external import ExternalEnvironment
 from quantmatrix.services.files import exclusive_lock
 from quantmatrix.services.layout import (

@@ -178,6 +178,9 @@ insert into tries (name, refused, accepted) values
     ('identities_provider_is_a_name', $$provider = 'Google!'$$, $$provider = 'github'$$),
     ('identities_subject_is_short', $$subject = ''$$, $$subject = repeat('x', 255)$$),
     ('oauth_requests_digest_is_sha256', $$state_digest = '\x00'$$, $$state_digest = sha256('x')$$),
+    (
+        'oauth_requests_subject_waits_for_its_ticket', $$subject = 'x', ticket_digest = null, person_id = null$$, $$subject = 'x'$$
+    ),
     ('oauth_requests_challenge_is_sha256', $$challenge = 'short'$$, $$challenge = repeat('x', 43)$$),
     (
         'oauth_requests_ticket_is_for_a_person', $$ticket_digest = null$$, $$ticket_digest = null, person_id = null$$

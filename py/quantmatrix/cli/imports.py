@@ -15,7 +15,8 @@ from quantmatrix.cli.imports_totals import print_totals, totals
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession, open_connection
+from quantmatrix.database.connect import PersonSession
+from quantmatrix.database.connection import open_connection
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options

@@ -8,6 +8,7 @@
 ``HOME/logs/``           a week of PostgreSQL's logs, and PostgREST's
 ``HOME/postgrest/``      PostgREST's configuration and pid
 ``HOME/nginx/``          the proxy's configuration and pid
+``DATA/sign-in/``        the sign-in page's pid and log
 
 ``HOME`` is ``DATA/server``. When root runs the program the servers run as another user, who may not be able
 to enter ``DATA``; then it is a folder of that user's under ``/var/lib/quantmatrix/clusters``.
@@ -43,6 +44,11 @@ class State:
     api_port: int = 0
     admin_port: int = 0
     proxy_port: int = 0
+    sign_in_port: int = 0
+    providers: str = ""
+    """File of the providers of sign-ins; empty where there is no sign-in page."""
+    public_url: str = ""
+    """How people reach the sign-in page; empty: at the proxy."""
     roles_digest: str = ""
     format: int = STATE_FORMAT
 
@@ -79,6 +85,11 @@ class Layout:
     def nginx(self) -> Path:
         """Folder of the proxy's configuration and pid file."""
         return self.home / "nginx"
+
+    @property
+    def sign_in(self) -> Path:
+        """Folder of the sign-in page's pid file and log."""
+        return self.data_dir / "sign-in"
 
     @property
     def postgrest(self) -> Path:
