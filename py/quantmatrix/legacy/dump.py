@@ -2,8 +2,8 @@
 
 Only the data blocks (``COPY … FROM stdin``, or the plain values of INSERT) of the tables that are read count,
 into definitions of our own; of everything else the names and the number of rows are told. An archive is
-turned into the same text by ``pg_restore``, which needs no server for that and runs without rights; so one reader
-serves both, and functions, triggers, rules and shell commands of a dump are words that nobody looks at.
+turned into the same text by ``pg_restore``, which needs no server for that and runs without rights; so one
+reader serves both, and functions, triggers, rules and shell commands of a dump are words nobody looks at.
 """
 
 from __future__ import annotations
