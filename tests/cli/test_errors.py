@@ -90,9 +90,7 @@ def test_a_lost_connection_ends_with_status_6(module_database: Database) -> None
 
 
 def test_the_driver_says_nothing_beside_it() -> None:
-    code = (
-        "import logging, quantmatrix.database.connection; logging.getLogger('psycopg').warning('x')"
-    )
+    code = "import logging, quantmatrix.database.connection; logging.getLogger('psycopg').warning('x')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
 
