@@ -7,7 +7,17 @@ from importlib import import_module
 
 from quantmatrix.testing.cluster import Cluster
 
-NAMES = ("rebuild", "imports", "legacy", "row_level_security", "audit", "people", "engines", "sync")
+NAMES = (
+    "rebuild",
+    "imports",
+    "legacy",
+    "row_level_security",
+    "audit",
+    "people",
+    "engines",
+    "sync",
+    "formats",
+)
 
 
 def main(names: list[str]) -> int:

@@ -64,7 +64,9 @@ def taxed(rows, settings, methods):
             price, quantity = RP2Decimal(row["price"]), RP2Decimal(row["quantity"])
             fee = RP2Decimal(row["fee"])
             if row["side"] == "BUY":
-                came.add_entry(InTransaction(settings, *given, "BUY", price, quantity, fiat_fee=fee, row=number))
+                came.add_entry(
+                    InTransaction(settings, *given, "BUY", price, quantity, fiat_fee=fee, row=number)
+                )
             else:
                 went.add_entry(OutTransaction(settings, *given, "SELL", price, quantity, ZERO, row=number))
         report = compute_tax(settings, AccountingEngine(methods), InputData(asset, came, went, moved))

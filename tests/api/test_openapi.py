@@ -49,7 +49,8 @@ def test_every_function_shows_a_call(document: dict[str, Any]) -> None:
         if path.startswith("/rpc/"):
             shown = json.loads(example(methods["post"]) or "null")
             assert isinstance(shown, dict), path
-            body = next((p["schema"] for p in methods["post"]["parameters"] if p.get("in") == "body"), {})
+            parameters = methods["post"]["parameters"]
+            body: dict[str, Any] = next((p["schema"] for p in parameters if p.get("in") == "body"), {})
             assert set(body.get("required", [])) <= set(shown) <= set(body.get("properties", {})), path
 
 

@@ -38,6 +38,13 @@ def test_case(admin: PersonSession, name: str) -> None:
     assert check(admin, CASES[name]).difference is None
 
 
+@pytest.mark.parametrize("name", ["D02-covered-call-assigned", "F13-call-as-replacement"])
+def test_options_on_a_fund_are_options_on_it(admin: PersonSession, name: str) -> None:
+    case = copy.deepcopy(CASES[name])
+    case["instruments"].append({"symbol": case["instruments"][0]["underlying"], "kind": "fund"})
+    assert check(admin, case).difference is None
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name not in WITHIN])
 def test_what_lies_under_a_form_is_right(admin: PersonSession, name: str) -> None:
     case = copy.deepcopy(CASES[name])

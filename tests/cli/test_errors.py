@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from quantmatrix.cli.errors import explain, report
-from quantmatrix.database.connect import open_connection
+from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.testing.cluster import Database
 

@@ -13,9 +13,11 @@ import pytest
 from quantmatrix.ingest.checks import problem
 from quantmatrix.ingest.ibkr_activity import IbkrActivity
 from quantmatrix.ingest.model import (
+    CashEvidence,
     FileRefused,
     Line,
     Options,
+    PositionEvidence,
     Record,
     Refusal,
     Statement,
@@ -30,8 +32,8 @@ MARGIN = Path(__file__).parent / "fixtures" / "ibkr" / "margin.csv"
 HEADER = "Statement,Header,Field Name,Field Value\n"
 
 
-def parse(text: str) -> list[Record]:
-    return list(IbkrActivity().parse(io.StringIO(text, newline=""), Options()))
+def parse(text: str, options: Options | None = None) -> list[Record]:
+    return list(IbkrActivity().parse(io.StringIO(text, newline=""), options or Options()))
 
 
 def margin() -> list[Record]:
@@ -289,3 +291,96 @@ def test_consolidated_rows_name_their_account() -> None:
     assert "Cash Report" in [r.text for r in records if isinstance(r, Warning)]
     single = parse(head.replace('"U1, U2"', "U1"))
     assert [r.account for r in single if isinstance(r, Statement) and r.account] == ["U1"]
+
+
+_TWO = (
+    "Account Information,Header,Field Name,Field Value\n"
+    "Account Information,Data,Account,U1001234 (Custom Consolidated)\n"
+    'Account Information,Data,Accounts Included,"U1001234, U1005678"\n'
+)
+_FEES = "Fees,Header,Subtitle,Currency,Date,Description,Amount\n"
+
+
+def test_a_masked_account_in_the_text_is_an_account_where_it_can_only_be_one() -> None:
+    records = parse(
+        f"{_TWO}{_FEES}Fees,Data,Other Fees,USD,2024-05-15,U***5678:Data for May 2024,-1\n"
+        "Fees,Data,Other Fees,USD,2024-05-15,U***:Data for May 2024,-1\n"
+        "Fees,Data,Other Fees,USD,2024-05-15,S***678:Data for May 2024,-1\n"
+        "Fees,Data,Total,,,,-3\n"
+    )
+    assert [(r.line, r.account) for r in records if isinstance(r, Transaction)] == [(5, "U1005678")]
+    refused = [r for r in records if isinstance(r, Refusal)]
+    assert [r.line for r in refused] == [6, 7]
+    assert "U1001234, U1005678" in refused[0].reason
+    assert "--account" in refused[0].reason
+
+
+def test_the_person_may_say_whose_the_rows_without_an_account_are() -> None:
+    records = parse(
+        f"{_TWO}Transfers,Header,Asset Category,Currency,Symbol,Date,Type,Direction,Qty,Cash Amount\n"
+        "Transfers,Data,Stocks,USD,XYZ,2024-05-15,ACATS,Out,-383,0.00\n"
+        "Transfers,Data,Stocks,USD,ABC,2024-05-15,ACATS,Out,-3,0.00\n",
+        Options(account="U1005678"),
+    )
+    assert {r.account for r in records if isinstance(r, Transaction)} == {"U1005678"}
+    assert [r.line for r in records if isinstance(r, Warning)] == [5]
+
+
+def test_rows_say_whose_a_statement_is_that_does_not_say_so_itself() -> None:
+    positions = (
+        "Statement,Header,Field Name,Field Value\n"
+        'Statement,Data,Period,"May 1, 2024 - May 31, 2024"\n'
+        "Open Positions,Header,DataDiscriminator,Asset Category,Currency,Symbol,Quantity,Cost Basis,Code\n"
+        "Open Positions,Data,Summary,Stocks,USD,XYZ,3,30,\n"
+        "Dividends,Header,Currency,Account,Date,Description,Amount\n"
+        "Dividends,Data,USD,U1,2024-05-15,a,1\n"
+    )
+    one = parse(positions)
+    assert [r.account for r in one if isinstance(r, Statement) and r.account] == ["U1"]
+    assert len([r for r in one if isinstance(r, PositionEvidence)]) == 1
+    two = parse(positions + "Dividends,Data,USD,U2,2024-05-15,a,1\n")
+    assert not [
+        r
+        for r in two
+        if isinstance(r, PositionEvidence | Refusal) or (isinstance(r, Statement) and r.account)
+    ]
+    assert "adds up several accounts" in " ".join(r.reason for r in two if isinstance(r, Warning))
+
+
+def test_closed_lots_of_a_consolidated_statement_belong_to_the_order_above() -> None:
+    records = parse(
+        _TWO + "Trades,Header,DataDiscriminator,Asset Category,Currency,Account,Symbol,Date/Time,Quantity,"
+        "T. Price,C. Price,Proceeds,Comm/Fee,Basis,Realized P/L,MTM P/L,Code\n"
+        'Trades,Data,Order,Stocks,USD,U1005678,XYZ,"2024-05-15, 10:00:00",-5,10,10,50,-1,-40,9,0,C\n'
+        'Trades,Data,ClosedLot,Stocks,USD,,XYZ,"2024-01-15, 10:00:00",5,8,,,,40,9,,ST\n'
+        "Trades,SubTotal,,Stocks,USD,XYZ,,,-5,,,50,-1,-40,9,0,\n"
+    )
+    assert [(r.account, str(r.quantity)) for r in records if isinstance(r, Transaction)] == [
+        ("U1005678", "-5")
+    ]
+    assert not [r for r in records if isinstance(r, Refusal)]
+
+
+def test_other_capitals_and_lost_quotation_marks() -> None:
+    assert IbkrActivity.detect("Net asset value,Header,Asset Class\n", "") == "single"
+    records = parse(
+        "Statement,Header,Field name,Field value,,,\n"
+        'Statement,Data,Period,"May 1, 2024 - May 31, 2024",,,\n'
+        "Account information,Header,Field name,Field value,,,\n"
+        "Account information,Data,Account,U1,,,\n"
+        "Mark-to-market performance summary,Header,Asset Category\n"
+        "Trades,Header,DataDiscriminator,Asset category,Currency,Symbol,Date/Time,Quantity,T. price,"
+        "Close Price,Proceeds,Comm/fee,Code\n"
+        "Trades,Data,Order,Equity and index options,USD,AAPL 28MAR25 222.5 C,2025-03-27, 10:30:15,"
+        "1,1.22,2,-122,-1,O\n"
+        "Deposits & withdrawals,Header,Currency,Settle date,Description,Amount\n"
+        "Deposits & withdrawals,Data,USD,2024-05-02,Electronic fund transfer,1500\n"
+        "Cash report,Header,Currency summary,Currency,Total\n"
+        "Cash report,Data,Ending cash,USD,1377\n"
+    )
+    assert [(r.type.value, str(r.net_amount)) for r in records if isinstance(r, Transaction)] == [
+        ("buy", "-123"),
+        ("deposit", "1500"),
+    ]
+    assert [str(r.amount) for r in records if isinstance(r, CashEvidence)] == ["1377"]
+    assert not [r for r in records if isinstance(r, Warning | Refusal)]

@@ -164,6 +164,34 @@ def test_a_float_is_the_decimal_it_was(migrating: Migrating, old: OldDatabase, t
     ]
 
 
+def test_what_v1_leaves_null_or_without_end_stops_nothing(
+    migrating: Migrating, old: OldDatabase, tmp_path: Path
+) -> None:
+    tasty = old.add("accounts", broker="TASTYTRADE", account_number="5WT1")
+    old.add("transactions", contract_type=None, source=None, commission=None, fees=None, currency=None)
+    old.add("transactions", symbol="CASH", quantity=7.0, last_updated="infinity", synced_at="-infinity")
+    old.add("transactions", symbol="CASH", contract_type=None, net_amount=3.5, quantity=0.0, account_id=tasty)
+    old.add(
+        "transactions",
+        symbol="BTC/USD",
+        contract_type="Cryptocurrency",
+        quantity=0.00000012,
+        account_id=tasty,
+    )
+    holding(old, 10.0)
+    far = [old.add("transactions", transaction_date=day) for day in ("infinity", "0044-03-15 00:00:00 BC")]
+    holding(old, 7.0, "CASH", last_updated="infinity")
+    holding(old, 0.00000012, "BTC/USD", contract_type="Cryptocurrency", account_id=tasty)
+    proof, kept = carried(migrating, old, tmp_path)
+    assert rejected(proof) == {"implausible_date": far}
+    assert sorted((row[0], row[1], row[4]) for row in kept if row[0] == "buy") == [
+        ("buy", "ABC", Decimal(10)), ("buy", "BTC/USD", Decimal("0.00000012")), ("buy", "CASH", Decimal(7)),
+    ]  # fmt: skip
+    assert [row[7] for row in kept if row[0] == "deposit"] == [Decimal("3.5")]
+    assert proof["v1_written_at"].startswith("2025-07-21")
+    assert {row["cause"] for row in proof["holdings"]} == {"match"}
+
+
 def test_spellings_of_one_instrument(migrating: Migrating, old: OldDatabase, tmp_path: Path) -> None:
     tasty = old.add("accounts", broker="TASTYTRADE", account_number="5WT1")
     old.add("transactions", symbol="BRK B")

@@ -71,12 +71,12 @@ def _activity(text: TextIO) -> Iterator[Bar]:
         if len(fields) < 4:
             continue
         section, kind = fields[0].strip(), fields[1].strip()
-        if section == "Statement" and fields[2].strip() == "Period":
+        if section == "Statement" and fields[2].strip().casefold() == "period":
             try:
                 as_of = read_period(fields[3])[1]
             except ValueError:
                 continue
-        if not section.endswith("Open Positions"):
+        if not section.casefold().endswith("open positions"):
             continue
         if kind in ("Header", "Headers"):
             header = Header(fields)

@@ -20,7 +20,7 @@ import json
 import os
 import secrets
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from quantmatrix.errors import ExitCode, Problem
@@ -118,11 +118,15 @@ def read_state(data_dir: Path) -> State | None:
         raise _unreadable(path, str(error)) from error
     if values is None:
         return None
-    if values.get("format") != STATE_FORMAT:
-        raise _unreadable(
-            path, f"its format is {values.get('format')!r}, and this program reads {STATE_FORMAT}"
-        )
-    return State(**values)
+    stated = values.get("format") if isinstance(values, dict) else None
+    if stated != STATE_FORMAT:
+        raise _unreadable(path, f"its format is {stated!r}, and this program reads {STATE_FORMAT}")
+    # A newer program of the same format may remember more.
+    known = {field.name for field in fields(State)}
+    try:
+        return State(**{name: value for name, value in values.items() if name in known})
+    except TypeError as error:
+        raise _unreadable(path, str(error)) from error
 
 
 def write_state(data_dir: Path, state: State) -> None:
@@ -178,7 +182,11 @@ def orphans() -> list[Path]:
 
 def _is_claimed(home: Path) -> bool:
     origin = read_if_there(home / "origin")
-    state = read_state(Path(origin.strip())) if origin else None
+    try:
+        state = read_state(Path(origin.strip())) if origin else None
+    except Problem:
+        # Something is remembered there, by a program of another version perhaps: not ours to call forgotten.
+        return True
     return state is not None and Path(state.home) == home
 
 

@@ -21,6 +21,7 @@ class Cancels:
         self._context = context
         self._young: dict[_Key, list[_Seen]] = {}
         self._old: dict[_Key, list[_Seen]] = {}
+        self._young_count = 0
         self._waiting: dict[_Key, list[_Seen]] = {}
         self._waiting_count = 0
 
@@ -32,12 +33,10 @@ class Cancels:
             self._link(cancel, row.line)
             return
         seen = (sign, executed_at, row.line)
-        if key in self._young:
-            self._young[key].append(seen)
-        else:
-            self._young[key] = [seen]
-            if len(self._young) > _GENERATION:
-                self._old, self._young = self._young, {}
+        self._young.setdefault(key, []).append(seen)
+        self._young_count += 1
+        if self._young_count > _GENERATION:
+            self._old, self._young, self._young_count = self._young, {}, 0
 
     def cancel(self, row: Row, account: str | None, executed_at: datetime | None) -> None:
         """A row with code Ca."""

@@ -14,7 +14,7 @@ from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
 from quantmatrix.ingest.model import InstrumentType, Transaction, TransactionType
 
 _HEAD = re.compile(r"(?P<symbol>[A-Za-z0-9][^()]{0,63}?)\s*\((?P<id>[A-Z0-9]{4,20})\)\s")
-_MASKED_ACCOUNT = re.compile(r"^[A-Z]?\*{1,20}[A-Z0-9]{0,20}:\s*")
+_MASKED_ACCOUNT = re.compile(r"^([A-Z]{0,2}\*{1,20}[A-Z0-9]{0,20}):\s*")
 _CAPITAL_GAIN = re.compile(r"\b(?:long|short)?[- ]?(?:term)?\s*capital gains?\b", re.IGNORECASE)
 _CASH_FOR_FRACTION = re.compile(r"\bin lieu of (?:a )?fraction|\bcash in lieu\b", re.IGNORECASE)
 _NEEDS_INSTRUMENT = (TransactionType.RETURN_OF_CAPITAL, TransactionType.CASH_IN_LIEU)
@@ -75,11 +75,12 @@ class CashSection(Section):
         """One row of cash."""
         context = self.context
         currency = row.currency()
-        account = context.account_of(row)
+        text = " ".join(row.text("Description").split())
+        masked = _MASKED_ACCOUNT.match(text)
+        account = context.account_of(row, masked[1] if masked else "")
         date_column = next((column for column in _DATE_COLUMNS if row.has(column)), "Date")
         day = row.day(date_column)
         amount = row.amount("Amount")
-        text = " ".join(row.text("Description").split())
         codes = read_codes(row.text("Code"))
         for code in codes.unknown:
             context.warn_once("code", row.line, "Code", code, "a code that nobody knows")

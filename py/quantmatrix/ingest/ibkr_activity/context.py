@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.ibkr_activity.row import Row
-from quantmatrix.ingest.model import Instrument, InstrumentType, Options, Record, Warning
+from quantmatrix.ingest.model import (
+    CashEvidence,
+    Instrument,
+    InstrumentType,
+    LotEvidence,
+    Options,
+    PositionEvidence,
+    Record,
+    Statement,
+    Warning,
+)
 from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
 
-_TYPES = {
+_NAMED = {
     "Stocks": InstrumentType.STOCK,
     "Equity and Index Options": InstrumentType.OPTION,
     "Futures": InstrumentType.FUTURE,
@@ -23,12 +35,17 @@ _TYPES = {
     "Crypto": InstrumentType.DIGITAL,
     "CFDs": InstrumentType.OTHER,
     "Structured Products": InstrumentType.OTHER,
+    "ETFs": InstrumentType.STOCK,
 }
+_TYPES = {name.casefold(): kind for name, kind in _NAMED.items()}
 _OPTIONS = (InstrumentType.OPTION, InstrumentType.FUTURE_OPTION)
 _WARNED_AT_MOST = 1000
 _SHOWN = 200
 _SYMBOL_LONGEST = 64
 ACCOUNT_LONGEST = 64
+_ACCOUNTS_NAMED = 5
+_MASK = re.compile(r"([A-Z]{0,2})\*+([A-Z0-9]{3,20})")
+SEVERAL = "the statement adds up several accounts here; the section is not compared with the books"
 
 
 class Facts:
@@ -92,6 +109,9 @@ class Context:
         self.out: list[Record] = []
         self.account: str | None = None
         self.accounts: frozenset[str] = frozenset()
+        self.is_open = True
+        self._named_accounts: set[str] = set()
+        self._held: list[PositionEvidence | LotEvidence | CashEvidence] = []
         self.base_currency: str | None = None
         self.period_start: date | None = None
         self.period_end: date | None = None
@@ -106,10 +126,11 @@ class Context:
         """Whether the statement covers several accounts, so that a row without an account is nobody's."""
         return len(self.accounts) > 1
 
-    def account_of(self, row: Row) -> str | None:
-        """The account of a row: its column, else the statement's.
+    def account_of(self, row: Row, mask: str = "") -> str | None:
+        """The account of a row: its column, else the statement's, else the one that ``mask`` can only mean.
 
-        Refuses a row of several accounts that names none.
+        ``mask`` is an account number with asterisks (``U***5678``). What a statement of several accounts
+        leaves open belongs to the account that the person named. Refuses the row otherwise: never guessed.
         """
         printed = row.text("Account")
         if printed:
@@ -119,14 +140,43 @@ class Context:
             if self.accounts and printed not in self.accounts:
                 reason = "an account that the head of the statement does not name"
                 self.warn_once("account", row.line, "Account", printed, reason)
+            self._named_accounts.add(printed)
             return printed
-        if self.is_consolidated:
-            raise RowError(
-                "missing_account",
-                "the statement covers several accounts, the row names none",
-                column="Account",
-            )
-        return self.account
+        if not self.is_consolidated:
+            return self.account
+        if account := unmasked(mask, self.accounts):
+            return account
+        if account := self.options.account:
+            reason = f"the row names no account of the statement; {account} is taken, as you said"
+            self.warn_once("account", row.line, "Account", row.section, reason)
+            return account
+        covered = ", ".join(sorted(self.accounts)[:_ACCOUNTS_NAMED])
+        raise RowError(
+            "missing_account",
+            f"the statement covers several accounts ({covered}), the row names none: "
+            "say whose such rows are (--account), or download a statement of each account",
+            column="Account",
+        )
+
+    def state(self, evidence: PositionEvidence | LotEvidence | CashEvidence) -> None:
+        """Emit what the broker holds; where the head leaves the account open, once the file is read."""
+        if evidence.account is None and self.is_open:
+            self._held.append(evidence)
+        else:
+            self.out.append(evidence)
+
+    def finish(self) -> None:
+        """The file ended: rows that named one account alone say whose the file is."""
+        if not self.is_open:
+            return
+        known = self._named_accounts | self.accounts
+        if len(known) == 1:
+            self.out.append(Statement(account=next(iter(known))))
+        if len(known) < 2:
+            self.out.extend(self._held)
+        elif self._held:
+            self.warn(self._held[0].line, None, "", SEVERAL)
+        self._held.clear()
 
     def warn(self, line: int, column: str | None, text: str, reason: str) -> None:
         """Say something about a row that is imported as it is."""
@@ -230,7 +280,7 @@ class Context:
 
     def kind_of(self, line: int, category: str) -> InstrumentType:
         """Instrument type of an asset category; what stands after `` - `` names the custodian."""
-        kind = _TYPES.get(category.partition(" - ")[0].strip())
+        kind = _TYPES.get(category.partition(" - ")[0].strip().casefold())
         if kind is None:
             self.warn_once(
                 "category", line, "Asset Category", category, "an asset category that nobody knows"
@@ -272,6 +322,15 @@ class Context:
                 identifiers=dict(facts.identifiers),
             )
         )
+
+
+def unmasked(mask: str, accounts: Iterable[str]) -> str | None:
+    """The only one of these accounts that ``U***5678`` can mean; None for none, several, few digits."""
+    found = _MASK.fullmatch(mask)
+    if not found:
+        return None
+    fitting = [account for account in accounts if account.startswith(found[1]) and account.endswith(found[2])]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _underlying(kind: InstrumentType, text: str | None) -> str | None:

@@ -11,14 +11,15 @@ from decimal import Decimal
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.dates import day
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
-from quantmatrix.ingest.ibkr_activity.context import Context
+from quantmatrix.ingest.ibkr_activity.context import SEVERAL, Context
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier
 from quantmatrix.ingest.ibkr_activity.row import Header, Row
 from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
 from quantmatrix.ingest.model import CashEvidence, LotEvidence, PositionEvidence
 
 _ISO_DAY = ("%Y-%m-%d",)
-_BASE_SUMMARY = "Base Currency Summary"
+_BASE_SUMMARY = "base currency summary"
+_BALANCES = ("starting cash", "ending cash")
 
 
 class _Evidence(Section):
@@ -28,13 +29,7 @@ class _Evidence(Section):
         """Whether one account holds what the row says; a consolidated statement adds up accounts here."""
         if row.text("Account") or not self.context.is_consolidated:
             return True
-        self.context.warn_once(
-            "consolidated",
-            row.line,
-            None,
-            row.section,
-            "the statement adds up several accounts here; the section is not compared with the books",
-        )
+        self.context.warn_once("consolidated", row.line, None, row.section, SEVERAL)
         return False
 
 
@@ -108,7 +103,7 @@ class OpenPositions(_Evidence):
             self._unvested_cost += cost or Decimal(0)
             return "evidence"
         acquired_at, acquired_on = _opened(row)
-        context.out.append(
+        context.state(
             LotEvidence(
                 line=row.line,
                 account=account,
@@ -139,7 +134,7 @@ class OpenPositions(_Evidence):
                 update={"quantity": summary.quantity - self._unvested, "cost_basis": cost}
             )
             self._unvested = self._unvested_cost = Decimal(0)
-        self.context.out.append(summary)
+        self.context.state(summary)
 
 
 def _opened(row: Row) -> tuple[datetime | None, date | None]:
@@ -162,13 +157,13 @@ class CashReport(_Evidence):
     def data(self, row: Row) -> Verdict:
         """A balance."""
         context = self.context
-        label = row.text("Currency Summary")
-        currency = row.text("Currency")
-        if label not in ("Starting Cash", "Ending Cash") or currency == _BASE_SUMMARY:
+        label = row.text("Currency Summary").casefold()
+        is_start = label == _BALANCES[0]
+        if label not in _BALANCES or row.text("Currency").casefold() == _BASE_SUMMARY:
             return "skipped"
         if not self.attributable(row):
             return "evidence"
-        as_of = context.period_start if label == "Starting Cash" else context.period_end
+        as_of = context.period_start if is_start else context.period_end
         if as_of is None:
             context.warn_once(
                 "period",
@@ -178,13 +173,13 @@ class CashReport(_Evidence):
                 "the statement names no period; not compared with the books",
             )
             return "evidence"
-        context.out.append(
+        context.state(
             CashEvidence(
                 line=row.line,
                 account=context.account_of(row),
                 currency=row.currency(),
                 as_of=as_of,
-                moment="start" if label == "Starting Cash" else "end",
+                moment="start" if is_start else "end",
                 amount=row.amount("Total"),
             )
         )

@@ -74,6 +74,8 @@ Transaction Fees, for one, are inside Comm/Fee already.
 """
 
 _SKIPPED_PREFIXES = ("Stock Yield Enhancement Program", "IBKR Managed Securities", "Total", "Notes")
+_SKIPPED = frozenset(name.casefold() for name in SKIPPED_SECTIONS)
+_SKIPPED_STARTS = tuple(start.casefold() for start in _SKIPPED_PREFIXES)
 _HEADER_KINDS = ("Header", "Headers")
 _SKIPPED_KINDS = ("Total", "SubTotal", "Notes")
 _GARBAGE_AT_MOST = 100
@@ -81,7 +83,7 @@ _FIRST_CELL = 2
 _DETECTED = re.compile(
     r"^\"?(?:Statement|Account Information|Trades|Open Positions|Cash Report|Net Asset Value)\"?,"
     r"\"?(?:Headers?|Data)\"?,",
-    re.MULTILINE,
+    re.MULTILINE | re.IGNORECASE,
 )
 _OTHER_FORMAT = re.compile(r"^\"?(?:Transaction History|Introduction)\"?,\"?Header", re.MULTILINE)
 _CONSOLIDATED = re.compile(r"^Trades,Headers?,[^\n]*,Account,", re.MULTILINE)
@@ -130,7 +132,7 @@ class _Reading:
 
     def __init__(self, options: Options) -> None:
         self.context = context = Context(options)
-        self._sections: dict[str, Section] = {
+        sections: dict[str, Section] = {
             "Statement": StatementSection(context),
             "Account Information": AccountSection(context),
             "Trades": Trades(context),
@@ -145,6 +147,7 @@ class _Reading:
             "Financial Instrument Information": InstrumentList(context),
             **cash_sections(context),
         }
+        self._sections = {name.casefold(): section for name, section in sections.items()}
         self._headers: dict[str, Header] = {}
         self._current: Section | None = None
         self._current_name: str | None = None
@@ -187,6 +190,7 @@ class _Reading:
             self._current.close()
         for section in dict.fromkeys(self._sections.values()):
             section.finish()
+        self.context.finish()
         if not self._known:
             raise _not_a_statement(None)
 
@@ -194,7 +198,7 @@ class _Reading:
         if self._current is not None:
             self._current.close()
         self._current_name = name
-        self._current = self._sections.get(name)
+        self._current = self._sections.get(name.casefold())
 
     def _data(self, line: int, name: str, section: Section, fields: Sequence[str]) -> Verdict:
         first = fields[_FIRST_CELL].lstrip() if len(fields) > _FIRST_CELL else ""
@@ -215,7 +219,7 @@ class _Reading:
         if header is None:
             reason = "a data row before the header of its section"
             raise RowError("no_header", reason, text=",".join(fields))
-        row = Row(line, name, header, fields)
+        row = Row(line, name, header, header.rejoined(fields))
         row.check_width()
         try:
             return section.data(row)
@@ -231,7 +235,7 @@ class _Reading:
     def _unread(self, line: int, name: str, fields: Sequence[str]) -> Verdict:
         if not name and not any(cell.strip() for cell in fields):
             return "skipped"
-        if name in SKIPPED_SECTIONS or name.startswith(_SKIPPED_PREFIXES):
+        if name.casefold() in _SKIPPED or name.casefold().startswith(_SKIPPED_STARTS):
             self._known += 1
             return "skipped"
         if not self._known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,8 +13,10 @@ from quantmatrix.ingest.numbers import parse_decimal
 
 _FIRST_CELL = 2
 _DAY_FORMATS = ("%Y-%m-%d",)
-_INSTANT_FORMATS = ("%Y-%m-%d, %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d;%H:%M:%S")
+_INSTANT_FORMATS = ("%Y-%m-%d, %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d;%H:%M:%S", "%Y-%m-%d,%H:%M:%S")
 _DAY_LENGTH = 10
+_INSTANT_COLUMN = "Date/Time"
+_CLOCK = re.compile(r" ?[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 class Header:
@@ -30,6 +33,20 @@ class Header:
             if name:
                 self.index.setdefault(name, position)
                 self.width = position + 1
+        self._folded = {name.casefold(): position for name, position in self.index.items()}
+        self._instant = self.position(_INSTANT_COLUMN)
+
+    def position(self, column: str) -> int | None:
+        """Where a column stands; some statements print ``Settle date`` for ``Settle Date``."""
+        position = self.index.get(column)
+        return self._folded.get(column.casefold()) if position is None else position
+
+    def rejoined(self, fields: Sequence[str]) -> Sequence[str]:
+        """The cells of a row; an edited file may have lost the quotation marks around day and time."""
+        at = self._instant
+        if at is None or len(fields) <= at + 1 or not _CLOCK.fullmatch(fields[at + 1]):
+            return fields
+        return [*fields[:at], f"{fields[at]},{fields[at + 1]}", *fields[at + 2 :]]
 
 
 class Row:
@@ -62,16 +79,16 @@ class Row:
 
     def has(self, column: str) -> bool:
         """Whether the header in force names ``column``."""
-        return column in self.header.index
+        return self.header.position(column) is not None
 
     def text(self, column: str) -> str:
         """The cell without blanks around; empty where there is no such column."""
-        position = self.header.index.get(column)
+        position = self.header.position(column)
         return "" if position is None else self.fields[position].strip()
 
     def required(self, column: str) -> str:
         """The cell, which must hold something."""
-        position = self.header.index.get(column)
+        position = self.header.position(column)
         if position is None:
             raise RowError("missing_column", f"the section has no column {column}", column=column)
         text = self.fields[position].strip()
@@ -81,7 +98,7 @@ class Row:
 
     def number(self, column: str) -> Decimal | None:
         """A number, or None where the cell holds a placeholder or the column is missing."""
-        position = self.header.index.get(column)
+        position = self.header.position(column)
         if position is None:
             return None
         text = self.fields[position]

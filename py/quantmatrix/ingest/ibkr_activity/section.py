@@ -46,7 +46,7 @@ class Section:
 
     def knows(self, column: str) -> bool:
         """Whether somebody knows what stands in a column."""
-        return column in self.columns
+        return column in self.columns or column.casefold() in {known.casefold() for known in self.columns}
 
     def data(self, row: Row) -> Verdict:
         """Read a data row. Raises ``RowError``."""

@@ -11,7 +11,7 @@ from quantmatrix.ingest.ibkr_activity.row import Header, Row
 from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
 from quantmatrix.ingest.model import FileRefused, Statement
 
-_LABELS = ("Field Name", "Field Value")
+_LABELS = ["field name", "field value"]
 _DAY = re.compile(r"([A-Za-z]+)\s+([0-9]{1,2}),\s*([0-9]{4})")
 _GENERATED = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}),?\s+([0-9]{2}:[0-9]{2}:[0-9]{2})\s*([A-Z]{2,5})?")
 _OFFSETS = {"EST": -5, "EDT": -4, "UTC": 0, "GMT": 0}
@@ -54,9 +54,9 @@ class Labelled(Section):
 
     def header(self, line: int, section: str, header: Header) -> None:
         """Refuse another language."""
-        if tuple(header.index)[:2] != _LABELS:
+        if [name.casefold() for name in header.index][:2] != _LABELS:
             raise FileRefused(
-                f"the columns of the section {section} are not called {' and '.join(_LABELS)}: "
+                f"the columns of the section {section} are not called Field Name and Field Value: "
                 "the statement seems to be in another language than English",
                 line=line,
                 hint="set the language of Client Portal to English and download the statement again",
@@ -69,12 +69,13 @@ class StatementSection(Labelled):
     def data(self, row: Row) -> Verdict:
         """A field of the statement."""
         name, value = row.text("Field Name"), row.text("Field Value")[:_VALUE_LONGEST]
+        field = name.casefold()
         try:
-            if name == "Period":
+            if field == "period":
                 start, end = read_period(value)
                 self.context.period_start, self.context.period_end = start, end
                 self.context.out.append(Statement(period_start=start, period_end=end))
-            elif name == "WhenGenerated":
+            elif field == "whengenerated":
                 self.context.out.append(Statement(generated_at=read_generated(value)))
         except ValueError as error:
             self.context.warn(row.line, name, value, f"{error}; read as not stated")
@@ -87,22 +88,24 @@ class AccountSection(Labelled):
     def data(self, row: Row) -> Verdict:
         """A field of the account."""
         context = self.context
-        name, value = row.text("Field Name"), row.text("Field Value")[:_VALUE_LONGEST]
-        if name == "Account":
+        name, value = row.text("Field Name").casefold(), row.text("Field Value")[:_VALUE_LONGEST]
+        if name == "account":
             context.accounts |= _accounts(value)
-        elif name == "Accounts Included":
+            context.is_open = "consolidated" in value.casefold()
+        elif name == "accounts included":
             context.accounts = _accounts(value)
-        elif name == "Base Currency" and _CURRENCY.fullmatch(value):
+            context.is_open = False
+        elif name == "base currency" and _CURRENCY.fullmatch(value):
             context.base_currency = value
             context.out.append(Statement(base_currency=value))
-        elif name in ("Account Type", "Customer Type") and _IRA.search(value):
+        elif name in ("account type", "customer type") and _IRA.search(value):
             context.out.append(Statement(account_type="roth_ira" if "roth" in value.lower() else "ira"))
         return "skipped"
 
     def close(self) -> None:
         """Settle which account the statement is about."""
         context = self.context
-        if len(context.accounts) == 1:
+        if len(context.accounts) == 1 and not context.is_open:
             (context.account,) = context.accounts
             context.out.append(Statement(account=context.account))
         else:
@@ -111,5 +114,5 @@ class AccountSection(Labelled):
 
 def _accounts(text: str) -> frozenset[str]:
     """Account numbers in a list; what stands in brackets after one is a note (``(Custom Consolidated)``)."""
-    numbers = (part.partition("(")[0].strip() for part in text.split(","))
+    numbers = (part.partition("(")[0].strip() for part in re.split("[,;]", text))
     return frozenset(number for number in numbers if 0 < len(number) <= ACCOUNT_LONGEST)

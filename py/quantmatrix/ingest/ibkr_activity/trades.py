@@ -41,6 +41,7 @@ class Trades(Section):
             "Quantity",
             "T. Price",
             "C. Price",
+            "Close Price",
             "Proceeds",
             "Notional Value",
             "Comm/Fee",

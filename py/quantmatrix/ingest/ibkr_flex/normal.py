@@ -9,6 +9,7 @@ from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext
 from quantmatrix.ingest.model import Options
 from quantmatrix.ingest.numbers import parse_decimal
+from quantmatrix.ingest.repeats import Repeats
 
 _PENCE = "GBX"
 _IN_PENCE = (
@@ -19,9 +20,10 @@ _HUNDRED = Decimal(100)
 
 
 class Normalizer:
-    """Remembers a number for each id of the file, to tell a repeated row from two rows of one id."""
+    """Remembers a number for each id that may come again, to tell a repeated row from two rows of one id."""
 
-    def __init__(self, context: FlexContext, options: Options) -> None:
+    def __init__(self, context: FlexContext, options: Options, ids: Repeats) -> None:
+        self._ids = ids
         self._context = context
         self._currency = options.currency
         self._seen: dict[int, int] = {}
@@ -42,7 +44,7 @@ class Normalizer:
     def is_repeated(self, element: Element, account: str | None) -> bool:
         """Whether the very same row was read before; two different rows of one id get different ids."""
         identity = element.text("transactionID")
-        if not identity:
+        if not identity or not self._ids.may_repeat(identity):
             return False
         digest = hash(frozenset(element.attributes.items()))
         number, known = 1, identity

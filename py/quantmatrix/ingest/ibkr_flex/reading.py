@@ -48,7 +48,7 @@ class Reading:
         self._context = FlexContext(options)
         self._facts = facts
         self._style = style
-        self._normal = Normalizer(self._context, options)
+        self._normal = Normalizer(self._context, options, facts.ids)
         self._trades = Trades(self._context, facts)
         self._actions = CorporateActions(self._context)
         self._transfers = Transfers(self._context)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from quantmatrix.ingest.ibkr_flex.dates import StyleFinder
+from quantmatrix.ingest.repeats import Repeats
 
 _DATES = (
     *("dateTime", "tradeDate", "reportDate", "date", "fromDate", "toDate", "settleDate", "settleDateTarget"),
@@ -28,12 +29,16 @@ class Survey:
     """Those of these keys that a trade has too."""
     cancelled: set[str] = field(default_factory=set)
     """Keys of trades that a cancel of this file names."""
+    ids: Repeats = field(default_factory=Repeats)
+    """Values of transactionID that more than one element has."""
 
     def look(self, name: str, attributes: Mapping[str, str]) -> None:
         """Take in one element."""
         for date in _DATES:
             if "/" in (value := attributes.get(date, "")):
                 self.dates.look(value)
+        if identity := attributes.get("transactionID"):
+            self.ids.look(identity.strip())
         if name == "Trade":
             level = level_of(attributes)
             self.has_executions = self.has_executions or level in ("", "EXECUTION")

@@ -33,6 +33,7 @@ from quantmatrix.ingest.ofx import events, tree
 from quantmatrix.ingest.ofx.events import Values
 from quantmatrix.ingest.ofx.securities import Securities, day
 from quantmatrix.ingest.ofx.tokens import tokens
+from quantmatrix.ingest.repeats import Repeats
 
 _SGML = re.compile(r"OFXHEADER\s*[:=]", re.IGNORECASE)
 _ROOT = re.compile(r"<OFX>", re.IGNORECASE)
@@ -64,12 +65,14 @@ class OfxParser:
 
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order; links at the end."""
-        securities = Securities()
+        securities, ids = Securities(), Repeats()
         has_exercises = is_investment = is_bank = False
         for found in tree.records(tokens(text)):
             if isinstance(found, tree.Record):
                 if found.within == "SECLIST":
                     securities.learn(found)
+                elif fitid := found.text("FITID"):
+                    ids.look(fitid)
                 is_bank = is_bank or found.kind in ("BANKACCTFROM", "CCACCTFROM")
                 is_investment = is_investment or found.kind == "INVACCTFROM" or found.within in (
                     "INVTRANLIST", "INVPOSLIST",
@@ -79,13 +82,14 @@ class OfxParser:
             what = "a bank or credit card statement" if is_bank else "not an investment statement"
             raise FileRefused(f"this is {what}", hint="download the statement of the brokerage account")
         text.seek(0)
-        yield from _Reading(options, securities, has_exercises).run(text)
+        yield from _Reading(options, securities, ids, has_exercises).run(text)
 
 
 class _Reading:
     """The second pass over one file; keeps its instruments, its ids, its positions."""
 
-    def __init__(self, options: Options, securities: Securities, has_exercises: bool) -> None:
+    def __init__(self, options: Options, securities: Securities, ids: Repeats, has_exercises: bool) -> None:
+        self.ids = ids
         self.options = options
         self.securities = securities
         self.has_exercises = has_exercises
@@ -170,7 +174,7 @@ class _Reading:
             self._warn_once(number, kind, reason)
             return "skipped"
         fitid = record.text("FITID")
-        if fitid and not self._fresh(number, record, fitid):
+        if fitid and self.ids.may_repeat(fitid) and not self._fresh(number, record, fitid):
             return "skipped"
         currency = record.text("CURSYM").upper() or self.currency
         if not (len(currency) == 3 and currency.isalpha()):
