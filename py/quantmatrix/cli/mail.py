@@ -98,7 +98,7 @@ def show(settings: Settings, email: str) -> None:
     It may carry a token, so it wants the superuser's login: the embedded database's, or
     QUANTMATRIX_ADMINISTRATOR_URL. What was sent is forgotten.
     """
-    from quantmatrix.database.connect import open_connection
+    from quantmatrix.database.connection import open_connection
 
     settings.environment.ensure_running()
     with open_connection(settings.environment.superuser_dsn) as connection:
