@@ -1,8 +1,10 @@
-"""Lots by FIFO from the same generated ledgers: ours, the bare loop, and two Python engines a user would pick instead.
+"""Lots by FIFO from the same generated ledgers: ours, the bare loop, and two Python engines.
 
-Trades per second of each, from rows that are at hand to lots: ours reads its tables and stores every lot, closing and position; the
-others make their objects in memory and write nothing. Each has a virtual environment of its own, made here at first use.
-QUANTMATRIX_BENCH_SIZES names the sizes (default 10000,100000).
+Trades per second of each, from rows that are at hand to lots: ours reads its tables and stores every lot,
+closing and position; the others make their objects in memory and write nothing. Each has a virtual
+environment of its own, made here at first use. QUANTMATRIX_BENCH_SIZES names the sizes (default
+10000,100000), QUANTMATRIX_BENCH_PATIENCE the seconds after which one of the others is given up (default
+1800): its row then says how fast it was at most.
 """
 
 from __future__ import annotations
@@ -43,18 +45,22 @@ def run(database: Database) -> list[Result]:
             washed = timed(connection, "update core.users set wash_scope = 'taxpayer'")
             results.append(_result("QuantMatrix, all again with wash sales on", trades, washed, bare))
             for name in OTHERS:
-                taken = seconds_of(name, path)
-                results.append(_result(name, trades, taken, bare, slower_than=ours))
+                taken, finished = seconds_of(name, path)
+                title = name if finished else f"{name} (given up)"
+                results.append(_result(title, trades, taken, bare, slower_than=ours))
     return results
 
 
-def seconds_of(name: str, ledger: Path) -> float:
-    """How long the engine of that name takes, by its own clock."""
+def seconds_of(name: str, ledger: Path) -> tuple[float, bool]:
+    """How long the engine of that name takes by its own clock, and whether it came to an end."""
     script = SCRIPTS / f"{name}_fifo.py"
-    done = subprocess.run(
-        [python_of(name), str(script.resolve()), str(ledger)], check=True, capture_output=True, text=True
-    )
-    return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+    command = [python_of(name), str(script.resolve()), str(ledger)]
+    patience = float(os.environ.get("QUANTMATRIX_BENCH_PATIENCE", "1800"))
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=patience)
+    except subprocess.TimeoutExpired:
+        return patience, False
+    return float(json.loads(done.stdout.splitlines()[-1])["seconds"]), True
 
 
 def python_of(name: str) -> str:
@@ -63,7 +69,7 @@ def python_of(name: str) -> str:
     python = folder / "bin" / "python"
     ready = folder / f".{OTHERS[name]}"
     if not ready.exists():
-        print(f"bench: making {folder} for {OTHERS[name]}", file=sys.stderr)  # noqa: T201
+        print(f"bench: making {folder} for {OTHERS[name]}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         install = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", OTHERS[name]]
         subprocess.run(install, check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 import yaml
@@ -21,7 +23,7 @@ from quantmatrix import __version__, resources
 from quantmatrix.services import ports
 from quantmatrix.services.binaries import executable_postgrest, find_postgrest
 from quantmatrix.services.credentials import SUPERUSER
-from quantmatrix.services.postgrest import PostgrestServer
+from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
 from quantmatrix.services.processes import (
     clean_environment,
     is_alive,
@@ -63,7 +65,7 @@ def test_images_are_pinned() -> None:
     assert postgrest
     assert tuple(map(int, postgrest.groups())) >= (14, 17)
     assert re.fullmatch(r"nginx:1\.\d+\.\d+", SERVICES["proxy"]["image"])
-    for name in ("migrate", "mail"):
+    for name in ("migrate", "sign-in", "mail"):
         assert SERVICES[name]["image"] == f"quantmatrix:{__version__}"
 
 
@@ -89,7 +91,12 @@ def test_data_survive_the_container_and_only_the_proxy_reaches_the_api() -> None
 def test_nothing_starts_before_what_it_needs() -> None:
     assert SERVICES["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert SERVICES["api"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
-    assert SERVICES["proxy"]["depends_on"] == {"api": {"condition": "service_healthy"}}
+    assert SERVICES["sign-in"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    healthy = {"condition": "service_healthy"}
+    assert SERVICES["proxy"]["depends_on"] == {"api": healthy, "sign-in": healthy}
+    for service in SERVICES.values():
+        for name, needed in service.get("depends_on", {}).items():
+            assert needed["condition"] != "service_healthy" or "healthcheck" in SERVICES[name]
     assert SERVICES["api"]["healthcheck"]["test"] == ["CMD", "postgrest", "--ready"]
     assert "PGRST_ADMIN_SERVER_PORT" in SERVICES["api"]["environment"]
     assert SERVICES["database"]["healthcheck"]["test"][0] == "CMD"
@@ -103,7 +110,8 @@ def test_secrets_come_from_files_that_one_command_makes(secrets: Path) -> None:
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     values = [path.read_text() for path in secrets.iterdir()]
     assert len(set(values)) == len(values)
-    assert all(len(value) >= 40 for value in values)
+    assert json.loads((secrets / "sign_in_providers").read_text()) == {}
+    assert all(len(value) >= 40 for value in values if value != "{}\n")
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|DB_URI", name):
@@ -123,13 +131,125 @@ def test_browsers_of_other_origins_are_kept_out() -> None:
     assert default
 
 
+KEYS = {
+    "image", "build", "restart", "shm_size", "command", "entrypoint", "environment", "secrets", "volumes",
+    "networks", "healthcheck", "depends_on", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs",
+    "ports", "profiles", "mem_limit",
+}  # fmt: skip
+# The image of PostgreSQL reads these itself.
+OF_THE_DATABASE = {"POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS"}
+
+
+def test_the_file_says_nothing_that_compose_would_not_understand() -> None:
+    assert set(COMPOSE) == {"name", "services", "networks", "volumes", "secrets"}
+    for name, service in SERVICES.items():
+        assert set(service) <= KEYS, name
+        assert set(service["networks"]) <= set(COMPOSE["networks"])
+        for check in ("test", "interval", "timeout", "retries"):
+            assert check in service.get("healthcheck", {check: ""})
+        assert all(isinstance(value, str) for value in service.get("environment", {}).values()), name
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in COMPOSE["volumes"] or (ROOT / source).exists(), volume
+        assert service["restart"] in ("no", "unless-stopped")
+        if name != "database":
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+            # One that is made to grow ends and begins again, and nothing else suffers.
+            assert "mem_limit" in service or service["restart"] == "no"
+            assert service["security_opt"] == ["no-new-privileges:true"]
+    # Whatever an operator may set has a default.
+    assert set(re.findall(r"\$\{\w+(.)", (ROOT / "docker-compose.yml").read_text())) == {":"}
+
+
+def test_the_api_is_set_as_where_it_was_tested() -> None:
+    embedded = PostgrestConfig("", "", 0, 0).settings(Path("/"))
+    production = {
+        name.removeprefix("PGRST_").lower().replace("_", "-"): value
+        for name, value in SERVICES["api"]["environment"].items()
+    }
+    assert set(production) == set(embedded)
+    for name in (
+        "db-schemas",
+        "db-extra-search-path",
+        "db-anon-role",
+        "db-pre-request",
+        "db-max-rows",
+        "jwt-aud",
+    ):
+        assert production[name] == embedded[name]
+    assert production["openapi-mode"] == embedded["openapi-mode"]
+
+
+def test_every_variable_is_read_by_something() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "py" / "quantmatrix").rglob("*.py"))
+    template = (ROOT / SERVICES["proxy"]["volumes"][0].split(":")[0]).read_text()
+    example = subprocess.run(
+        [find_postgrest().path, "--example"], check=True, capture_output=True, text=True
+    ).stdout
+    for name, service in SERVICES.items():
+        for variable in service.get("environment", {}):
+            if variable.startswith("PGRST_"):
+                setting = variable.removeprefix("PGRST_").lower().replace("_", "-")
+                assert re.search(rf"^#? ?{setting} ?=", example, re.MULTILINE), variable
+            elif name == "proxy":
+                assert f"${{{variable}}}" in template or variable == "NGINX_ENVSUBST_FILTER"
+            else:
+                assert f'"{variable}"' in sources or variable in OF_THE_DATABASE, variable
+
+
+def copied_by_the_dockerfile() -> list[str]:
+    lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
+    found = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+    return [source for sources in found for source in sources]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables under which 'quantmatrix' is what the Dockerfile installs, out of what it copies alone."""
+    folder = tmp_path_factory.mktemp("image")
+    for source in copied_by_the_dockerfile():
+        target = folder / "src" / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / source, target)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--no-build-isolation", "--target", str(folder / "site"), "."]
+    subprocess.run(command, check=True, cwd=folder / "src")
+    kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return kept | {
+        "PATH": f"{folder / 'site' / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "site"),
+        "QUANTMATRIX_DATA_DIR": str(folder / "data"),
+    }
+
+
+def test_the_image_is_made_of_what_is_there() -> None:
+    allowed = (ROOT / "docker" / "Dockerfile.dockerignore").read_text().splitlines()
+    for source in copied_by_the_dockerfile():
+        assert (ROOT / source).exists(), source
+        assert f"!{source.split('/')[0]}" in allowed, source
+    locked = (ROOT / "requirements" / "runtime.txt").read_text()
+    built_with = re.findall(r'requires = \["(\w+)', (ROOT / "pyproject.toml").read_text())
+    for name in (*built_with, "click", "httpx", "joserfc", "psycopg"):
+        assert re.search(rf"^{name}(\[\w+\])?==", locked, re.MULTILINE), name
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    python = re.search(r"^FROM python:(\d+)\.(\d+)", dockerfile, re.MULTILINE)
+    assert python
+    assert tuple(map(int, python.groups())) >= (3, 11)
+
+
 def test_the_migration_step_and_the_exact_settings_of_the_api_work(
-    production: Cluster, secrets: Path, tmp_path: Path
+    production: Cluster, secrets: Path, image: dict[str, str]
 ) -> None:
     environment = production.environment
     port = environment.known_state().database_port
-    migrate(production, secrets, port)
-    migrate(production, secrets, port)
+    migrate(production, secrets, port, image)
+    migrate(production, secrets, port, image)
+    the_page_serves(secrets, port, image)
+    the_mails_wait_for_a_server(secrets, port, image)
     account = environment.account
     folder = account.make_directory(environment.layout(environment.known_state()).home / "compose")
     for path in secrets.iterdir():
@@ -159,7 +279,43 @@ def test_the_migration_step_and_the_exact_settings_of_the_api_work(
         terminate(pid, lambda: not is_alive(pid), patience=5)
 
 
-def migrate(production: Cluster, secrets: Path, port: int) -> None:
+def the_page_serves(secrets: Path, port: int, image: dict[str, str]) -> None:
+    """The command of the service ``sign-in`` runs, and knows no provider yet."""
+    service = SERVICES["sign-in"]
+    page = ports.choose(1)[0]
+    here = {"--port=8081": f"--port={page}", "--host=0.0.0.0": f"--host={ports.LOOPBACK}"}
+    words = [here.get(word, inside(word, secrets, port)) for word in service["command"]]
+    variables = {name: inside(str(value), secrets, port) for name, value in service["environment"].items()}
+    process = subprocess.Popen(["quantmatrix", *words], env=image | variables, cwd="/")
+    try:
+        probe = [part.replace("8081", str(page)) for part in service["healthcheck"]["test"][1:]]
+        assert wait_until(lambda: not ports.is_free(page), 20)
+        assert subprocess.run(probe, env=image, check=False).returncode == 0
+        assert httpx.get(f"http://{ports.LOOPBACK}:{page}/oauth/google/start").status_code == 404
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def the_mails_wait_for_a_server(secrets: Path, port: int, image: dict[str, str]) -> None:
+    """The command of the service ``mail`` reaches the database; what it lacks without settings is named."""
+    service = SERVICES["mail"]
+    variables = {name: inside(str(value), secrets, port) for name, value in service["environment"].items()}
+    assert variables["QUANTMATRIX_SMTP_URL"] == ""
+    assert service["command"] == ["mail", "run"]
+    done = subprocess.run(
+        ["quantmatrix", "mail", "send"],
+        env=image | variables,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "QUANTMATRIX_SMTP_URL" in done.stderr
+
+
+def migrate(production: Cluster, secrets: Path, port: int, image: dict[str, str]) -> None:
     """Run the command of the service ``migrate`` here, its addresses and paths replaced by ours."""
     service = SERVICES["migrate"]
     socket = production.environment.layout(production.environment.known_state()).socket_directory
@@ -169,11 +325,10 @@ def migrate(production: Cluster, secrets: Path, port: int) -> None:
         production.environment.layout(production.environment.known_state()).secrets / f"{SUPERUSER}.password"
     )
     variables["QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE"] = str(own)
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHONPATH"))}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [*service["entrypoint"], *(inside(part, secrets, port) for part in service["command"])],
-        env={"PATH": path, **kept, **variables},
+        env=image | variables,
+        cwd="/",
         capture_output=True,
         text=True,
         check=False,

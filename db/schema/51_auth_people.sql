@@ -324,12 +324,15 @@ create table auth.oauth_requests (
     link_to uuid,
     ticket_digest bytea,
     person_id uuid,
+    subject text,
+    email text,
     created_at timestamptz not null default now(),
     expires_at timestamptz not null,
     constraint oauth_requests_pkey primary key (state_digest),
     constraint oauth_requests_linked_person_exists foreign key (link_to) references core.users (id) on delete cascade,
     constraint oauth_requests_person_exists foreign key (person_id) references core.users (id) on delete cascade,
     constraint oauth_requests_ticket_is_for_a_person check ((ticket_digest is null) = (person_id is null)),
+    constraint oauth_requests_subject_waits_for_its_ticket check (subject is null or ticket_digest is not null),
     constraint oauth_requests_digest_is_sha256 check (length(state_digest) = 32),
     constraint oauth_requests_challenge_is_sha256 check (challenge ~ '^[A-Za-z0-9_-]{43}$')
 );
@@ -350,6 +353,8 @@ comment on column auth.oauth_requests.challenge is 'SHA-256 of the secret with w
 comment on column auth.oauth_requests.link_to is 'The signed-in person to whom the identity is linked; null: a sign-in.';
 comment on column auth.oauth_requests.ticket_digest is 'SHA-256 of the ticket for which the client gets its tokens; null until the provider answered.';
 comment on column auth.oauth_requests.person_id is 'Who signed in; null until the provider answered.';
+comment on column auth.oauth_requests.subject is 'The provider''s key of a sign-in that is linked when its ticket is collected; null: nothing is to be linked.';
+comment on column auth.oauth_requests.email is 'Address that the provider stated with it; null if none.';
 comment on column auth.oauth_requests.created_at is 'When it began.';
 comment on column auth.oauth_requests.expires_at is 'When it ends.';
 

@@ -47,7 +47,10 @@ def repeatable_files() -> list[Path]:
     functions = root() / "db" / "functions"
     policies = root() / "db" / "policies"
     return [
-        *sorted(functions.rglob("*.sql"), key=lambda path: path.relative_to(functions).as_posix()),
+        *sorted(
+            (path for path in functions.rglob("*.sql") if not path.name.endswith(".part.sql")),
+            key=lambda path: path.relative_to(functions).as_posix(),
+        ),
         *sorted(
             (path for path in policies.rglob("*.sql") if path != roles_file()),
             key=lambda path: path.relative_to(policies).as_posix(),

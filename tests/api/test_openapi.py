@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -34,6 +36,31 @@ def test_every_function_says_more_than_its_title(document: dict[str, Any]) -> No
         if path.startswith("/rpc/") and not methods["post"].get("description")
     ]
     assert silent == []
+
+
+def example(operation: dict[str, Any]) -> str:
+    """What the description of an operation shows as its example."""
+    found = re.findall(r"^Example: (.+)$", operation.get("description", ""), re.MULTILINE)
+    return str(found[-1]) if found else ""
+
+
+def test_every_function_shows_a_call(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        if path.startswith("/rpc/"):
+            shown = json.loads(example(methods["post"]) or "null")
+            assert isinstance(shown, dict), path
+            parameters = methods["post"]["parameters"]
+            body: dict[str, Any] = next((p["schema"] for p in parameters if p.get("in") == "body"), {})
+            assert set(body.get("required", [])) <= set(shown) <= set(body.get("properties", {})), path
+
+
+def test_every_view_shows_a_question_that_is_answered(service: Service, document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        if path != "/" and not path.startswith("/rpc/"):
+            shown = example(methods["get"])
+            assert shown.startswith(f"GET {path}?"), path
+            answer = service.get(shown.removeprefix("GET /"), service.ann)
+            assert answer.status_code == 200, (shown, answer.text)
 
 
 def test_every_column_is_described(document: dict[str, Any]) -> None:

@@ -55,6 +55,29 @@ def test_several_files_are_a_list(database: Database) -> None:
     assert [report["rows"]["new"] for report in json.loads(done.stdout)] == [15, 2]
 
 
+def test_a_file_that_names_no_account_is_refused_and_the_next_one_read(
+    database: Database, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text("Date,Symbol,Quantity,Price,Commission,Type\n2024-01-02,ABC,10,5,1,BUY\n")
+    done = run(database, "import", str(own), STATEMENT, "--format", "json")
+    assert done.exit_code == 5
+    refused, imported = json.loads(done.stdout)
+    assert (refused["status"], imported["status"]) == ("refused", "imported")
+    assert refused["refusals"][0]["reason"] == (
+        "line 2 names no account, and neither does the file (say which account it is: --account NUMBER)"
+    )
+
+
+def test_words_of_the_group_are_commands_wherever_they_stand(database: Database, tmp_path: Path) -> None:
+    assert json.loads(run(database, "import", "--format", "json", "list").stdout) == []
+    missing = run(database, "import", STATEMENT, str(tmp_path / "none.csv"))
+    assert missing.exit_code == 2
+    assert "quantmatrix import [OPTIONS] FILE" in missing.stderr.replace("cli", "quantmatrix")
+    assert json.loads(run(database, "import", "list", "--format", "json").stdout) == []
+    assert "--day-first" in run(database, "import", "--help").stdout
+
+
 def test_a_dry_run_leaves_nothing(database: Database) -> None:
     tried = run(database, "import", "--dry-run", STATEMENT, "--format", "json")
     assert json.loads(tried.stdout)["rows"]["new"] == 15
@@ -124,6 +147,9 @@ def test_an_import_never_undoes_a_correction(database: Database) -> None:
     interest = next(row for row in rows if row["transaction_type"] == "interest")
     gone = run(database, "transactions", "void", str(interest["id"]), "--reason", "never arrived")
     assert gone.exit_code == 0, gone.output
+    moved = next(row for row in rows if row["transaction_type"] == "transfer_in")
+    for cost in ("999", "3750"):
+        run(database, "basis", "set", str(moved["id"]), "--basis", cost, "--reason", "confirmation")
 
     run(database, "import", "undo", str(number))
     again = run(database, "import", STATEMENT)
@@ -131,6 +157,19 @@ def test_an_import_never_undoes_a_correction(database: Database) -> None:
     rows = json.loads(run(database, "transactions", "list", "--format", "json").stdout)
     assert [row["net_amount"] for row in rows if row["transaction_type"] == "fee"] == ["-2.50"]
     assert [row for row in rows if row["transaction_type"] == "interest"] == []
+    lots = json.loads(run(database, "lots", "list", "--format", "json").stdout)
+    assert [lot["cost_remaining"] for lot in lots if lot["symbol"] == moved["symbol"]] == ["3750.00"]
+
+    # Taken back and given again, also after its row was voided.
+    moved, told = (
+        next(row["id"] for row in rows if row["transaction_type"] == kind)
+        for kind in ("transfer_in", "set_basis")
+    )
+    run(database, "transactions", "void", str(told), "--reason", "a wrong paper")
+    run(database, "basis", "set", str(moved), "--basis", "3800", "--reason", "the right paper")
+    run(database, "import", STATEMENT)
+    lots = json.loads(run(database, "lots", "list", "--format", "json").stdout)
+    assert "3800.00" in [lot["cost_remaining"] for lot in lots]
 
 
 def test_an_import_ends_with_the_files_own_totals(database: Database) -> None:

@@ -129,6 +129,26 @@ def test_equal_fills_of_one_source_all_survive(
     assert len(kept) == 4
 
 
+def test_an_order_of_a_statement_is_its_fills(migrating: Migrating, old: OldDatabase, tmp_path: Path) -> None:
+    for number, (units, price) in enumerate(((7.0, 5.0), (3.0, 5.1)), start=1):
+        old.add("transactions", external_id=f"api-{number}", order_id="77", quantity=units, price=price,
+                transaction_date=f"2024-06-03 15:00:0{number}", commission=0.35)  # fmt: skip
+    statement = {"source": "ibkr_csv_import", "transaction_date": "2024-06-03 11:00:01", "price": 5.03}
+    whole = old.add("transactions", external_id="csv-1", commission=1.0, **statement)
+    old.add("transactions", external_id="csv-2", **statement | {"price": 5.04})
+    holding(old, 20.0)
+    proof, kept = carried(migrating, old, tmp_path)
+    assert rejected(proof) == {"duplicate_cross_source": [whole]}
+    assert sorted((row[4], row[5], row[6]) for row in kept) == [
+        (Decimal(3), Decimal("5.1"), Decimal("-0.35")),
+        (Decimal(7), Decimal(5), Decimal("-0.65")),
+        (Decimal(10), Decimal("5.04"), Decimal(0)),
+    ]
+    assert migrating.rows(
+        "select t.metadata -> 'v1_transactions' from core.transactions t where t.external_id = 'api-1'"
+    ) == [([1, 3],)]
+
+
 def test_copies_of_one_broker_id_leave_the_largest_commission(
     migrating: Migrating, old: OldDatabase, tmp_path: Path
 ) -> None:
@@ -162,6 +182,34 @@ def test_a_float_is_the_decimal_it_was(migrating: Migrating, old: OldDatabase, t
     assert [row[4:8] for row in kept] == [
         (Decimal("0.3"), Decimal("65.95"), Decimal("-0.35"), Decimal("-20.135"))
     ]
+
+
+def test_what_v1_leaves_null_or_without_end_stops_nothing(
+    migrating: Migrating, old: OldDatabase, tmp_path: Path
+) -> None:
+    tasty = old.add("accounts", broker="TASTYTRADE", account_number="5WT1")
+    old.add("transactions", contract_type=None, source=None, commission=None, fees=None, currency=None)
+    old.add("transactions", symbol="CASH", quantity=7.0, last_updated="infinity", synced_at="-infinity")
+    old.add("transactions", symbol="CASH", contract_type=None, net_amount=3.5, quantity=0.0, account_id=tasty)
+    old.add(
+        "transactions",
+        symbol="BTC/USD",
+        contract_type="Cryptocurrency",
+        quantity=0.00000012,
+        account_id=tasty,
+    )
+    holding(old, 10.0)
+    far = [old.add("transactions", transaction_date=day) for day in ("infinity", "0044-03-15 00:00:00 BC")]
+    holding(old, 7.0, "CASH", last_updated="infinity")
+    holding(old, 0.00000012, "BTC/USD", contract_type="Cryptocurrency", account_id=tasty)
+    proof, kept = carried(migrating, old, tmp_path)
+    assert rejected(proof) == {"implausible_date": far}
+    assert sorted((row[0], row[1], row[4]) for row in kept if row[0] == "buy") == [
+        ("buy", "ABC", Decimal(10)), ("buy", "BTC/USD", Decimal("0.00000012")), ("buy", "CASH", Decimal(7)),
+    ]  # fmt: skip
+    assert [row[7] for row in kept if row[0] == "deposit"] == [Decimal("3.5")]
+    assert proof["v1_written_at"].startswith("2025-07-21")
+    assert {row["cause"] for row in proof["holdings"]} == {"match"}
 
 
 def test_spellings_of_one_instrument(migrating: Migrating, old: OldDatabase, tmp_path: Path) -> None:

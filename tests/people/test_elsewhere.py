@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,8 +28,10 @@ from quantmatrix.oauth.loopback import ticket_from_browser
 from quantmatrix.oauth.page import SignInPage
 from quantmatrix.oauth.providers import Provider, Settings
 from quantmatrix.services import ports
+from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.services.processes import wait_until
 from quantmatrix.testing.people import People
+from quantmatrix.testing.proxy import pinned_nginx
 
 VERIFIER = "a secret of the client"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -236,6 +241,20 @@ def test_a_signed_in_person_links_and_unlinks(elsewhere: Elsewhere) -> None:
     assert member.call("identity_unlink", provider="local").json()["code"] == "QM001"
 
 
+def test_another_s_link_takes_no_sign_in_away(elsewhere: Elsewhere) -> None:
+    """Who is sent to the page with another's link keeps the own sign-in: nobody collects the ticket."""
+    attacker = elsewhere.people.member("attacker@example.test")
+    lured = elsewhere.user("lured-1", email="lured@example.test", email_verified=True)
+    ticket = elsewhere.ticket(lured, link=attacker.done("identity_link")["link"])
+    assert attacker.done("identity_list") == []
+    assert elsewhere.collect(ticket, "not the secret").status_code == 401
+    token = elsewhere.collect(elsewhere.ticket(lured)).json()["access_token"]
+    assert elsewhere.people.call("whoami", token).json()["email"] == "lured@example.test"
+    late = elsewhere.collect(ticket)
+    assert (late.status_code, late.json()["code"]) == (400, "QM002")
+    assert attacker.done("identity_list") == []
+
+
 def test_a_disabled_person_does_not_come_in(elsewhere: Elsewhere) -> None:
     subject = elsewhere.user("disabled-1", email="disabled@example.test", email_verified=True)
     elsewhere.ticket(subject)
@@ -288,3 +307,144 @@ def test_nobody_but_the_platform_calls_the_page_s_functions(people: People) -> N
                 connection.execute(f"set local role {role}".encode())
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute("select auth.oauth_finish('x', 'y', 'a@b', true, 'n', '{}')")
+
+
+@dataclass
+class Public:
+    """The page as it runs in production: a process of its own, reached through nginx alone."""
+
+    elsewhere: Elsewhere
+    url: str
+    page_port: int
+
+    def start(self, headers: dict[str, str] | None = None, **query: str) -> httpx.Response:
+        asked = {"challenge": CHALLENGE, "return_to": BACK} | query
+        return httpx.get(f"{self.url}/oauth/local/start", params=asked, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def public(
+    elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory, people: People
+) -> Iterator[Public]:
+    proxy_port, page_port = ports.choose(2)
+    url = f"http://127.0.0.1:{proxy_port}"
+    providers = tmp_path_factory.mktemp("providers") / "providers.json"
+    secret = providers.with_name("secret")
+    secret.write_text("not a secret\n")
+    local = {"client_id": "quantmatrix", "client_secret_file": str(secret), "issuer": elsewhere.openid}
+    providers.write_text(json.dumps({"local": local}))
+    command = [sys.executable, "-m", "quantmatrix", "serve", "--providers", str(providers)]
+    command += ["--port", str(page_port), "--public-url", url]
+    process = subprocess.Popen(command, env=os.environ | people.service.database.variables())
+    api = people.service.api
+    folder = api.server.account.make_directory(api.server.folder / "nginx")
+    server = NginxServer(folder, folder, api.server.account)
+    try:
+        assert wait_until(lambda: not ports.is_free(page_port), 20)
+        config = ProxyConfig(proxy_port, api.config.port, sign_in_port=page_port)
+        server.start(pinned_nginx(api.server.account), config)
+        yield Public(elsewhere, url, page_port)
+    finally:
+        server.stop()
+        process.terminate()
+        process.wait(10)
+
+
+def test_through_the_proxy_a_browser_comes_back_with_a_ticket_that_gives_tokens(public: Public) -> None:
+    elsewhere = public.elsewhere
+    subject = elsewhere.user("proxied-1", email="proxied@example.test", email_verified=True, name="Pia")
+    begun = public.start()
+    assert begun.status_code == 302, begun.text
+    back = elsewhere.at_the_provider(begun.headers["location"], subject)
+    assert back.startswith(f"{public.url}/oauth/local/callback?")
+    home = httpx.get(back)
+    assert home.status_code == 302, home.text
+    for answer in (begun, home, httpx.get(back)):
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["server"] == "nginx"
+        assert "set-cookie" not in answer.headers
+    ticket = parse_qs(urlsplit(home.headers["location"]).query)["ticket"][0]
+    got = httpx.post(f"{public.url}/rpc/oauth_collect", json={"ticket": ticket, "verifier": VERIFIER})
+    assert got.status_code == 200, got.text
+    token = got.json()["access_token"]
+    me = httpx.get(f"{public.url}/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.json()[0]["email"] == "proxied@example.test"
+
+
+def test_no_header_and_no_argument_chooses_where_the_provider_sends_people(public: Public) -> None:
+    evil = "evil.example"
+    hostile: list[dict[str, str]] = [
+        {"Host": evil},
+        {"X-Forwarded-Host": evil, "X-Forwarded-Proto": "https", "X-Forwarded-For": evil},
+        {"Forwarded": f"host={evil};proto=https"},
+        {"X-Original-URL": f"https://{evil}/", "X-Rewrite-URL": "/oauth/other/start"},
+        {"X-Forwarded-Prefix": f"//{evil}", "X-HTTP-Host-Override": evil},
+    ]
+    for headers in hostile:
+        begun = public.start(headers)
+        assert begun.status_code == 302, headers
+        query = parse_qs(urlsplit(begun.headers["location"]).query)
+        assert query["redirect_uri"] == [f"{public.url}/oauth/local/callback"], headers
+        assert begun.headers["location"].startswith(f"{public.elsewhere.openid}/")
+        assert evil not in str(begun.headers)
+    begun = public.start(redirect_uri=f"https://{evil}/", public_url=f"https://{evil}/")
+    assert evil not in begun.headers["location"]
+    # Asked for by a whole address, as of a proxy.
+    with socket.create_connection(("127.0.0.1", urlsplit(public.url).port or 0), 5) as line:
+        path = f"/oauth/local/start?challenge={CHALLENGE}&return_to={BACK}"
+        asked = f"GET http://{evil}{path} HTTP/1.1\r\nHost: {evil}\r\nConnection: close\r\n\r\n"
+        line.sendall(asked.encode())
+        told = b"".join(iter(lambda: line.recv(65536), b""))
+    assert b"302" in told.split(b"\r\n")[0]
+    assert evil.encode() not in told
+
+
+def test_the_proxy_lets_nothing_else_through_to_the_page(public: Public) -> None:
+    path = f"{public.url}/oauth/local/start"
+    assert httpx.post(path).status_code == 405
+    assert httpx.put(path).status_code == 405
+    assert httpx.get(f"{public.url}/oauth/local/anything").status_code == 404
+    assert httpx.get(f"{public.url}/oauth/unknown/start").status_code == 404
+    # What comes as a body is not read as the next request, here or at the page.
+    second = b"GET /oauth/unknown/start HTTP/1.1\r\nHost: x\r\n\r\n"
+    hidden = httpx.request("GET", f"{path}?return_to=nowhere", content=second)
+    assert hidden.status_code == 400
+    with socket.create_connection(("127.0.0.1", public.page_port), 5) as line:
+        head = f"GET /oauth/unknown/start HTTP/1.1\r\nHost: x\r\nContent-Length: {len(second)}\r\n\r\n"
+        line.sendall(head.encode() + second)
+        told = b"".join(iter(lambda: line.recv(65536), b""))
+    assert told.count(b"HTTP/") == 1
+    with ThreadPoolExecutor(8) as pool:
+        statuses = set(pool.map(lambda _: httpx.get(path).status_code, range(60)))
+    assert statuses == {400, 429}
+
+
+def test_where_people_come_back_to_holds_nothing_that_ends_a_header(public: Public, people: People) -> None:
+    service = people.service
+    site = "https://portfolio.example.test"
+
+    def set_site(url: str | None) -> None:
+        changes = {"changes": {"site_url": url}}
+        service.done("platform_settings_set", service.root, changes, role="quantmatrix_admin")
+
+    set_site(site)
+    try:
+        assert public.elsewhere.start(return_to=f"{site}/welcome").status_code == 302
+        for address in (
+            f"{site}/a\r\nSet-Cookie: x=y",
+            f"{site}/a\nx",
+            f"{site}/a b",
+            f"{site}/?next=1",
+            f"{site}/#x",
+            f"{site}.evil.example/",
+            f"{site}@evil.example/",
+            f"{site}/\\@evil.example",
+            f"{site}/\u0100",
+            f"{site}/" + "a" * 3000,
+        ):
+            assert public.elsewhere.start(return_to=address).status_code == 400, address
+    finally:
+        set_site(None)

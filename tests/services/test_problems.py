@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -12,14 +13,15 @@ from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import binaries
 from quantmatrix.services.account import service_account
 from quantmatrix.services.binaries import find_postgres, find_postgrest
+from quantmatrix.services.choice import open_environment
 from quantmatrix.services.credentials import key_set
 from quantmatrix.services.embedded import EmbeddedEnvironment
-from quantmatrix.services.environment import open_environment
 from quantmatrix.services.external import ExternalEnvironment
 from quantmatrix.services.files import exclusive_lock
 from quantmatrix.services.layout import (
     SOCKET_NAME,
     SOCKET_PATH_BYTES,
+    STATE_FORMAT,
     State,
     default_data_dir,
     layout,
@@ -154,12 +156,15 @@ def test_a_lock_that_stays_is_told(tmp_path: Path) -> None:
 
 
 def test_a_state_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    for text in ("{", '{"format": 99}'):
+    for text in ("{", "[]", '{"format": 99}', f'{{"format": {STATE_FORMAT}}}'):
         (tmp_path / "state.json").write_text(text)
         with pytest.raises(Problem, match="state cannot be read"):
             read_state(tmp_path)
     state = State("abc", "", 1, 2, 3)
     write_state(tmp_path, state)
+    assert read_state(tmp_path) == state
+    later = json.loads((tmp_path / "state.json").read_text()) | {"known_to_a_later_version": 1}
+    (tmp_path / "state.json").write_text(json.dumps(later))
     assert read_state(tmp_path) == state
 
 

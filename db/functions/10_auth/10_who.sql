@@ -20,6 +20,8 @@ begin
         from auth.database_logins l
         join core.users u on u.id = l.user_id and u.status = 'active'
         where l.login_name = session_user
+        -- Made when its person could still write: nobody's, until it is granted anew.
+        and (u.role <> 'readonly' or not pg_has_role(session_user, 'quantmatrix_user', 'member'))
     );
 end
 $$;

@@ -176,6 +176,7 @@ as $$
         when 'variables' then $sql$
             v_instruments integer := cardinality(v_h.instrument_id);
             v_has_native boolean := v_h.has_native;
+            v_is_rare boolean := v_is_resumed or exists (select from unnest(v_h.event_code) e (code) where e.code > 5);
             v_event_id bigint[] := v_d.event_id;
             v_event_date date[] := v_h.event_date;
             v_event_at timestamptz[] := v_h.event_at;
@@ -184,7 +185,7 @@ as $$
             v_pool integer[] := v_d.piece_pool;
             v_opened numeric[] := v_d.piece_opened;
             v_number integer[] := case
-                when cardinality(v_d.piece_source) > cardinality(v_d.event_id) and not v_is_resumed
+                when v_is_rare and not v_is_resumed and cardinality(v_d.piece_source) > cardinality(v_d.event_id)
                     then tax.piece_numbers(v_d.piece_source, v_d.piece_pool, v_d.piece_number, v_d.piece_opened)
                 else v_d.piece_number
             end;
@@ -300,26 +301,32 @@ as $$
                     from (
                         select generate_series(1, cardinality(v_source)) as place
                     ) s
-                    where not v_h.is_plain
+                    where v_is_rare
                     and v_opened[s.place] is not null
                 ) m
                 group by m.place
             ) p
             left join (
                 select
-                    (v_pool[o.place] + 1) / 2 as place,
-                    sum(v_quantity[o.place] * (v_pool[o.place] % 2 * 2 - 1)) as quantity,
-                    case when bool_and(v_cost[o.place] is not null) then sum(v_cost[o.place] * (v_pool[o.place] % 2 * 2 - 1)) end as cost_basis,
-                    case when bool_and(v_native[o.place] is not null) then sum(v_native[o.place] * (v_pool[o.place] % 2 * 2 - 1)) end as native_cost,
+                    (o.pool + 1) / 2 as place,
+                    sum(o.quantity * o.sign) as quantity,
+                    case when count(o.cost) = count(*) then sum(o.cost * o.sign) end as cost_basis,
+                    case when count(o.native) = count(*) then sum(o.native * o.sign) end as native_cost,
                     count(*)::integer as open_lots,
-                    sum(case when v_cost[o.place] is null then v_quantity[o.place] else 0 end) as unknown_basis_quantity,
-                    sum(coalesce(v_wash[o.place], 0)) as wash_sale_adjustment,
-                    case when bool_and(v_acquired[o.place] is not null) then min(v_acquired_at[o.place]) end as opened_at
+                    coalesce(sum(o.quantity) filter (where o.cost is null), 0) as unknown_basis_quantity,
+                    coalesce(sum(o.wash), 0) as wash_sale_adjustment,
+                    case when count(o.acquired) = count(*) then min(o.acquired_at) end as opened_at
                 from (
-                    select generate_series(1, cardinality(v_source)) as place
+                    select
+                        v_pool[s.place] as pool, v_pool[s.place] % 2 * 2 - 1 as sign, v_quantity[s.place] as quantity, v_cost[s.place] as cost,
+                        v_native[s.place] as native, v_wash[s.place] as wash, v_acquired[s.place] as acquired, v_acquired_at[s.place] as acquired_at
+                    from (
+                        select generate_series(1, cardinality(v_source)) as place
+                    ) s
+                    where v_quantity[s.place] > 0
+                    and v_opened[s.place] is not null
+                    offset 0
                 ) o
-                where v_opened[o.place] is not null
-                and v_quantity[o.place] > 0
                 group by 1
             ) l on l.place = p.place
             left join (

@@ -97,7 +97,7 @@ begin
         v_underlying_id := ingest.resolve_instrument(
             p_user_id,
             jsonb_build_object(
-                'type', case v_type when 'option' then 'stock' else 'future' end,
+                'type', coalesce(p_descriptor ->> 'underlying_type', case v_type when 'option' then 'stock' else 'future' end),
                 'symbol', p_descriptor ->> 'underlying',
                 'currency', v_currency
             )
@@ -148,7 +148,7 @@ end
 $$;
 
 comment on function ingest.resolve_instrument(uuid, jsonb) is
-    'Identity for a descriptor {type, symbol, currency, multiplier, underlying, option_type, strike, expiration, name, exchange, identifiers}; inserts it if nobody had it.';
+    'Identity for a descriptor {type, symbol, currency, multiplier, underlying, underlying_type, option_type, strike, expiration, name, exchange, identifiers}; inserts it if nobody had it.';
 
 -- All instruments of a load as one object, key in the file to id. Several records of one key (a trade, then the file's own table of instruments) are one descriptor.
 create function ingest.resolve_load(p_user_id uuid, p_load_id uuid)
@@ -199,6 +199,10 @@ begin
         group by c.type, c.symbol, c.currency, n.identifiers
         order by c.type, c.symbol, c.currency
     loop
+        -- An option on what the same load calls a fund; funds come before options.
+        if v_ids ? concat_ws('|', 'fund', v_descriptor.descriptor ->> 'underlying', v_descriptor.descriptor ->> 'currency') then
+            v_descriptor.descriptor := v_descriptor.descriptor || '{"underlying_type": "fund"}';
+        end if;
         v_ids := v_ids || jsonb_build_object(v_descriptor.key, ingest.resolve_instrument(p_user_id, v_descriptor.descriptor));
     end loop;
     return v_ids;

@@ -11,10 +11,11 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
-        max(greatest((s.payload ->> 'last_updated')::timestamp, (s.payload ->> 'synced_at')::timestamp)) at time zone 'UTC',
+        max(w.written_at) filter (where isfinite(w.written_at)) at time zone 'UTC',
         now()
     )
     from ingest.staging s
+    cross join lateral (values ((s.payload ->> 'last_updated')::timestamp), ((s.payload ->> 'synced_at')::timestamp)) w (written_at)
     where s.load_id = p_load_id
     and s.user_id = p_user_id
     and s.kind in ('v1_transactions', 'v1_holdings', 'v1_dividends')
@@ -45,13 +46,14 @@ as $$
             t.*,
             k.account,
             k.broker,
-            upper(btrim(t.contract_type)) as contract,
-            upper(btrim(t.transaction_type)) as stated_type,
+            -- V1 lets every one of these be null.
+            coalesce(upper(btrim(t.contract_type)), '') as contract,
+            coalesce(upper(btrim(t.transaction_type)), '') as stated_type,
             coalesce(ingest.legacy_side(t.transaction_type), ingest.legacy_side(t.action)) as stated_side,
-            ingest.legacy_symbol(t.symbol) as canonical,
+            coalesce(ingest.legacy_symbol(t.symbol), 'UNKNOWN') as canonical,
             -- The statement importer stored the wall clock of the exchange, everybody else UTC.
             t.transaction_date at time zone case when t.source = 'ibkr_csv_import' then p_zone else 'UTC' end as at,
-            abs(ingest.legacy_number(t.quantity, 6)) as whole,
+            abs(ingest.legacy_number(t.quantity, case when upper(t.contract_type) ~ 'CRYPTO' then 8 else 6 end)) as whole,
             abs(ingest.legacy_number(t.price, 8)) as quoted
         from ingest.staging s
         cross join lateral jsonb_to_record(s.payload) as t (
@@ -67,9 +69,10 @@ as $$
     typed as materialized (
         select
             s.*,
-            s.contract = 'CASH' or s.canonical = 'CASH' as is_cash,
+            -- IBKR has a stock of that name; TastyTrade calls by it what moves only cash.
+            s.contract = 'CASH' or (s.canonical = 'CASH' and (s.contract = '' or s.broker <> 'ibkr')) as is_cash,
             s.stated_type = 'DIVIDEND' as is_dividend,
-            ingest.legacy_is_option(s.canonical) as is_option,
+            coalesce(ingest.legacy_is_option(s.canonical), false) as is_option,
             s.contract ~ 'OPT' or s.contract = 'FOP' as is_option_contract,
             -- The only use of the description, beside expirations: whether a trade opened or closed.
             case
@@ -86,7 +89,7 @@ as $$
                 when t.at is null or t.transaction_date < '2000-01-01' or t.at > p_frozen_at + interval '1 day' then 'implausible_date'
                 when t.is_cash then case when coalesce(ingest.legacy_number(t.net_amount, 8), 0) = 0 then 'zero_amount' end
                 when coalesce(t.whole, 0) = 0 then 'zero_quantity'
-                when coalesce(t.canonical, 'UNKNOWN') = 'UNKNOWN' then 'unknown_symbol'
+                when t.canonical = 'UNKNOWN' then 'unknown_symbol'
                 when t.source = 'realistic_sample' or t.description in ('Bought AAPL stock', 'Sold TSLA stock', 'Bought ACN options') then 'phantom_sample'
                 when t.is_option_contract and not t.is_option
                     then case t.broker when 'ibkr' then 'ibkr_option_unresolvable' else 'option_unresolvable' end
@@ -181,18 +184,58 @@ begin
         and c.type in ('buy', 'sell')
         and coalesce(c.chosen_id, c.id) = c.id
     ),
+    paired as materialized (
+        select
+            n.*,
+            first_value(n.id) over (
+                partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place
+                order by n.is_statement
+            ) as survivor_id,
+            max(n.full_commission) over twin as twin_commission,
+            count(*) over twin as rows_of_it
+        from numbered n
+        window twin as (partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place)
+    ),
+    -- A statement tells an order in one row, at its average price; the interface each of its fills.
+    orders as (
+        select
+            p.account, p.symbol, p.type, min(p.id) as first_id, sum(p.units) as units, sum(p.units * p.price) as worth,
+            min(p.instant) as began_at, max(p.instant) as ended_at, sum(p.full_commission) as commission
+        from paired p
+        where p.rows_of_it = 1
+        and not p.is_statement
+        and p.order_id is not null
+        group by p.account, p.symbol, p.type, p.order_id
+        having count(*) > 1
+    ),
+    whole_orders as materialized (
+        select w.statement_id, w.first_id, w.more_commission
+        from (
+            select
+                p.id as statement_id, o.first_id, greatest(p.full_commission - o.commission, 0) as more_commission,
+                row_number() over (partition by o.first_id order by p.id) as of_the_order,
+                row_number() over (partition by p.id order by o.first_id) as of_the_statement
+            from paired p
+            join orders o
+                on o.account = p.account
+                and o.symbol = p.symbol
+                and o.type = p.type
+                and o.units = p.units
+                and date_trunc('second', p.instant) between date_trunc('second', o.began_at) and o.ended_at
+                and abs(p.price * o.units - o.worth) <= 0.0001 * o.units
+            where p.rows_of_it = 1
+            and p.is_statement
+        ) w
+        where w.of_the_order = 1
+        and w.of_the_statement = 1
+    ),
     twins as materialized (
         select
-            n.id,
-            first_value(n.id) over twin as survivor_id,
-            max(n.full_commission) over (
-                partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place
-            ) as full_commission
-        from numbered n
-        window twin as (
-            partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place
-            order by n.is_statement
-        )
+            p.id, coalesce(s.first_id, p.survivor_id) as survivor_id,
+            p.twin_commission + coalesce(f.more_commission, 0) as full_commission
+        from paired p
+        left join whole_orders s on s.statement_id = p.id
+        left join whole_orders f on f.first_id = p.id
     ),
     decided as materialized (
         select

@@ -153,8 +153,8 @@ as $$
                 else 'stock'
             end as instrument_type,
             case when upper(btrim(h.currency)) ~ '^[A-Z]{3,5}$' then upper(btrim(h.currency)) else 'USD' end as currency,
-            coalesce(ingest.legacy_number(h.quantity, 6), 0) as quantity,
-            h.last_updated,
+            coalesce(ingest.legacy_number(h.quantity, case when upper(h.contract_type) ~ 'CRYPTO' then 8 else 6 end), 0) as quantity,
+            case when isfinite(h.last_updated) then h.last_updated end as last_updated,
             upper(btrim(h.contract_type)) ~ 'OPT|^FOP$' as is_option_contract
         from ingest.staging s
         cross join lateral jsonb_to_record(s.payload) as h (

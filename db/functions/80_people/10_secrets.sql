@@ -94,7 +94,8 @@ $$;
 
 comment on function auth.hash_password(text) is 'bcrypt at the cost of auth.settings.';
 
--- For nobody, and for who has no password, the same work is done and the answer is no.
+-- For nobody, and for who has no password, the same work is done and the answer is no. Nor does a hash of an older, lower cost answer sooner:
+-- its own work and that of the costs from there to today's add up to today's.
 create function auth.password_is(p_hash text, p_password text)
 returns boolean
 language plpgsql
@@ -104,9 +105,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_given text := encode(auth.digest_of(normalize(coalesce(p_password, ''), nfkc)), 'base64');
-    v_hash text := coalesce(p_hash, extensions.gen_salt('bf', (select s.bcrypt_cost from auth.settings s)));
+    v_cost integer := (select s.bcrypt_cost from auth.settings s);
+    v_hash text := coalesce(p_hash, extensions.gen_salt('bf', v_cost));
+    v_is_right boolean := extensions.crypt(v_given, v_hash) = p_hash is true;
 begin
-    return extensions.crypt(v_given, v_hash) = p_hash is true;
+    for v_older in split_part(v_hash, '$', 3)::integer .. v_cost - 1 loop
+        perform extensions.crypt(v_given, extensions.gen_salt('bf', v_older));
+    end loop;
+    return v_is_right;
 end
 $$;
 

@@ -24,9 +24,15 @@ begin
     if coalesce(p_challenge, '') !~ '^[A-Za-z0-9_-]{43}$' then
         raise exception 'challenge: the base64url of a SHA-256 is wanted' using errcode = 'QM002';
     end if;
-    -- Back to the person's own machine, or to the platform's own pages: nowhere else.
-    if p_return_to !~ '^http://(127\.0\.0\.1|\[::1\]):[0-9]{1,5}/[A-Za-z0-9/_-]*$'
-        and (v_site is null or (p_return_to <> v_site and not starts_with(p_return_to, v_site || '/'))) then
+    -- Back to the person's own machine, or to the platform's own pages: nowhere else. It ends up in a header, and the ticket is added to it.
+    if p_return_to is null
+        or length(p_return_to) > 2000
+        or p_return_to !~ '^http://(127\.0\.0\.1|\[::1\]):[0-9]{1,5}/[A-Za-z0-9/_-]*$'
+        and (
+            v_site is null
+            or p_return_to <> v_site
+            and not (starts_with(p_return_to, v_site || '/') and substr(p_return_to, length(v_site) + 1) ~ '^[A-Za-z0-9/._~-]*$')
+        ) then
         raise exception 'return_to: this address is not ours' using errcode = 'QM002', hint = 'a loopback address, or one below site_url of the settings';
     end if;
     if p_link_ticket is not null then
@@ -78,6 +84,26 @@ $$;
 
 comment on function auth.oauth_take(text, text) is 'What was kept of a sign-in that the provider sends back; good once.';
 
+create function auth.link_identity(p_user_id uuid, p_provider text, p_subject text, p_email text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into auth.identities (user_id, provider, subject, email)
+    values (p_user_id, p_provider, p_subject, p_email);
+    perform audit.note(p_user_id, 'auth.identities', p_provider, 'insert', null, 'sign-in linked');
+    perform auth.post(
+        (select u.email from core.users u where u.id = p_user_id), 'A sign-in was linked',
+        format('From now on %s signs you in at QuantMatrix. If it was not you, write to whoever runs this platform at once.', p_provider)
+    );
+end
+$$;
+
+comment on function auth.link_identity(uuid, text, text, text) is 'Makes a sign-in elsewhere a person''s, and tells the person.';
+
 create function auth.oauth_finish(p_provider text, p_subject text, p_email text, p_email_verified boolean, p_name text, p_request jsonb)
 returns text
 language plpgsql
@@ -91,13 +117,15 @@ declare
     v_link_to uuid := (p_request ->> 'link_to')::uuid;
     v_user core.users;
     v_user_id uuid;
+    v_is_known boolean;
 begin
     perform pg_advisory_xact_lock(hashtextextended('identity ' || p_provider || ' ' || p_subject, 0));
     select i.user_id into v_user_id
     from auth.identities i
     where i.provider = p_provider
     and i.subject = p_subject;
-    if found and v_link_to is not null and v_user_id <> v_link_to then
+    v_is_known := found;
+    if v_is_known and v_link_to is not null and v_user_id <> v_link_to then
         raise exception 'this sign-in belongs to another person here' using errcode = 'QM002';
     end if;
     if v_user_id is null then
@@ -121,13 +149,9 @@ begin
         if v_user_id is null then
             raise exception 'nobody here has this sign-in' using errcode = '42501', hint = 'register first, or use an address that the provider has verified';
         end if;
-        insert into auth.identities (user_id, provider, subject, email)
-        values (v_user_id, p_provider, p_subject, v_email);
-        perform audit.note(v_user_id, 'auth.identities', p_provider, 'insert', null, 'sign-in linked');
-        perform auth.post(
-            (select u.email from core.users u where u.id = v_user_id), 'A sign-in was linked',
-            format('From now on %s signs you in at QuantMatrix. If it was not you, write to whoever runs this platform at once.', p_provider)
-        );
+        if v_link_to is null then
+            perform auth.link_identity(v_user_id, p_provider, p_subject, v_email);
+        end if;
     end if;
     update auth.identities i
     set used_at = now()
@@ -137,11 +161,14 @@ begin
     if not exists (select from core.users u where u.id = v_user_id and u.status = 'active') then
         raise exception 'this user is disabled' using errcode = '42501';
     end if;
+    -- A link waits for the secret of whoever asked for it: somebody who was sent here with another's link would give away the own sign-in.
     insert into auth.oauth_requests (
-        state_digest, provider, nonce, code_verifier, redirect_uri, challenge, ticket_digest, person_id, expires_at
+        state_digest, provider, nonce, code_verifier, redirect_uri, challenge, ticket_digest, person_id, subject, email, expires_at
     )
     values (
         auth.digest_of('ticket ' || v_ticket), p_provider, '', '', '', p_request ->> 'challenge', auth.digest_of(v_ticket), v_user_id,
+        case when v_link_to is not null and not v_is_known then p_subject end,
+        case when v_link_to is not null and not v_is_known then v_email end,
         now() + interval '2 minutes'
     );
     return v_ticket;
@@ -173,6 +200,24 @@ begin
     if not found or v_request.challenge is distinct from auth.base64url(auth.digest_of(oauth_collect.verifier)) then
         perform auth.refuse(401, 'QM053', 'this ticket is unknown, used or expired', 'sign in again');
     end if;
+    if v_request.subject is not null then
+        perform pg_advisory_xact_lock(hashtextextended('identity ' || v_request.provider || ' ' || v_request.subject, 0));
+        if exists (
+            select from auth.identities i
+            where i.provider = v_request.provider
+            and i.subject = v_request.subject
+            and i.user_id <> v_request.person_id
+        ) then
+            raise exception 'this sign-in belongs to another person here' using errcode = 'QM002';
+        end if;
+        if not exists (
+            select from auth.identities i
+            where i.provider = v_request.provider
+            and i.subject = v_request.subject
+        ) then
+            perform auth.link_identity(v_request.person_id, v_request.provider, v_request.subject, v_request.email);
+        end if;
+    end if;
     return auth.start_session(v_request.person_id, 'oauth:' || v_request.provider, null);
 end
 $$;
@@ -198,7 +243,7 @@ end
 $$;
 
 comment on function api.identity_link() is $$Link a sign-in elsewhere
-{link}: give it to the start of the sign-in page (?link=…) within ten minutes; the sign-in elsewhere is then this person's.$$;
+{link}: give it to the start of the sign-in page (?link=…) within ten minutes; oauth_collect with the ticket and the secret of that start then makes the sign-in elsewhere this person's.$$;
 
 create function api.identity_list()
 returns jsonb
@@ -255,6 +300,7 @@ grant execute on function api.identity_link(), api.identity_list(), api.identity
 
 alter function auth.oauth_begin(text, text, text, text, text) owner to quantmatrix_keeper;
 alter function auth.oauth_take(text, text) owner to quantmatrix_keeper;
+alter function auth.link_identity(uuid, text, text, text) owner to quantmatrix_keeper;
 alter function auth.oauth_finish(text, text, text, boolean, text, jsonb) owner to quantmatrix_keeper;
 alter function api.oauth_collect(text, text) owner to quantmatrix_keeper;
 alter function api.identity_link() owner to quantmatrix_keeper;

@@ -92,6 +92,9 @@ begin
             email_verified_at = now(),
             updated_at = now()
         where u.id = v_change.user_id;
+        -- A reset that was mailed to the old address must not outlive it.
+        delete from auth.one_time_tokens t
+        where t.user_id = v_change.user_id;
         perform auth.post(
             v_old_email, 'Your address was changed',
             'The address of your account at QuantMatrix is another one now. If it was not you, write to whoever runs this platform at once.'

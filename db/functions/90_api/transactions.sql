@@ -587,6 +587,7 @@ as $$
 declare
     v_user_id uuid := auth.require_user();
     v_transfer core.transactions;
+    v_key text;
     v_id bigint := nextval('core.transactions_id_seq');
 begin
     perform tax.lock_taxpayer(v_user_id);
@@ -603,6 +604,7 @@ begin
         raise exception 'acquired_on: % is after the transfer of %', basis_set.acquired_on, v_transfer.trade_date using errcode = 'QM002';
     end if;
 
+    v_key := ingest.basis_key(v_transfer.source, v_transfer.dedupe_key);
     -- An earlier answer by hand gives way.
     delete from core.transactions t
     using tax.transaction_links l
@@ -612,6 +614,12 @@ begin
     and t.user_id = v_user_id
     and t.id = l.from_id
     and t.source = 'manual';
+    -- So does the word that an earlier one was void.
+    delete from ingest.corrections c
+    where c.user_id = v_user_id
+    and c.account_id = v_transfer.account_id
+    and c.source = 'manual'
+    and c.dedupe_key = v_key;
 
     -- Dated as the transfer, so that it holds at every day from there on.
     with added as (
@@ -619,7 +627,7 @@ begin
             user_id, id, account_id, instrument_id, transaction_type, source, dedupe_key, trade_date, sequence, currency
         )
         values (
-            v_user_id, v_id, v_transfer.account_id, v_transfer.instrument_id, 'set_basis', 'manual', gen_random_uuid()::text,
+            v_user_id, v_id, v_transfer.account_id, v_transfer.instrument_id, 'set_basis', 'manual', v_key,
             v_transfer.trade_date, v_transfer.sequence, v_transfer.currency
         )
         returning id

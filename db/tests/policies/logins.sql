@@ -1,6 +1,6 @@
 -- Who a session is. Claims count from authenticator alone; a personal login is what the mapping says, whatever settings it types.
 begin;
-select plan(26);
+select plan(32);
 select tests.fixture_two_tenants();
 create role qm_zqann login inherit in role quantmatrix_user;
 create role qm_zqbob login inherit in role quantmatrix_readonly;
@@ -42,6 +42,12 @@ select throws_ok(
 select throws_ok('select from auth.database_logins', '42501', null, 'it does not read the mapping');
 select throws_ok('create schema mine', '42501', null, 'it makes no schema');
 select throws_ok('create table api.mine ()', '42501', null, 'nor a table in ours');
+select throws_ok('create temporary table mine ()', '42501', null, 'nor a temporary one');
+select throws_ok('select lo_from_bytea(0, ''x'')', '42501', null, 'nor a large object');
+select throws_ok('select pg_logical_emit_message(false, ''x'', ''y'')', '42501', null, 'nor an entry in the log of changes');
+select throws_ok(
+    $$select pg_advisory_lock(hashtextextended('sign in bob@example.test', 0))$$, '42501', null, 'it takes no lock that others wait for'
+);
 
 select tests.become_login('qm_zqbob');
 select is(auth.user_id(), tests.user_id('bob'), 'another login is another person');
@@ -50,6 +56,12 @@ select throws_ok(
     $$insert into ingest.staging (load_id, kind, line_number) values (gen_random_uuid(), 'line', 1)$$, '42501', null,
     'a login that reads stages nothing'
 );
+select tests.reset();
+update core.users u set role = 'readonly' where u.id = tests.user_id('ann');
+select tests.become_login('qm_zqann');
+select is(auth.user_id(), null, 'a login that may more than its person is nobody');
+select is_empty('select from core.users', 'and sees nothing');
+
 select tests.become_login('qm_zqnobody');
 select is(auth.user_id(), null, 'a login that is not mapped is nobody');
 select is_empty('select from core.users', 'and sees nothing');

@@ -80,6 +80,7 @@ insert into tries (name, refused, accepted) values
     ('positions_metadata_is_an_object', $$metadata = 'null'$$, $$metadata = '{"a": 1}'$$),
 
     ('market_data_prices_are_not_negative', $$close = -0.01$$, $$close = 0$$),
+    ('market_data_numbers_are_of_possible_size', $$close = 1e31$$, $$close = 1e29$$),
     ('market_data_prices_are_not_negative', $$volume = -1$$, $$volume = 0$$),
     (
         'market_data_high_is_highest',
@@ -105,6 +106,7 @@ insert into tries (name, refused, accepted) values
     ('transaction_terms_rates_are_positive', $$fx_rate = null, fee_fx_rate = -1$$, $$fee_fx_rate = 1$$),
     ('transaction_terms_fee_currency_is_a_code', $$fee_currency = 'usd'$$, $$fee_currency = 'EUR'$$),
     ('transaction_terms_ratio_is_complete', $$ratio_numerator = 2$$, $$ratio_numerator = 2, ratio_denominator = 1$$),
+    ('transaction_terms_numbers_are_of_possible_size', $$stated_quantity = 1e31$$, $$stated_quantity = -1e29$$),
     ('transaction_terms_ratio_is_positive', $$ratio_numerator = 0, ratio_denominator = 1$$, $$ratio_numerator = 0.5, ratio_denominator = 3$$),
     ('transaction_terms_basis_fraction_is_a_share', $$basis_fraction = 1.01$$, $$basis_fraction = 1$$),
     ('transaction_terms_amounts_are_not_negative', $$supplied_basis = -0.01$$, $$supplied_basis = 0$$),
@@ -112,6 +114,7 @@ insert into tries (name, refused, accepted) values
     ('transaction_links_join_two', $$to_id = from_id$$, $$kind = 'correction'$$),
     ('lot_picks_order_counts_from_one', $$pick_order = 0$$, $$pick_order = 2$$),
     ('lot_picks_quantity_is_positive', $$quantity = 0$$, $$quantity = 0.001$$),
+    ('instrument_facts_numbers_are_of_possible_size', $$deliverable_cash = 'NaN'$$, $$deliverable_cash = 12$$),
     ('instrument_facts_deliverable_shares_is_positive', $$deliverable_shares = 0$$, $$deliverable_shares = 12$$),
     ('instrument_facts_identical_group_is_not_blank', $$identical_group = ' '$$, $$identical_group = 'sp500'$$),
     ('instrument_facts_index_family_is_not_blank', $$index_family = ' '$$, $$index_family = 'large caps'$$),
@@ -178,6 +181,9 @@ insert into tries (name, refused, accepted) values
     ('identities_provider_is_a_name', $$provider = 'Google!'$$, $$provider = 'github'$$),
     ('identities_subject_is_short', $$subject = ''$$, $$subject = repeat('x', 255)$$),
     ('oauth_requests_digest_is_sha256', $$state_digest = '\x00'$$, $$state_digest = sha256('x')$$),
+    (
+        'oauth_requests_subject_waits_for_its_ticket', $$subject = 'x', ticket_digest = null, person_id = null$$, $$subject = 'x'$$
+    ),
     ('oauth_requests_challenge_is_sha256', $$challenge = 'short'$$, $$challenge = repeat('x', 43)$$),
     (
         'oauth_requests_ticket_is_for_a_person', $$ticket_digest = null$$, $$ticket_digest = null, person_id = null$$
@@ -191,6 +197,7 @@ insert into tries (name, refused, accepted) values
     ('line_picks_quantity_is_positive', $$quantity = 0$$, $$quantity = 0.001$$),
     ('corrections_reason_is_given', $$reason = ' x '$$, $$reason = 'why'$$),
     ('corrections_corrected_is_an_object', $$corrected = '[]'$$, $$corrected = '{}'$$),
+    ('broker_positions_numbers_are_of_possible_size', $$quantity = 1e31$$, $$quantity = -1e29$$),
     ('broker_positions_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
     ('instrument_facts_is_not_merged_into_itself', $$merged_into_instrument_id = instrument_id$$, $$merged_into_instrument_id = null$$),
     ('decisions_same_keeps_a_source', $$verdict = 'same', kept_source = null$$, $$verdict = 'same', kept_source = 'ofx'$$),
@@ -203,6 +210,7 @@ insert into tries (name, refused, accepted) values
     ('instrument_changes_moved_is_an_object', $$moved = '[]'$$, $$moved = '{}'$$),
     ('instrument_changes_reason_is_given', $$reason = ' x '$$, $$reason = 'why'$$),
     ('instrument_changes_undone_has_a_reason', $$undone_at = now()$$, $$undone_at = now(), undo_reason = 'why'$$),
+    ('broker_lots_numbers_are_of_possible_size', $$cost_basis = 1e31$$, $$cost_basis = 1e29$$),
     ('broker_lots_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
     ('feeds_name_is_short_and_plain', $$name = 'My feed'$$, $$name = 'my-feed_1'$$),
     ('feeds_settings_is_an_object', $$settings = '[]'$$, $$settings = '{}'$$),
@@ -224,6 +232,7 @@ insert into tries (name, refused, accepted) values
     ('feed_credentials_are_sealed', $$sealed = 'token of ' || repeat('x', 100)$$, $$sealed = 'gAAAA' || repeat('b', 95)$$),
     ('held_prices_are_positive', $$close = 0$$, $$close = 0.01$$),
     ('held_prices_are_positive', $$previous_close = 0$$, $$previous_close = 0.01$$),
+    ('broker_cash_numbers_are_of_possible_size', $$amount = 1e31$$, $$amount = 1e29$$),
     ('broker_cash_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
     ('reconciliations_digest_is_sha256', $$inputs_digest = ''$$, $$inputs_digest = repeat('0', 64)$$),
     ('reconciliations_checked_is_an_object', $$checked = '[]'$$, $$checked = '{}'$$),
@@ -288,11 +297,16 @@ insert into tries (name, refused, accepted, base) values
         $$transaction_type = 'buy'$$
     ),
     ('transactions_price_is_not_negative', $$price = -0.01$$, $$price = 0$$, $$transaction_type = 'buy'$$),
-    ('transactions_numbers_are_finite', $$quantity = 'NaN'$$, $$quantity = 1e20$$, $$transaction_type = 'buy'$$),
-    ('transactions_numbers_are_finite', $$price = 'Infinity'$$, $$price = 1e9$$, $$transaction_type = 'buy'$$),
-    ('transactions_numbers_are_finite', $$fees = 'NaN', gross_amount = null$$, $$fees = 0$$, $$transaction_type = 'buy'$$),
-    ('transactions_numbers_are_finite', $$commission = '-Infinity', gross_amount = null$$, $$gross_amount = null$$, $$transaction_type = 'buy'$$),
-    ('transactions_numbers_are_finite', $$net_amount = 'NaN', gross_amount = 'NaN'$$, $$net_amount = 0, gross_amount = 0$$, $$transaction_type = 'buy'$$),
+    ('transactions_numbers_are_of_possible_size', $$quantity = 'NaN'$$, $$quantity = 1e20$$, $$transaction_type = 'buy'$$),
+    ('transactions_numbers_are_of_possible_size', $$quantity = 1e31$$, $$quantity = 1e29$$, $$transaction_type = 'buy'$$),
+    (
+        'transactions_numbers_are_of_possible_size', $$price = ('0.' || repeat('0', 100) || '1')::numeric$$,
+        $$price = ('0.' || repeat('0', 99) || '1')::numeric$$, $$transaction_type = 'buy'$$
+    ),
+    ('transactions_numbers_are_of_possible_size', $$price = 'Infinity'$$, $$price = 1e9$$, $$transaction_type = 'buy'$$),
+    ('transactions_numbers_are_of_possible_size', $$fees = 'NaN', gross_amount = null$$, $$fees = 0$$, $$transaction_type = 'buy'$$),
+    ('transactions_numbers_are_of_possible_size', $$commission = '-Infinity', gross_amount = null$$, $$gross_amount = null$$, $$transaction_type = 'buy'$$),
+    ('transactions_numbers_are_of_possible_size', $$net_amount = 'NaN', gross_amount = 'NaN'$$, $$net_amount = 0, gross_amount = 0$$, $$transaction_type = 'buy'$$),
     (
         'transactions_trades_have_an_instrument',
         $$instrument_id = null$$,

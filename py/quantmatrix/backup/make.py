@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from quantmatrix import __version__
 from quantmatrix.backup.manifest import Manifest, append, applied, count, file_digest
-from quantmatrix.database.connect import open_connection
+from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.environment import Environment

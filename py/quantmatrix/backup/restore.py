@@ -16,7 +16,7 @@ from quantmatrix import resources
 from quantmatrix.backup.make import client_environment
 from quantmatrix.backup.manifest import Manifest, count, read
 from quantmatrix.database import checksums, migrate
-from quantmatrix.database.connect import open_connection
+from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap
 from quantmatrix.services.binaries import find_postgres

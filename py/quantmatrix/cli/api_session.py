@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 CHUNK = 2000
+# The proxy lets a megabyte through.
+CHUNK_BYTES = 800_000
 STATUS = {
     "42501": 403,
     "PGRST301": 401,
@@ -110,15 +111,28 @@ class ApiSession:
         from quantmatrix.ingest.load import staged_rows
 
         load_id = uuid.uuid4()
-        rows = staged_rows(load_id, records)
-        while chunk := list(islice(rows, CHUNK)):
-            self.call("import_stage", {"load_id": str(load_id), "records": [_record(row) for row in chunk]})
+        self.stage(load_id, staged_rows(load_id, records))
         file = json.loads(describe().as_json())
         if dry_run:
             file["dry_run"] = True
         else:
             self.call("import_resolve", {"load_id": str(load_id)})
         return dict(self.call("import_load", {"load_id": str(load_id), "file": file}))
+
+    def stage(self, load_id: uuid.UUID, rows: Iterable[tuple[object, ...]]) -> None:
+        """Stage rows of ``ingest.staging`` in chunks that are neither long nor large."""
+        chunk: list[dict[str, Any]] = []
+        size = 0
+        for row in rows:
+            record = _record(row)
+            length = len(json.dumps(record))
+            if chunk and (len(chunk) == CHUNK or size + length > CHUNK_BYTES):
+                self.call("import_stage", {"load_id": str(load_id), "records": chunk})
+                chunk, size = [], 0
+            chunk.append(record)
+            size += length
+        if chunk:
+            self.call("import_stage", {"load_id": str(load_id), "records": chunk})
 
     def rows(self, query: str, parameters: Any = None) -> list[Row]:
         """Never: queries of one's own go to the database."""

@@ -14,7 +14,7 @@ import click
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database import migrate as migrations
-from quantmatrix.database.connect import open_connection
+from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.account import service_account
 from quantmatrix.services.binaries import find_postgres, find_postgrest

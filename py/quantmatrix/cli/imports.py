@@ -15,13 +15,17 @@ from quantmatrix.cli.imports_totals import print_totals, totals
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession, open_connection
+from quantmatrix.database.connect import PersonSession
+from quantmatrix.database.connection import open_connection
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
 
 MANY = 500
 """So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
+
+_OF_THE_FILE = ("QM002", "QM003")
+"""What the database refuses about one file, its account for instance; other files are read all the same."""
 
 GROWN = (
     "core.transactions",
@@ -60,14 +64,58 @@ class SourceName(click.ParamType[str]):
         return value
 
 
+class _OfTheGroup(click.Context):
+    """Usage that says ``import`` and not the word nobody writes."""
+
+    @property
+    def command_path(self) -> str:
+        """The path of the group."""
+        return self.parent.command_path if self.parent is not None else super().command_path
+
+
+class FilesCommand(click.Command):
+    """The hidden command behind ``import FILE…``."""
+
+    context_class = _OfTheGroup
+
+
 class ImportGroup(click.Group):
     """``import FILE…`` without a word in between; ``list``, ``show`` and ``undo`` are always commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the hidden command before files and their options."""
-        if args and args[0] not in self.commands and args[0] != "--help":
+        if args and self._first_word(args) not in self.commands and not {"-h", "--help"}.intersection(args):
             args = ["files", *args]
         return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Files first: they are what the command is for."""
+        del ctx
+        return ["[OPTIONS] FILE...", "|", "COMMAND [ARGS]..."]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options for files, then the commands."""
+        options = (o for o in self.commands["files"].get_params(ctx) if isinstance(o, click.Option))
+        shown = (option.get_help_record(ctx) for option in options)
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in shown if record is not None])
+        self.format_commands(ctx, formatter)
+
+    def _first_word(self, args: list[str]) -> str | None:
+        """The first argument that is neither an option nor the value of one."""
+        with_value = {
+            name
+            for option in self.commands["files"].params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        rest = iter(args)
+        for argument in rest:
+            if argument in with_value:
+                next(rest, None)
+            elif not argument.startswith("-"):
+                return argument
+        return None
 
 
 @click.group("import", cls=ImportGroup, no_args_is_help=True)
@@ -89,8 +137,14 @@ def import_group() -> None:
     """
 
 
-@import_group.command("files", hidden=True)
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=False))
+@import_group.command("files", cls=FilesCommand, hidden=True)
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 @click.option(
     "--source", type=SourceName(), help="The format, where it is not found or found wrongly (see formats)."
 )
@@ -120,32 +174,42 @@ def import_files(
 ) -> ExitCode:
     """Read FILES, one database transaction each; exit 5 if one was refused."""
     options = Options(account=account, currency=currency, zone=timezone, day_first=day_first)
-    reports = []
-    with reader(settings) as session:
-        for path in files:
-            report = import_one(
-                settings,
-                session,
-                path,
-                source=source,
-                broker=broker,
-                options=options,
-                accept_refusals=accept_refusals,
-                dry_run=dry_run,
-            )
-            reports.append(report)
-            is_large = report["status"] == "imported" and report["rows"]["new"] >= MANY
-            if is_large and not dry_run and settings.api is None:
-                refresh_statistics(settings)
-            if settings.format == "table":
-                print_report(settings, report)
-                print_totals(report["totals"])
+    reports: list[dict[str, Any]] = []
+    try:
+        with reader(settings) as session:
+            for path in files:
+                report = import_one(
+                    settings,
+                    session,
+                    path,
+                    source=source,
+                    broker=broker,
+                    options=options,
+                    accept_refusals=accept_refusals,
+                    dry_run=dry_run,
+                )
+                reports.append(report)
+                is_large = report["status"] == "imported" and report["rows"]["new"] >= MANY
+                if is_large and not dry_run and settings.api is None:
+                    refresh_statistics(settings)
+                if settings.format == "table":
+                    print_report(settings, report)
+                    print_totals(report["totals"])
+    finally:
+        # Files before one that stops everything were imported, and are told.
+        _tell(settings, reports, one=len(files) == 1)
+    return ExitCode.REFUSED if any(report["status"] == "refused" for report in reports) else ExitCode.DONE
+
+
+def _tell(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> None:
+    if settings.format == "table" or not reports:
+        return
     if settings.format == "json":
-        click.echo(to_json(reports[0] if len(reports) == 1 else reports))
+        click.echo(to_json(reports[0] if one else reports))
     elif settings.format == "ndjson":
         for report in reports:
             click.echo(to_json(report, indent=None))
-    elif settings.format != "table":
+    else:
         write_rows(
             [
                 {
@@ -159,7 +223,6 @@ def import_files(
             ],
             settings.format,
         )
-    return ExitCode.REFUSED if any(report["status"] == "refused" for report in reports) else ExitCode.DONE
 
 
 def import_one(
@@ -193,22 +256,17 @@ def import_one(
     except FileRefused as refused:
         return _unreadable(path, source, refused)
     except psycopg.Error as error:
-        if (error.sqlstate or "") in ("QM002", "QM003"):
-            raise Problem(
-                error.diag.message_primary or "the file was not imported",
-                where=str(path),
-                why=error.diag.message_detail,
-                unchanged="nothing of this file was written",
-                next_step=error.diag.message_hint,
-                exit_code=ExitCode.REFUSED,
-            ) from error
-        raise
+        if (error.sqlstate or "") not in _OF_THE_FILE:
+            raise
+        said = error.diag
+        what = ": ".join(filter(None, (said.message_primary, said.message_detail)))
+        return _unreadable(path, source, FileRefused(what, hint=said.message_hint))
     except Problem as problem:
         # The same refusal over HTTP.
-        if problem.code in ("QM002", "QM003"):
-            problem.where, problem.exit_code = str(path), ExitCode.REFUSED
-            problem.unchanged = "nothing of this file was written"
-        raise
+        if problem.code not in _OF_THE_FILE:
+            raise
+        what = ": ".join(filter(None, (problem.what, problem.why)))
+        return _unreadable(path, source, FileRefused(what, hint=problem.next_step))
     report["dry_run"] = dry_run
     report["totals"] = totals(session, report) if not dry_run else {"cash": [], "positions": []}
     return report

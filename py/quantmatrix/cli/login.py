@@ -18,7 +18,7 @@ from quantmatrix.errors import ExitCode, Problem
 @click.command(short_help="Sign in at an API with address and password.")
 @click.argument("email", required=False)
 @click.option("--provider", help="Sign in with this provider, in a browser: google, github.")
-@click.option("--sign-in-page", metavar="URL", help="Where the platform serves its sign-in page.")
+@click.option("--sign-in-page", metavar="URL", help="Where the sign-in page is (default: the API's address).")
 @click.option("--password-file", type=click.File("r"), help="Read the password from here; - is stdin.")
 @click.option("--code", help="Of the second factor, or a recovery code.")
 @click.pass_obj
@@ -35,8 +35,7 @@ def login(
     \b
       quantmatrix login --api https://portfolio.example.org ann@example.org
       quantmatrix login --api http://127.0.0.1:3000 ann@example.org --password-file - < password
-      quantmatrix login --api https://portfolio.example.org --provider google \\
-          --sign-in-page https://portfolio.example.org
+      quantmatrix login --api https://portfolio.example.org --provider google
       export QUANTMATRIX_API=https://portfolio.example.org; quantmatrix holdings
 
     Programs set QUANTMATRIX_KEY to a key instead.
@@ -67,14 +66,11 @@ def _sign_in_elsewhere(settings: Settings, api: str, provider: str, page: str | 
     from quantmatrix.cli.api_login import ask, remember
     from quantmatrix.oauth.loopback import ticket_from_browser
 
-    if page is None:
-        raise click.UsageError("--provider wants --sign-in-page URL")
-
     def visit(address: str) -> None:
         settings.narrate(f"sign in in your browser: {address}")
         click.launch(address)
 
-    ticket, verifier = ticket_from_browser(page, provider, visit)
+    ticket, verifier = ticket_from_browser(page or api, provider, visit)
     got = ask(api, "oauth_collect", {"ticket": ticket, "verifier": verifier}).json()
     email = ask(api, "whoami", {}, got["access_token"]).json()["email"]
     remember(api, email, got["access_token"], got["refresh_token"], int(got["expires_in"]))

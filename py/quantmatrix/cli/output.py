@@ -10,13 +10,13 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from itertools import chain
 from typing import Any
-from uuid import UUID
 
 import click
+
+from quantmatrix.cli.table import render_fields, render_rows
+from quantmatrix.cli.values import plain
 
 Row = Mapping[str, Any]
 
@@ -51,8 +51,6 @@ def write_rows(
 def write_object(row: Row, output_format: str) -> None:
     """Write one thing: a list of its fields as a table, one object in JSON, one line elsewhere."""
     if output_format == "table":
-        from quantmatrix.cli.table import render_fields
-
         click.echo(render_fields(row))
     elif output_format == "json":
         click.echo(to_json(row))
@@ -63,21 +61,6 @@ def write_object(row: Row, output_format: str) -> None:
 def to_json(value: Any, *, indent: int | None = 2) -> str:
     """JSON text of ``value``: exact numbers as strings in plain notation, instants and dates in ISO 8601."""
     return json.dumps(plain(value), indent=indent, ensure_ascii=False)
-
-
-def plain(value: Any) -> Any:
-    """``value`` made of what JSON knows."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    return value
 
 
 def cell_text(value: Any) -> str:
@@ -105,8 +88,6 @@ class _Counted:
 
 
 def _write_table(names: list[str], rows: Iterable[Row], _: bool) -> None:
-    from quantmatrix.cli.table import render_rows
-
     collected = list(rows)
     if collected:
         click.echo(render_rows(names, collected))

@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-from quantmatrix.database.connect import open_connection
+from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import Problem
 from quantmatrix.services.environment import Environment
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,14 @@ import click
 
 from quantmatrix.cli.session import NOBODY
 from quantmatrix.cli.settings import Settings
+
+
+def address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """An option that is the address of a page: nothing in it may be left to whoever asks."""
+    del context, parameter
+    if value is not None and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", value):
+        raise click.BadParameter(f"{value!r} is not an address such as https://portfolio.example.org")
+    return value
 
 
 @click.command(short_help="Serve the page for signing in with Google, GitHub and others.")
@@ -22,14 +31,19 @@ from quantmatrix.cli.settings import Settings
     "--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="Where to listen."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--public-url", help="How people reach it (default: the address it listens on).")
+@click.option(
+    "--public-url", callback=address, help="How people reach it (default: the address it listens on)."
+)
 @click.pass_obj
 def serve(settings: Settings, providers: Path, port: int, host: str, public_url: str | None) -> None:
     """Serve /oauth/PROVIDER/start and /oauth/PROVIDER/callback until interrupted.
 
+    'quantmatrix up --providers FILE' does it in the background, behind the proxy. Where you run it yourself,
+    put a proxy with TLS and limits before it (services/nginx.conf.template is ours).
+
     \b
       quantmatrix serve --providers providers.json --public-url https://portfolio.example.org
-      quantmatrix login --api URL --sign-in-page https://portfolio.example.org --provider google
+      quantmatrix login --api https://portfolio.example.org --provider google
 
     providers.json: {"google": {"client_id": "…", "client_secret_file": "…"}, "github": {…}}; another OpenID
     provider has its "issuer". At the provider, allow PUBLIC_URL/oauth/PROVIDER/callback.
@@ -51,5 +65,5 @@ def serve(settings: Settings, providers: Path, port: int, host: str, public_url:
 
     with SignInPage((host, port), public_url or "", found, ask) as server:
         server.public_url = server.public_url or f"http://{host}:{server.server_port}"
-        settings.narrate(f"serving {', '.join(found)} at {server.public_url}")
+        settings.narrate(f"serving {', '.join(found) or 'no provider'} at {server.public_url}")
         server.serve_forever()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
+from quantmatrix.cli.serve import address
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.embedded import EmbeddedEnvironment
@@ -31,6 +34,16 @@ def _embedded(settings: Settings) -> EmbeddedEnvironment:
 @click.option("--api-port", type=PORT, help="Port for the API from now on; 0: any free one.")
 @click.option("--admin-port", type=PORT, help="Port for the API's health from now on; 0: any free one.")
 @click.option("--proxy-port", type=PORT, help="Port for nginx from now on; 0: any free one.")
+@click.option("--sign-in-port", type=PORT, help="Port for the sign-in page from now on; 0: any free one.")
+@click.option(
+    "--providers",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="Serve a page for signing in with these from now on (see 'serve').",
+)
+@click.option("--no-providers", is_flag=True, help="No sign-in page from now on.")
+@click.option(
+    "--public-url", callback=address, help="How people reach the sign-in page (default: the proxy's address)."
+)
 @click.option("--no-proxy", is_flag=True, help="Do not start nginx, though it is installed.")
 @click.pass_obj
 def up(
@@ -39,6 +52,10 @@ def up(
     api_port: int | None,
     admin_port: int | None,
     proxy_port: int | None,
+    sign_in_port: int | None,
+    providers: Path | None,
+    no_providers: bool,
+    public_url: str | None,
     no_proxy: bool,
 ) -> None:
     """Start the embedded database and API, and print where they are.
@@ -46,19 +63,33 @@ def up(
     \b
       quantmatrix up
       quantmatrix up --api-port 3000
+      quantmatrix up --providers providers.json
       quantmatrix up --format json | jq -r .api
 
     The first start makes a database and takes some seconds. Ports are chosen once and kept. What runs is left
     running. Where nginx is installed it is started before the API, with limits of rate and size: let programs
-    of others use that address.
+    of others use that address. The page for signing in with Google, GitHub and others is started where its
+    providers are configured, and reached at the proxy's address.
     """
     environment = _embedded(settings)
-    wanted = (database_port, api_port, admin_port, proxy_port)
+    if public_url is not None and providers is None:
+        raise click.UsageError("--public-url wants --providers")
+    if providers is not None and no_providers:
+        raise click.UsageError("--providers or --no-providers, not both")
+    if providers is not None:
+        from quantmatrix.oauth.providers import configured
+
+        configured(providers)
+    wanted = (database_port, api_port, admin_port, proxy_port, sign_in_port)
     if any(port is not None for port in wanted):
         environment.stop()
         environment.choose_ports(*wanted)
     environment.ensure_running(api=True)
+    if providers is not None or no_providers:
+        environment.choose_providers(providers, public_url)
     if not no_proxy:
+        environment.start_proxy()
+    if environment.start_sign_in_page() and not no_proxy:
         environment.start_proxy()
     write_object(addresses(environment), settings.format)
 

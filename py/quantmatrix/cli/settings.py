@@ -36,7 +36,7 @@ class Settings:
     def environment(self) -> Environment:
         """The database and API to work with; starts nothing."""
         if self._environment is None:
-            from quantmatrix.services.environment import open_environment
+            from quantmatrix.services.choice import open_environment
 
             self._environment = open_environment(self.data_dir, self.database_url, self.narrate)
         return self._environment

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from quantmatrix.cli.errors import use_color
-from quantmatrix.cli.output import plain
+from quantmatrix.cli.values import plain
 
 GAP = "  "
 NARROWEST = 8

@@ -15,7 +15,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import administrator, find_user
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import open_connection, person
+from quantmatrix.database.connect import person
+from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 
 ROLES = click.Choice(["user", "readonly", "admin"])

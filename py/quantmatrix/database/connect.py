@@ -1,4 +1,4 @@
-"""Sessions with the database: plain ones, and ones that are a person as PostgREST would be."""
+"""Sessions with the database that are a person, as PostgREST would be."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
+from quantmatrix.database.connection import open_connection
+from quantmatrix.database.migrate import require_current
 from quantmatrix.database.views import BATCH, Where, select
-from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.environment import Environment
 
 if TYPE_CHECKING:
@@ -22,35 +22,6 @@ if TYPE_CHECKING:
     from quantmatrix.ingest.model import Record
 
 Row = dict[str, Any]
-
-
-def open_connection(dsn: str, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection; a server that is not reachable or refuses is a ``Problem``, told without the password."""
-    try:
-        return psycopg.connect(dsn, autocommit=autocommit)
-    except psycopg.OperationalError as error:
-        raise not_reachable(dsn, error) from None
-
-
-def not_reachable(dsn: str, error: psycopg.OperationalError) -> Problem:
-    """The problem of a connection that could not be made."""
-    parts = conninfo_to_dict(dsn)
-    said = " ".join(str(error).split())
-    refused = any(
-        sign in said for sign in ("authentication failed", "permission denied", "no pg_hba.conf entry")
-    )
-    return Problem(
-        "the database refused the login" if refused else "the database cannot be reached",
-        where=", ".join(
-            f"{name} {parts[name]}" for name in ("user", "host", "port", "dbname") if name in parts
-        ),
-        why=said,
-        unchanged="nothing was read or written",
-        next_step="check the login and its password"
-        if refused
-        else "check the address, or start it: quantmatrix up",
-        exit_code=ExitCode.PERMISSION if refused else ExitCode.UNREACHABLE,
-    )
 
 
 class PersonSession:
@@ -137,8 +108,6 @@ def person(
     ``book`` is the person whose shared book is open; the grant decides in each query. The database must be
     as new as this program (exit 7 otherwise).
     """
-    from quantmatrix.database.migrate import require_current
-
     with open_connection(environment.authenticator_dsn) as connection:
         require_current(connection)
         connection.row_factory = dict_row  # type: ignore[assignment]

@@ -16,7 +16,7 @@ import psycopg
 
 from quantmatrix import resources
 from quantmatrix.database import checksums, fingerprint, ledger, repeatable
-from quantmatrix.database.connect import open_connection
+from quantmatrix.database.connection import open_connection
 from quantmatrix.database.yoyo_driver import apply_with_yoyo
 from quantmatrix.errors import ExitCode, Problem
 

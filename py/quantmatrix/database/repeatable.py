@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from quantmatrix import resources
-from quantmatrix.database import ledger
+from quantmatrix.database import ledger, source
 from quantmatrix.errors import Problem
 
 OWNER = "quantmatrix_owner"
@@ -21,7 +21,7 @@ def digest() -> str:
     """SHA-256 over the names and contents of the files, as they were when this program first asked."""
     whole = hashlib.sha256()
     for path in resources.repeatable_files():
-        content = path.read_bytes()
+        content = source.read(path).text.encode()
         whole.update(f"{path.relative_to(resources.root()).as_posix()}\0{len(content)}\0".encode())
         whole.update(content)
     return whole.hexdigest()
@@ -42,30 +42,24 @@ def apply(connection: psycopg.Connection[Any]) -> int:
 
 
 def run_file(connection: psycopg.Connection[Any], path: Path) -> None:
-    """Run a file of SQL; an error names the file, the line and the column."""
-    text = path.read_text(encoding="utf-8")
+    """Run a file of SQL with its parts; an error names the file, the line and the column."""
+    whole = source.read(path)
     try:
-        connection.execute(text.encode())
+        connection.execute(whole.text.encode())
     except psycopg.Error as error:
-        raise file_problem(path, text, error) from error
+        raise file_problem(whole, error) from error
 
 
-def file_problem(path: Path, text: str, error: psycopg.Error) -> Problem:
-    """The problem of ``error``, which a statement of the file with ``text`` raised."""
+def file_problem(whole: source.Source, error: psycopg.Error) -> Problem:
+    """The problem of ``error``, which a statement of the file raised."""
     diagnosis = error.diag
     said = diagnosis.message_primary or str(error)
     details = [diagnosis.message_detail, diagnosis.message_hint, diagnosis.context]
+    position = diagnosis.statement_position
     return Problem(
         "the database refused a file",
-        where=f"{path}{_position(text, diagnosis.statement_position)}",
+        where=whole.place(int(position)) if position else str(whole.path),
         why="; ".join([f"{said} ({error.sqlstate or 'no SQLSTATE'})", *filter(None, details)]),
         unchanged="all of this step was rolled back",
         next_step="mend it and run 'quantmatrix migrate up' again; steps before this one stay applied",
     )
-
-
-def _position(text: str, position: str | None) -> str:
-    if not position:
-        return ""
-    before = text[: int(position) - 1]
-    return f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"

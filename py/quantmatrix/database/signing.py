@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from quantmatrix.database.connect import open_connection
+from quantmatrix.database.connection import open_connection
 from quantmatrix.database.repeatable import OWNER
 from quantmatrix.errors import Problem
 from quantmatrix.services.credentials import new_key

@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from quantmatrix.database.connect import PersonSession, open_connection
+from quantmatrix.database.connect import PersonSession
+from quantmatrix.database.connection import open_connection
 from quantmatrix.database.migrate import require_current
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.legacy import files, foreign

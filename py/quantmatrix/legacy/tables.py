@@ -39,7 +39,10 @@ _WHOLE = frozenset({"id", "holding_id"})
 _NUMBER = re.compile(
     r"[+-]?(\d{1,40}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,3})?|[+-]?Infinity|NaN", re.ASCII
 )
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+# What PostgreSQL prints of a timestamp, however far off; which dates are plausible is judged with the rows.
+_INSTANT = re.compile(
+    r"\d{4,5}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([+-]\d\d(:?\d\d)?)?)?( BC)?|-?infinity", re.ASCII
+)
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _SHAPES = {"number": _NUMBER, "date": _INSTANT, "whole number": _INTEGER}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,8 @@ Ask = Callable[[str, list[Any]], Any]
 """Runs a query that returns one value, as the platform's own helper."""
 
 SECONDS = 30
+# Each asks the database by a connection of its own.
+AT_ONCE = 8
 
 
 class SignInPage(ThreadingHTTPServer):
@@ -31,7 +34,13 @@ class SignInPage(ThreadingHTTPServer):
         super().__init__(address, _Request)
         self.public_url = public_url.rstrip("/")
         self.providers = providers
-        self.ask = ask
+        self._ask = ask
+        self._turn = threading.BoundedSemaphore(AT_ONCE)
+
+    def ask(self, query: str, parameters: list[Any]) -> Any:
+        """The platform's answer; callers wait for each other where too many come at once."""
+        with self._turn:
+            return self._ask(query, parameters)
 
     def start(self, provider: Provider, query: Mapping[str, str]) -> str:
         """Where to send somebody who begins."""
@@ -73,7 +82,10 @@ class SignInPage(ThreadingHTTPServer):
 
 class _Request(BaseHTTPRequestHandler):
     server: SignInPage
-    protocol_version = "HTTP/1.1"
+    server_version = "quantmatrix"
+    sys_version = ""
+    # One request and the connection ends: what came with it is never read as another.
+    protocol_version = "HTTP/1.0"
     timeout = SECONDS
 
     def do_GET(self) -> None:
@@ -116,5 +128,8 @@ class _Request(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-store")
         self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Content-Security-Policy", "default-src 'none'")
+        self.send_header(
+            "Content-Security-Policy",
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        )
         self.end_headers()

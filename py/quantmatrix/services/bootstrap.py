@@ -16,12 +16,36 @@ DATABASE = "quantmatrix"
 OWNER = "quantmatrix_owner"
 # Who may open a session: requests as the authenticator, people with direct SQL as members of a role.
 MAY_CONNECT = (AUTHENTICATOR, MIGRATOR, "quantmatrix_backup", "quantmatrix_user", "quantmatrix_readonly")
+# A lock has a number that anybody can work out: whoever may lock may keep others from what waits for it, from
+# signing in, syncing, migrating. Large objects and messages in the write-ahead log fill the disk. Where the
+# administrator may not revoke these, the server warns and goes on.
+MAY_LOCK = (AUTHENTICATOR, MIGRATOR, OWNER, "quantmatrix_keeper")
+CLOSE = """
+do $$
+declare
+    v_function record;
+begin
+    for v_function in
+        select p.oid::regprocedure as name, p.proname ~ 'advisory' as locks
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'pg_catalog'::regnamespace
+        and p.proname ~ '^(pg_(try_)?advisory_|lo_|loread$|lowrite$|pg_logical_emit_message$)'
+    loop
+        execute format('revoke execute on function %s from public', v_function.name);
+        if v_function.locks then
+            execute format('grant execute on function %s to {roles}', v_function.name);
+        end if;
+    end loop;
+end
+$$
+"""
 MAY_HASH = (OWNER, "quantmatrix_writer", "quantmatrix_engine", "quantmatrix_keeper")
 
 
 def digest() -> str:
     """Digest of what ``prepare`` does; when it differs, the server is prepared again."""
-    parts = (resources.roles_file().read_text(encoding="utf-8"), DATABASE, *MAY_CONNECT, *MAY_HASH)
+    roles = resources.roles_file().read_text(encoding="utf-8")
+    parts = (roles, DATABASE, *MAY_CONNECT, *MAY_HASH, *MAY_LOCK, CLOSE)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -69,10 +93,14 @@ def secure_database(connection: psycopg.Connection, database: str) -> None:
 
 
 def install_extension(connection: psycopg.Connection) -> None:
-    """pgcrypto in a schema of its own, which only the owners of functions may use; nothing in ``public``."""
+    """pgcrypto in a schema of its own, which only the owners of functions may use; nothing in ``public``.
+
+    And what Postgres lets everybody do, taken from everybody: locks by number, large objects.
+    """
     with connection.transaction():
         connection.execute("revoke all on schema public from public")
         connection.execute("create schema if not exists extensions")
         connection.execute("create extension if not exists pgcrypto with schema extensions")
         roles = sql.SQL(", ").join(map(sql.Identifier, MAY_HASH))
         connection.execute(sql.SQL("grant usage on schema extensions to {}").format(roles))
+        connection.execute(CLOSE.format(roles=", ".join(MAY_LOCK)).encode())

@@ -32,6 +32,7 @@ from quantmatrix.services.layout import (
 from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
 from quantmatrix.services.postgres import PostgresServer, Running
 from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
+from quantmatrix.services.sign_in import SignInConfig, SignInServer
 from quantmatrix.services.tokens import SigningKey, signing_key
 
 CONNECT_SECONDS = 10
@@ -80,15 +81,22 @@ class EmbeddedEnvironment(Environment):
         api: int | None = None,
         admin: int | None = None,
         proxy: int | None = None,
+        sign_in: int | None = None,
     ) -> None:
         """Remember other ports for the next start; 0 stands for any free one, None for the one it has."""
         make_data_dir(self._data_dir)
         with self._locked():
             state = read_state(self._data_dir) or first_state(self.account)
-            ports_now = (state.database_port, state.api_port, state.admin_port, state.proxy_port)
+            ports_now = (
+                state.database_port,
+                state.api_port,
+                state.admin_port,
+                state.proxy_port,
+                state.sign_in_port,
+            )
             wanted = [
                 now if new is None else new
-                for now, new in zip(ports_now, (database, api, admin, proxy), strict=True)
+                for now, new in zip(ports_now, (database, api, admin, proxy, sign_in), strict=True)
             ]
             state = replace(
                 state,
@@ -96,16 +104,19 @@ class EmbeddedEnvironment(Environment):
                 api_port=wanted[1],
                 admin_port=wanted[2],
                 proxy_port=wanted[3],
+                sign_in_port=wanted[4],
             )
             write_state(self._data_dir, state)
 
     def stop(self) -> list[str]:
-        """Stop both servers and wait for a clean end; the names of those that ran."""
+        """Stop all servers and wait for a clean end; the names of those that ran."""
         state = read_state(self._data_dir)
         if state is None:
             return []
         with self._locked():
             stopped = []
+            if self.sign_in_page(state).stop():
+                stopped.append("the sign-in page")
             if self.nginx(state).stop():
                 stopped.append("nginx")
             if self.postgrest(state).stop():
@@ -139,10 +150,45 @@ class EmbeddedEnvironment(Environment):
 
             def start(found: list[int]) -> None:
                 write_state(self._data_dir, replace(state, proxy_port=found[0]))
-                server.start(program, ProxyConfig(found[0], state.api_port))
+                page = state.sign_in_port if state.providers else 0
+                server.start(program, ProxyConfig(found[0], state.api_port, sign_in_port=page))
 
             _on_a_free_port(start, [state.proxy_port])
         return True
+
+    def choose_providers(self, providers: Path | None, public_url: str | None) -> None:
+        """Remember the providers of sign-ins, none for no page, and how people reach it (None: the proxy)."""
+        with self._locked():
+            state = self.known_state()
+            if providers is None:
+                self.sign_in_page(state).stop()
+            state = replace(state, providers=str(providers or ""), public_url=public_url or "")
+            write_state(self._data_dir, state)
+
+    def start_sign_in_page(self) -> bool:
+        """Start the page for signing in elsewhere, where its providers are configured; whether they are.
+
+        The proxy is started before, as people reach the page through it, and told the page's port after.
+        """
+        state = self.known_state()
+        if not state.providers:
+            return False
+        with self._locked():
+            server = self.sign_in_page(state)
+            if not server.running():
+                self._narrate("starting the sign-in page")
+
+            def start(found: list[int]) -> None:
+                write_state(self._data_dir, replace(state, sign_in_port=found[0]))
+                url = state.public_url or self.proxy_url or f"http://{ports.LOOPBACK}:{found[0]}"
+                server.start(SignInConfig(found[0], Path(state.providers), url))
+
+            _on_a_free_port(start, [state.sign_in_port])
+        return True
+
+    def sign_in_page(self, state: State) -> SignInServer:
+        """The sign-in page of this environment."""
+        return SignInServer(self.layout(state).sign_in, self._data_dir)
 
     @property
     def proxy_url(self) -> str | None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 
-from quantmatrix.services.layout import default_data_dir
 from quantmatrix.services.tokens import SigningKey
 
 
@@ -62,20 +59,3 @@ class Environment(ABC):
     def stop(self) -> list[str]:
         """Stop the servers that are ours, wait for a clean end, and name those that ran."""
         return []
-
-
-def open_environment(
-    data_dir: Path | None = None,
-    database_url: str | None = None,
-    narrate: Callable[[str], None] | None = None,
-) -> Environment:
-    """What options and environment variables name; an embedded environment where they name no database.
-
-    ``narrate`` is told, in a few words, what takes a while.
-    """
-    from quantmatrix.services.embedded import EmbeddedEnvironment
-    from quantmatrix.services.external import ExternalEnvironment
-
-    directory = (data_dir or default_data_dir()).expanduser().resolve()
-    url = database_url or os.environ.get("QUANTMATRIX_DATABASE_URL")
-    return ExternalEnvironment(url, directory) if url else EmbeddedEnvironment(directory, narrate=narrate)

@@ -8,6 +8,7 @@
 ``HOME/logs/``           a week of PostgreSQL's logs, and PostgREST's
 ``HOME/postgrest/``      PostgREST's configuration and pid
 ``HOME/nginx/``          the proxy's configuration and pid
+``DATA/sign-in/``        the sign-in page's pid and log
 
 ``HOME`` is ``DATA/server``. When root runs the program the servers run as another user, who may not be able
 to enter ``DATA``; then it is a folder of that user's under ``/var/lib/quantmatrix/clusters``.
@@ -19,7 +20,7 @@ import json
 import os
 import secrets
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from quantmatrix.errors import ExitCode, Problem
@@ -43,6 +44,11 @@ class State:
     api_port: int = 0
     admin_port: int = 0
     proxy_port: int = 0
+    sign_in_port: int = 0
+    providers: str = ""
+    """File of the providers of sign-ins; empty where there is no sign-in page."""
+    public_url: str = ""
+    """How people reach the sign-in page; empty: at the proxy."""
     roles_digest: str = ""
     format: int = STATE_FORMAT
 
@@ -81,6 +87,11 @@ class Layout:
         return self.home / "nginx"
 
     @property
+    def sign_in(self) -> Path:
+        """Folder of the sign-in page's pid file and log."""
+        return self.data_dir / "sign-in"
+
+    @property
     def postgrest(self) -> Path:
         """Folder of PostgREST's configuration and pid file."""
         return self.home / "postgrest"
@@ -107,11 +118,15 @@ def read_state(data_dir: Path) -> State | None:
         raise _unreadable(path, str(error)) from error
     if values is None:
         return None
-    if values.get("format") != STATE_FORMAT:
-        raise _unreadable(
-            path, f"its format is {values.get('format')!r}, and this program reads {STATE_FORMAT}"
-        )
-    return State(**values)
+    stated = values.get("format") if isinstance(values, dict) else None
+    if stated != STATE_FORMAT:
+        raise _unreadable(path, f"its format is {stated!r}, and this program reads {STATE_FORMAT}")
+    # A newer program of the same format may remember more.
+    known = {field.name for field in fields(State)}
+    try:
+        return State(**{name: value for name, value in values.items() if name in known})
+    except TypeError as error:
+        raise _unreadable(path, str(error)) from error
 
 
 def write_state(data_dir: Path, state: State) -> None:
@@ -167,7 +182,11 @@ def orphans() -> list[Path]:
 
 def _is_claimed(home: Path) -> bool:
     origin = read_if_there(home / "origin")
-    state = read_state(Path(origin.strip())) if origin else None
+    try:
+        state = read_state(Path(origin.strip())) if origin else None
+    except Problem:
+        # Something is remembered there, by a program of another version perhaps: not ours to call forgotten.
+        return True
     return state is not None and Path(state.home) == home
 
 

@@ -52,17 +52,33 @@ class ProxyConfig:
 
     port: int
     upstream_port: int
+    sign_in_port: int = 0
+    """Port of the sign-in page; 0: there is none."""
     calls_per_second: int = 50
     calls_at_once: int = 200
+    """Of one token."""
+    origin_calls_per_second: int = 200
+    origin_calls_at_once: int = 400
+    """Of one address, whatever tokens it sends."""
+    tls_proxy: str = "255.255.255.255"
+    """Whose X-Forwarded-For is believed: nobody's."""
 
-    def text(self, access_log: str) -> str:
+    def text(self, access_log: str, error_log: str) -> str:
         """The template with these values."""
         return Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(
             QUANTMATRIX_LISTEN=f"{ports.LOOPBACK}:{self.port}",
             QUANTMATRIX_UPSTREAM=f"{ports.LOOPBACK}:{self.upstream_port}",
+            # A server that is marked as down is answered for at once.
+            QUANTMATRIX_SIGN_IN=f"{ports.LOOPBACK}:{self.sign_in_port}"
+            if self.sign_in_port
+            else f"{ports.LOOPBACK}:1 down",
+            QUANTMATRIX_TLS_PROXY=self.tls_proxy,
             QUANTMATRIX_CALLS_PER_SECOND=str(self.calls_per_second),
             QUANTMATRIX_CALLS_AT_ONCE=str(self.calls_at_once),
+            QUANTMATRIX_ORIGIN_CALLS_PER_SECOND=str(self.origin_calls_per_second),
+            QUANTMATRIX_ORIGIN_CALLS_AT_ONCE=str(self.origin_calls_at_once),
             QUANTMATRIX_ACCESS_LOG=access_log,
+            QUANTMATRIX_ERROR_LOG=error_log,
         )
 
 
@@ -103,7 +119,7 @@ class NginxServer:
     def start(self, program: Path, config: ProxyConfig) -> RunningProxy:
         """Start it with ``config`` unless it runs with that already, and wait until it listens."""
         self.account.make_directory(self.folder)
-        text = config.text(str(self.log.with_name("nginx-access.log")))
+        text = config.text(str(self.log.with_name("nginx-access.log")), str(self.log))
         digest = hashlib.sha256(text.encode()).hexdigest()
         running = self.running()
         if running and running.config == digest:

@@ -51,6 +51,8 @@ class PostgrestConfig:
             "db-anon-role": "anon",
             "db-pre-request": "api.check_request",
             "db-pool": "10",
+            # An answer is made in memory, whole: who wants more rows asks for the next ones.
+            "db-max-rows": "50000",
             "jwt-secret": f"@{folder / 'jwks.json'}",
             "jwt-aud": AUDIENCE,
             "openapi-mode": "follow-privileges",

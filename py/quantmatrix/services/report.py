@@ -7,7 +7,7 @@ from typing import Any
 from quantmatrix.services import ports
 from quantmatrix.services.bootstrap import DATABASE
 from quantmatrix.services.embedded import EmbeddedEnvironment
-from quantmatrix.services.layout import orphans, read_state
+from quantmatrix.services.layout import State, orphans, read_state
 
 Row = dict[str, Any]
 
@@ -18,6 +18,7 @@ def addresses(environment: EmbeddedEnvironment) -> Row:
     return {
         "api": environment.api_url,
         "proxy": environment.proxy_url,
+        "sign_in_page": sign_in_address(environment, state),
         "database": f"postgresql://{ports.LOOPBACK}:{state.database_port}/{DATABASE}",
         "data_dir": str(environment.data_dir),
         "secrets": str(environment.layout(state).secrets),
@@ -25,8 +26,15 @@ def addresses(environment: EmbeddedEnvironment) -> Row:
     }
 
 
+def sign_in_address(environment: EmbeddedEnvironment, state: State) -> str | None:
+    """How people reach the sign-in page; None where none runs."""
+    if not environment.sign_in_page(state).running():
+        return None
+    return state.public_url or environment.proxy_url or f"http://{ports.LOOPBACK}:{state.sign_in_port}"
+
+
 def servers(environment: EmbeddedEnvironment) -> list[Row]:
-    """A row for PostgreSQL and one for PostgREST: state, pid, address, files."""
+    """A row for each server, those that were never chosen left out: state, pid, address, files."""
     state = read_state(environment.data_dir)
     if state is None:
         return [
@@ -49,6 +57,17 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             files=str(nginx.log),
         )
     ]
+    page = environment.sign_in_page(state)
+    serving_sign_ins = page.running()
+    pages = [
+        _row(
+            "sign-in page",
+            "running" if serving_sign_ins else "stopped",
+            pid=serving_sign_ins.pid if serving_sign_ins else None,
+            address=sign_in_address(environment, state),
+            files=str(page.log),
+        )
+    ]
     return [
         _row(
             "PostgreSQL",
@@ -65,6 +84,7 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             files=str(postgrest.log),
         ),
         *(proxies if state.proxy_port else []),
+        *(pages if state.providers else []),
     ]
 
 

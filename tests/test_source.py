@@ -1,0 +1,60 @@
+"""Files of SQL that are made of parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quantmatrix import resources
+from quantmatrix.database import repeatable, source
+from quantmatrix.errors import Problem
+from quantmatrix.testing.cluster import Database
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A function of three files: the frame, a part, and a part of that part."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "whole.sql").write_text(
+        "create function pg_temp.whole(v_n integer) returns integer language plpgsql as $$\n"
+        "begin\n"
+        "    if v_n > 0 then\n"
+        "        -- include parts/outer.part.sql\n"
+        "    end if;\n"
+        "    return v_n;\n"
+        "end $$;\n"
+    )
+    (tmp_path / "parts" / "outer.part.sql").write_text(
+        "v_n := v_n + 1;\n\nif v_n > 5 then\n    -- include inner.part.sql\nend if;\n"
+    )
+    (tmp_path / "parts" / "inner.part.sql").write_text("v_n := v_n * 10;\n")
+    return tmp_path / "whole.sql"
+
+
+def test_parts_stand_where_they_are_named(whole: Path, module_database: Database) -> None:
+    assert "\n            v_n := v_n * 10;\n        end if;\n    end if;\n" in source.read(whole).text
+    with module_database.connect() as connection:
+        repeatable.run_file(connection, whole)
+        answer = connection.execute("select pg_temp.whole(0), pg_temp.whole(2), pg_temp.whole(7)").fetchone()
+    assert answer == (0, 3, 80)
+
+
+def test_an_error_names_the_part_its_line_and_column(whole: Path, module_database: Database) -> None:
+    part = whole.parent / "parts" / "inner.part.sql"
+    part.write_text("v_n := v_n * 10;\nv_x := 1;\n")
+    with module_database.connect() as connection, pytest.raises(Problem, match="refused a file") as refused:
+        repeatable.run_file(connection, whole)
+    assert refused.value.where == f"{part}:2:1"
+
+
+def test_a_missing_part_is_named(whole: Path) -> None:
+    (whole.parent / "parts" / "inner.part.sql").unlink()
+    with pytest.raises(Problem, match="a part of a file is missing") as missing:
+        source.read(whole)
+    assert missing.value.where == f"{whole.parent / 'parts' / 'outer.part.sql'}:4"
+
+
+def test_every_part_is_part_of_something() -> None:
+    named = {line.path for path in resources.repeatable_files() for line in source.read(path).lines}
+    assert set((resources.root() / "db").rglob("*.part.sql")) <= named
