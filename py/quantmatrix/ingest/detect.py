@@ -86,7 +86,7 @@ def _layout(parser: type[Parser], file: SourceFile) -> str | None:
 
 def _refuse_foreign(head: str, *, is_simple: bool) -> None:
     """``FileRefused`` for what is recognisably something else; ``is_simple``: it has our own columns."""
-    line, header = head_record(head)
+    line, _ = head_record(head)
     for names in _rows(head):
         for columns, what, hint in _FOREIGN:
             if columns <= names:
@@ -97,8 +97,9 @@ def _refuse_foreign(head: str, *, is_simple: bool) -> None:
     for beginnings, what, hint in _STARTS:
         if start.startswith(beginnings):
             raise FileRefused(f"this is {what}", line=1, hint=hint)
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and header[0].count(separator) >= 3:
+    first = start.partition("\n")[0]
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if first.count(separator) >= 3 and first.count(separator) > first.count(","):
             hint = "save it with commas between the columns and points in the numbers"
             raise FileRefused(f"the columns are separated by {name}", line=line, hint=hint)
 
