@@ -1,6 +1,6 @@
 """From an empty database, by HTTP alone: register, verify, sign in, import a statement, read, make a key, revoke it.
 
-    python examples/over_http.py http://127.0.0.1:3000 [--outbox COMMAND]
+    python examples/over_http.py http://127.0.0.1:3000 [--outbox "quantmatrix mail show"]
 
 Needs Python and httpx, and nothing of QuantMatrix: any language can do the same. ``--outbox`` is a command that
 prints the newest mail to an address (given as its last word); without it the token is asked for, as a person

@@ -356,13 +356,15 @@ create table core.transactions (
         and executed_at < (trade_date + 5)::timestamp at time zone 'UTC'
     ),
     constraint transactions_price_is_not_negative check (price >= 0),
-    constraint transactions_numbers_are_finite check (
-        coalesce(quantity, 0) not in ('NaN', 'Infinity', '-Infinity')
-        and coalesce(price, 0) not in ('NaN', 'Infinity')
-        and coalesce(gross_amount, 0) not in ('NaN', 'Infinity', '-Infinity')
-        and commission not in ('NaN', 'Infinity', '-Infinity')
-        and fees not in ('NaN', 'Infinity', '-Infinity')
-        and net_amount not in ('NaN', 'Infinity', '-Infinity')
+    -- Digits cost time: a number of a hundred thousand, which numeric holds, would keep the engine and every view of the book busy.
+    constraint transactions_numbers_are_of_possible_size check (
+        quantity between -1e30 and 1e30
+        and price between -1e30 and 1e30
+        and gross_amount between -1e30 and 1e30
+        and commission between -1e30 and 1e30
+        and fees between -1e30 and 1e30
+        and net_amount between -1e30 and 1e30
+        and greatest(scale(quantity), scale(price), scale(gross_amount), scale(commission), scale(fees), scale(net_amount)) <= 100
     ),
     constraint transactions_trades_have_an_instrument check (
         instrument_id is not null
@@ -572,6 +574,15 @@ create table core.market_data (
     constraint market_data_pkey primary key (instrument_id, interval, as_of),
     constraint market_data_instrument_exists foreign key (instrument_id) references core.instruments (id) on delete cascade,
     constraint market_data_prices_are_not_negative check (least(open, high, low, close, adjusted_close, volume) >= 0),
+    constraint market_data_numbers_are_of_possible_size check (
+        open between -1e30 and 1e30
+        and high between -1e30 and 1e30
+        and low between -1e30 and 1e30
+        and close between -1e30 and 1e30
+        and adjusted_close between -1e30 and 1e30
+        and volume between -1e30 and 1e30
+        and greatest(scale(open), scale(high), scale(low), scale(close), scale(adjusted_close), scale(volume)) <= 100
+    ),
     constraint market_data_high_is_highest check (high >= greatest(open, low, close)),
     constraint market_data_low_is_lowest check (low <= least(open, high, close)),
     constraint market_data_rsi_is_a_percentage check (rsi_14 between 0 and 100),
@@ -736,6 +747,24 @@ create table tax.transaction_terms (
     constraint transaction_terms_amounts_are_not_negative check (
         least(cash_per_share, value_per_new_share, amount_per_share, supplied_basis, donor_basis, market_value) >= 0
         and greatest(cash_per_share, value_per_new_share, amount_per_share, supplied_basis, donor_basis, market_value) < 'Infinity'
+    ),
+    constraint transaction_terms_numbers_are_of_possible_size check (
+        fx_rate between -1e30 and 1e30
+        and fee_fx_rate between -1e30 and 1e30
+        and ratio_numerator between -1e30 and 1e30
+        and ratio_denominator between -1e30 and 1e30
+        and cash_in_lieu between -1e30 and 1e30
+        and basis_fraction between -1e30 and 1e30
+        and cash_per_share between -1e30 and 1e30
+        and value_per_new_share between -1e30 and 1e30
+        and amount_per_share between -1e30 and 1e30
+        and supplied_basis between -1e30 and 1e30
+        and donor_basis between -1e30 and 1e30
+        and market_value between -1e30 and 1e30
+        and accrued_interest between -1e30 and 1e30
+        and stated_quantity between -1e30 and 1e30
+        and stated_new_quantity between -1e30 and 1e30
+        and greatest(scale(fx_rate), scale(fee_fx_rate), scale(ratio_numerator), scale(ratio_denominator), scale(cash_in_lieu), scale(basis_fraction), scale(cash_per_share), scale(value_per_new_share), scale(amount_per_share), scale(supplied_basis), scale(donor_basis), scale(market_value), scale(accrued_interest), scale(stated_quantity), scale(stated_new_quantity)) <= 100
     )
 );
 
@@ -834,6 +863,11 @@ create table tax.instrument_facts (
     constraint instrument_facts_merged_into_exists foreign key (merged_into_instrument_id) references core.instruments (id),
     constraint instrument_facts_is_not_merged_into_itself check (merged_into_instrument_id <> instrument_id),
     constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0 and deliverable_shares < 'Infinity'),
+    constraint instrument_facts_numbers_are_of_possible_size check (
+        deliverable_shares between -1e30 and 1e30
+        and deliverable_cash between -1e30 and 1e30
+        and greatest(scale(deliverable_shares), scale(deliverable_cash)) <= 100
+    ),
     constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100),
     constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100)
 );
@@ -1242,7 +1276,12 @@ create table ingest.broker_positions (
     constraint broker_positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
     constraint broker_positions_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
-    constraint broker_positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
+    constraint broker_positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
+    constraint broker_positions_numbers_are_of_possible_size check (
+        quantity between -1e30 and 1e30
+        and cost_basis between -1e30 and 1e30
+        and greatest(scale(quantity), scale(cost_basis)) <= 100
+    )
 );
 
 create index broker_positions_newest on ingest.broker_positions (user_id, account_id, as_of, instrument_id);
@@ -1280,7 +1319,12 @@ create table ingest.broker_lots (
     constraint broker_lots_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_lots_instrument_exists foreign key (instrument_id) references core.instruments (id),
     constraint broker_lots_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
-    constraint broker_lots_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
+    constraint broker_lots_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
+    constraint broker_lots_numbers_are_of_possible_size check (
+        quantity between -1e30 and 1e30
+        and cost_basis between -1e30 and 1e30
+        and greatest(scale(quantity), scale(cost_basis)) <= 100
+    )
 );
 
 create index broker_lots_newest on ingest.broker_lots (user_id, account_id, as_of, instrument_id);
@@ -1314,7 +1358,11 @@ create table ingest.broker_cash (
     constraint broker_cash_pkey primary key (user_id, sync_id, line_number, moment),
     constraint broker_cash_belongs_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint broker_cash_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
-    constraint broker_cash_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
+    constraint broker_cash_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
+    constraint broker_cash_numbers_are_of_possible_size check (
+        amount between -1e30 and 1e30
+        and scale(amount) <= 100
+    )
 );
 
 create index broker_cash_newest on ingest.broker_cash (user_id, account_id, as_of, currency);

@@ -39,13 +39,15 @@ create table core.transactions (
         and executed_at < (trade_date + 5)::timestamp at time zone 'UTC'
     ),
     constraint transactions_price_is_not_negative check (price >= 0),
-    constraint transactions_numbers_are_finite check (
-        coalesce(quantity, 0) not in ('NaN', 'Infinity', '-Infinity')
-        and coalesce(price, 0) not in ('NaN', 'Infinity')
-        and coalesce(gross_amount, 0) not in ('NaN', 'Infinity', '-Infinity')
-        and commission not in ('NaN', 'Infinity', '-Infinity')
-        and fees not in ('NaN', 'Infinity', '-Infinity')
-        and net_amount not in ('NaN', 'Infinity', '-Infinity')
+    -- Digits cost time: a number of a hundred thousand, which numeric holds, would keep the engine and every view of the book busy.
+    constraint transactions_numbers_are_of_possible_size check (
+        quantity between -1e30 and 1e30
+        and price between -1e30 and 1e30
+        and gross_amount between -1e30 and 1e30
+        and commission between -1e30 and 1e30
+        and fees between -1e30 and 1e30
+        and net_amount between -1e30 and 1e30
+        and greatest(scale(quantity), scale(price), scale(gross_amount), scale(commission), scale(fees), scale(net_amount)) <= 100
     ),
     constraint transactions_trades_have_an_instrument check (
         instrument_id is not null

@@ -20,6 +20,15 @@ create table core.market_data (
     constraint market_data_pkey primary key (instrument_id, interval, as_of),
     constraint market_data_instrument_exists foreign key (instrument_id) references core.instruments (id) on delete cascade,
     constraint market_data_prices_are_not_negative check (least(open, high, low, close, adjusted_close, volume) >= 0),
+    constraint market_data_numbers_are_of_possible_size check (
+        open between -1e30 and 1e30
+        and high between -1e30 and 1e30
+        and low between -1e30 and 1e30
+        and close between -1e30 and 1e30
+        and adjusted_close between -1e30 and 1e30
+        and volume between -1e30 and 1e30
+        and greatest(scale(open), scale(high), scale(low), scale(close), scale(adjusted_close), scale(volume)) <= 100
+    ),
     constraint market_data_high_is_highest check (high >= greatest(open, low, close)),
     constraint market_data_low_is_lowest check (low <= least(open, high, close)),
     constraint market_data_rsi_is_a_percentage check (rsi_14 between 0 and 100),

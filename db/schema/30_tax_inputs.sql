@@ -49,6 +49,24 @@ create table tax.transaction_terms (
     constraint transaction_terms_amounts_are_not_negative check (
         least(cash_per_share, value_per_new_share, amount_per_share, supplied_basis, donor_basis, market_value) >= 0
         and greatest(cash_per_share, value_per_new_share, amount_per_share, supplied_basis, donor_basis, market_value) < 'Infinity'
+    ),
+    constraint transaction_terms_numbers_are_of_possible_size check (
+        fx_rate between -1e30 and 1e30
+        and fee_fx_rate between -1e30 and 1e30
+        and ratio_numerator between -1e30 and 1e30
+        and ratio_denominator between -1e30 and 1e30
+        and cash_in_lieu between -1e30 and 1e30
+        and basis_fraction between -1e30 and 1e30
+        and cash_per_share between -1e30 and 1e30
+        and value_per_new_share between -1e30 and 1e30
+        and amount_per_share between -1e30 and 1e30
+        and supplied_basis between -1e30 and 1e30
+        and donor_basis between -1e30 and 1e30
+        and market_value between -1e30 and 1e30
+        and accrued_interest between -1e30 and 1e30
+        and stated_quantity between -1e30 and 1e30
+        and stated_new_quantity between -1e30 and 1e30
+        and greatest(scale(fx_rate), scale(fee_fx_rate), scale(ratio_numerator), scale(ratio_denominator), scale(cash_in_lieu), scale(basis_fraction), scale(cash_per_share), scale(value_per_new_share), scale(amount_per_share), scale(supplied_basis), scale(donor_basis), scale(market_value), scale(accrued_interest), scale(stated_quantity), scale(stated_new_quantity)) <= 100
     )
 );
 
@@ -147,6 +165,11 @@ create table tax.instrument_facts (
     constraint instrument_facts_merged_into_exists foreign key (merged_into_instrument_id) references core.instruments (id),
     constraint instrument_facts_is_not_merged_into_itself check (merged_into_instrument_id <> instrument_id),
     constraint instrument_facts_deliverable_shares_is_positive check (deliverable_shares > 0 and deliverable_shares < 'Infinity'),
+    constraint instrument_facts_numbers_are_of_possible_size check (
+        deliverable_shares between -1e30 and 1e30
+        and deliverable_cash between -1e30 and 1e30
+        and greatest(scale(deliverable_shares), scale(deliverable_cash)) <= 100
+    ),
     constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100),
     constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100)
 );

@@ -173,7 +173,12 @@ create table ingest.broker_positions (
     constraint broker_positions_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_positions_instrument_exists foreign key (instrument_id) references core.instruments (id),
     constraint broker_positions_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
-    constraint broker_positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
+    constraint broker_positions_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
+    constraint broker_positions_numbers_are_of_possible_size check (
+        quantity between -1e30 and 1e30
+        and cost_basis between -1e30 and 1e30
+        and greatest(scale(quantity), scale(cost_basis)) <= 100
+    )
 );
 
 create index broker_positions_newest on ingest.broker_positions (user_id, account_id, as_of, instrument_id);
@@ -211,7 +216,12 @@ create table ingest.broker_lots (
     constraint broker_lots_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
     constraint broker_lots_instrument_exists foreign key (instrument_id) references core.instruments (id),
     constraint broker_lots_stated_instrument_exists foreign key (stated_instrument_id) references core.instruments (id),
-    constraint broker_lots_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
+    constraint broker_lots_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
+    constraint broker_lots_numbers_are_of_possible_size check (
+        quantity between -1e30 and 1e30
+        and cost_basis between -1e30 and 1e30
+        and greatest(scale(quantity), scale(cost_basis)) <= 100
+    )
 );
 
 create index broker_lots_newest on ingest.broker_lots (user_id, account_id, as_of, instrument_id);
@@ -245,7 +255,11 @@ create table ingest.broker_cash (
     constraint broker_cash_pkey primary key (user_id, sync_id, line_number, moment),
     constraint broker_cash_belongs_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint broker_cash_account_exists foreign key (user_id, account_id) references core.accounts (user_id, id) on delete cascade,
-    constraint broker_cash_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$')
+    constraint broker_cash_currency_is_a_code check (currency ~ '^[A-Z]{3,5}$'),
+    constraint broker_cash_numbers_are_of_possible_size check (
+        amount between -1e30 and 1e30
+        and scale(amount) <= 100
+    )
 );
 
 create index broker_cash_newest on ingest.broker_cash (user_id, account_id, as_of, currency);

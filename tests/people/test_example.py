@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 from quantmatrix import resources
 from quantmatrix.testing.people import People
 
-READ_OUTBOX = """
-import sys
-import psycopg
-with psycopg.connect({dsn!r}) as connection:
-    print(connection.execute(
-        "select body from auth.mails where recipient = %s order by id desc limit 1", [sys.argv[-1]]
-    ).fetchone()[0])
-"""
 
-
-def test_everything_over_http(people: People, tmp_path: Path) -> None:
-    outbox = tmp_path / "outbox.py"
-    outbox.write_text(READ_OUTBOX.format(dsn=people.service.database.dsn()))
+def test_everything_over_http(people: People) -> None:
     done = subprocess.run(
         [
             sys.executable,
             str(resources.root() / "examples" / "over_http.py"),
             people.service.api.url,
             "--outbox",
-            f"{sys.executable} {outbox}",
+            f"{sys.executable} -m quantmatrix mail show",
         ],
+        env=os.environ | people.service.database.variables(),
         capture_output=True,
         text=True,
         check=False,

@@ -113,7 +113,7 @@ def posted_in_peace(url: str, email: str, claimed_origin: str) -> httpx.Response
         answer = httpx.post(
             url,
             json={"email": email, "password": "not the one at all"},
-            headers={"X-Real-IP": claimed_origin},
+            headers={"X-Real-IP": claimed_origin, "X-Forwarded-For": claimed_origin},
             timeout=30,
         )
         if answer.status_code != 429 or answer.json()["message"] != "too many requests":
@@ -131,6 +131,32 @@ def test_the_database_sees_the_address_of_the_caller_and_no_other(proxied: Proxi
         for n in range(7)
     ]
     assert statuses == [401] * 5 + [429] * 2
+
+
+def test_behind_the_operator_s_own_proxy_people_are_told_apart(proxied: Proxied) -> None:
+    """Its word for the address is believed, and counted; without being named it would not be."""
+    server = proxied.server
+    folder = server.account.make_directory(server.folder / "behind")
+    behind, port = NginxServer(folder, folder, server.account), ports.choose(1)[0]
+    upstream = proxied.people.service.api.config.port
+    try:
+        config = ProxyConfig(port, upstream, tls_proxy=ports.LOOPBACK)
+        behind.start(pinned_nginx(server.account), config)
+        url = f"http://{ports.LOOPBACK}:{port}/rpc/refresh"
+        with httpx.Client(headers={"Content-Type": "application/json"}) as client:
+
+            def statuses(addresses: list[str]) -> set[int]:
+                return {
+                    client.post(
+                        url, json={"refresh_token": "x"}, headers={"X-Forwarded-For": f"{a}"}
+                    ).status_code
+                    for a in addresses
+                }
+
+            assert statuses([f"203.0.113.{n}" for n in range(60)]) == {401}
+            assert statuses(["198.51.100.7"] * 60) == {401, 429}
+    finally:
+        behind.stop()
 
 
 def test_what_is_too_large_is_refused(proxied: Proxied) -> None:

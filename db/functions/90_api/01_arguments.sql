@@ -148,7 +148,7 @@ begin
             end;
         exception
             when data_exception then
-                raise exception '%: "%" is not %', v_field.key, v_field.text,
+                raise exception '%: "%" is not %', v_field.key, left(v_field.text, 100),
                     case v_field.type
                         when 'numeric' then 'a decimal number'
                         when 'integer' then 'a whole number'
@@ -159,8 +159,8 @@ begin
                     end
                     using errcode = 'QM002';
         end;
-        if v_field.type = 'numeric' and v_value #>> '{}' in ('NaN', 'Infinity', '-Infinity') then
-            raise exception '%: "%" is not a decimal number', v_field.key, v_field.text using errcode = 'QM002';
+        if v_field.type = 'numeric' and (v_field.text::numeric not between -1e30 and 1e30 or scale(v_field.text::numeric) > 100) then
+            raise exception '%: "%" is not a decimal number of a possible size', v_field.key, left(v_field.text, 100) using errcode = 'QM002';
         elsif v_field.type = 'object' and jsonb_typeof(v_value) <> 'object' then
             raise exception '%: an object is wanted', v_field.key using errcode = 'QM002';
         end if;

@@ -1,6 +1,6 @@
 -- Who a session is. Claims count from authenticator alone; a personal login is what the mapping says, whatever settings it types.
 begin;
-select plan(31);
+select plan(32);
 select tests.fixture_two_tenants();
 create role qm_zqann login inherit in role quantmatrix_user;
 create role qm_zqbob login inherit in role quantmatrix_readonly;
@@ -44,6 +44,7 @@ select throws_ok('create schema mine', '42501', null, 'it makes no schema');
 select throws_ok('create table api.mine ()', '42501', null, 'nor a table in ours');
 select throws_ok('create temporary table mine ()', '42501', null, 'nor a temporary one');
 select throws_ok('select lo_from_bytea(0, ''x'')', '42501', null, 'nor a large object');
+select throws_ok('select pg_logical_emit_message(false, ''x'', ''y'')', '42501', null, 'nor an entry in the log of changes');
 select throws_ok(
     $$select pg_advisory_lock(hashtextextended('sign in bob@example.test', 0))$$, '42501', null, 'it takes no lock that others wait for'
 );

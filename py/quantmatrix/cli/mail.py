@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quantmatrix.cli.output import write_rows
+from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import NOBODY, administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
@@ -27,6 +27,7 @@ def mail() -> None:
       QUANTMATRIX_SMTP_PASSWORD_FILE=smtp.password QUANTMATRIX_MAIL_FROM=portfolio@example.org \\
       quantmatrix mail run
       quantmatrix mail list --status dead
+      quantmatrix mail show ann@example.org
       quantmatrix mail retry 17
     """
 
@@ -83,6 +84,39 @@ def mail_list(settings: Settings, status: str | None) -> None:
         found = admin.call("mail_list", {"status": status}, read_only=True)
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(found, settings.format, columns=columns, empty="no mails")
+
+
+@mail.command(short_help="What the newest mail to an address says.")
+@click.argument("email")
+@click.pass_obj
+def show(settings: Settings, email: str) -> None:
+    """Print the newest mail to EMAIL that was not sent yet, to try things out without a mail server.
+
+    \b
+      quantmatrix mail show ann@example.org
+
+    It may carry a token, so it wants the superuser's login: the embedded database's, or
+    QUANTMATRIX_ADMINISTRATOR_URL. What was sent is forgotten.
+    """
+    from quantmatrix.database.connection import open_connection
+
+    settings.environment.ensure_running()
+    with open_connection(settings.environment.superuser_dsn) as connection:
+        found = connection.execute(
+            "select subject, body from auth.mails where recipient = lower(%s) and body is not null"
+            " order by id desc limit 1",
+            [email],
+        ).fetchone()
+    if found is None:
+        raise Problem(
+            f"no mail to {email} is waiting",
+            unchanged="nothing was done",
+            next_step="quantmatrix mail list shows what became of mails",
+        )
+    if settings.format == "table":
+        click.echo(f"{found[0]}\n\n{found[1]}")
+    else:
+        write_object({"subject": found[0], "body": found[1]}, settings.format)
 
 
 @mail.command(short_help="Try a dead mail again.")

@@ -17,8 +17,8 @@ OWNER = "quantmatrix_owner"
 # Who may open a session: requests as the authenticator, people with direct SQL as members of a role.
 MAY_CONNECT = (AUTHENTICATOR, MIGRATOR, "quantmatrix_backup", "quantmatrix_user", "quantmatrix_readonly")
 # A lock has a number that anybody can work out: whoever may lock may keep others from what waits for it, from
-# signing in, syncing, migrating. Large objects are nobody's business here. Where the administrator may not
-# revoke these, the server warns and goes on.
+# signing in, syncing, migrating. Large objects and messages in the write-ahead log fill the disk. Where the
+# administrator may not revoke these, the server warns and goes on.
 MAY_LOCK = (AUTHENTICATOR, MIGRATOR, OWNER, "quantmatrix_keeper")
 CLOSE = """
 do $$
@@ -29,7 +29,7 @@ begin
         select p.oid::regprocedure as name, p.proname ~ 'advisory' as locks
         from pg_catalog.pg_proc p
         where p.pronamespace = 'pg_catalog'::regnamespace
-        and p.proname ~ '^(pg_(try_)?advisory_|lo_|loread$|lowrite$)'
+        and p.proname ~ '^(pg_(try_)?advisory_|lo_|loread$|lowrite$|pg_logical_emit_message$)'
     loop
         execute format('revoke execute on function %s from public', v_function.name);
         if v_function.locks then

@@ -60,6 +60,8 @@ class ProxyConfig:
     origin_calls_per_second: int = 200
     origin_calls_at_once: int = 400
     """Of one address, whatever tokens it sends."""
+    tls_proxy: str = "255.255.255.255"
+    """Whose X-Forwarded-For is believed: nobody's."""
 
     def text(self, access_log: str, error_log: str) -> str:
         """The template with these values."""
@@ -70,6 +72,7 @@ class ProxyConfig:
             QUANTMATRIX_SIGN_IN=f"{ports.LOOPBACK}:{self.sign_in_port}"
             if self.sign_in_port
             else f"{ports.LOOPBACK}:1 down",
+            QUANTMATRIX_TLS_PROXY=self.tls_proxy,
             QUANTMATRIX_CALLS_PER_SECOND=str(self.calls_per_second),
             QUANTMATRIX_CALLS_AT_ONCE=str(self.calls_at_once),
             QUANTMATRIX_ORIGIN_CALLS_PER_SECOND=str(self.origin_calls_per_second),
