@@ -348,9 +348,15 @@ def parse(source: str, path: Path) -> dict[str, float]:
     seconds = time.perf_counter() - began
     return {
         "seconds": seconds,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": _peak(),
         "refused": refused,
     }
+
+
+def _peak() -> float:
+    """Megabytes of this process alone; ``ru_maxrss`` would carry over what its parent held."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def _parsed(source: str, path: Path) -> dict[str, float]:

@@ -139,8 +139,21 @@ def test_a_field_that_nobody_reads_fails(admin: PersonSession) -> None:
 
 
 def test_a_case_that_makes_no_sense_fails_alone(admin: PersonSession) -> None:
+    def told(**fields: object) -> str | None:
+        case = copy.deepcopy(CASES["A01-fifo"])
+        case["transactions"][0] |= fields
+        return check(admin, case).difference
+
+    assert told(quantity="many") == "transactions[0].quantity: 'many' is no number written as a text"
+    assert told(price=10) == "transactions[0].price: 10 is no number written as a text"
+    assert told(date="2024-02-30") == "transactions[0].date: '2024-02-30' is no date as 2024-12-31"
+    assert told(lots=[{"txn": "x", "quantity": "1"}]) == "transactions[0].lots[0].txn: no transaction 'x'"
+    assert told(type="set_basis", ref="x") == "transactions[0].ref: no transaction 'x'"
     case = copy.deepcopy(CASES["A01-fifo"])
-    case["transactions"][0]["quantity"] = "many"
+    case["config"] = {"tz": "Mars/Olympus"}
+    assert check(admin, case).difference == "config.tz: there is no time zone 'Mars/Olympus'"
+    case = copy.deepcopy(CASES["A01-fifo"])
+    del case["transactions"][0]["symbol"]
     assert "the case is not understood" in str(check(admin, case).difference)
     assert check(admin, CASES["A01-fifo"]).difference is None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import psycopg
 import pytest
 
@@ -84,6 +87,12 @@ def test_a_lost_connection_ends_with_status_6(module_database: Database) -> None
     with module_database.connect() as connection, pytest.raises(psycopg.OperationalError) as lost:
         connection.execute("select pg_terminate_backend(pg_backend_pid())")
     assert report(lost.value) is ExitCode.UNREACHABLE
+
+
+def test_the_driver_says_nothing_beside_it() -> None:
+    code = "import logging, quantmatrix.database.connection; logging.getLogger('psycopg').warning('x')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_errors_of_the_system_are_told(capsys: pytest.CaptureFixture[str]) -> None:

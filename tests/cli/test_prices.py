@@ -60,6 +60,28 @@ def test_reference_rates() -> None:
     assert len(found) == 4
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Date, USD, \n17 January 2025, 1.0299, \n",
+        "KEY,FREQ,CURRENCY,CURRENCY_DENOM,TIME_PERIOD,OBS_VALUE\nEXR.D,D,USD,EUR,2025-01-17,1.0299\n",
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01" '
+        'xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref"><Cube><Cube time="2025-01-17">'
+        '<Cube currency="USD" rate="1.0299"/></Cube></Cube></gesmes:Envelope>',
+    ],
+    ids=["daily", "portal", "xml"],
+)
+def test_reference_rates_of_other_downloads(text: str) -> None:
+    [bar] = bars(text)
+    assert (bar.symbol, bar.day, bar.close) == ("EUR.USD", date(2025, 1, 17), Decimal("1.0299"))
+
+
+def test_three_letters_are_not_always_a_currency() -> None:
+    with pytest.raises(FileRefused, match="a date and a close"):
+        bars("Date,IBM,UPS,LMT,CAT,AMD,CSX\n2025-01-17,1,2,3,4,5,6\n")
+
+
 def test_pence_are_pounds() -> None:
     [bar] = bars("Date,Close\n2025-01-02,6000\n", symbol="VOD", currency="GBX")
     assert (bar.currency, bar.close) == ("GBP", Decimal(60))

@@ -42,6 +42,8 @@ def test_every_way_of_reading_gives_the_same(cluster: Cluster, v1: str, tmp_path
         archive(v1, tmp_path / "v1.dump", "-Fc"),
         archive(v1, tmp_path / "v1.tar", "-Ft"),
         archive(v1, tmp_path / "plain.sql"),
+        archive(v1, tmp_path / "inserts.sql", "--inserts"),
+        archive(v1, tmp_path / "inserts.dump", "-Fc", "--column-inserts", "--rows-per-insert=7"),
         v1,
     ]
     states = []
@@ -128,7 +130,9 @@ def changed(tmp_path: Path, old: str, new: str) -> Iterator[Path]:
         ("SET client_encoding = 'UTF8';", "SET client_encoding = 'LATIN1';", "LATIN1"),
         ("\tIBKR\t\\N\tt", "\tIBKR", "fields"),
         ("COPY dividends (", "COPY transactions (", "twice"),
-        ("COPY accounts (", "INSERT INTO accounts (id) VALUES (1);\nCOPY accounts (", "INSERT"),
+        ("COPY accounts (", "INSERT INTO accounts (id) VALUES (1);\nCOPY accounts (", "no column"),
+        ("COPY users (", "INSERT INTO users VALUES ((select 1));\nCOPY users (", "never executed"),
+        ("COPY users (", "INSERT INTO users VALUES (1, 'it''s\n", "never executed"),
         ("2\t1\tTax-Deferred Account", "1\t1\tTax-Deferred Account", "several rows with id 1"),
         ("U80000001\tIBKR\t\\N\t\\N", "5WT80001\tIBKR\t\\N\t\\N", "two brokers"),
     ],

@@ -129,6 +129,26 @@ def test_equal_fills_of_one_source_all_survive(
     assert len(kept) == 4
 
 
+def test_an_order_of_a_statement_is_its_fills(migrating: Migrating, old: OldDatabase, tmp_path: Path) -> None:
+    for number, (units, price) in enumerate(((7.0, 5.0), (3.0, 5.1)), start=1):
+        old.add("transactions", external_id=f"api-{number}", order_id="77", quantity=units, price=price,
+                transaction_date=f"2024-06-03 15:00:0{number}", commission=0.35)  # fmt: skip
+    statement = {"source": "ibkr_csv_import", "transaction_date": "2024-06-03 11:00:01", "price": 5.03}
+    whole = old.add("transactions", external_id="csv-1", commission=1.0, **statement)
+    old.add("transactions", external_id="csv-2", **statement | {"price": 5.04})
+    holding(old, 20.0)
+    proof, kept = carried(migrating, old, tmp_path)
+    assert rejected(proof) == {"duplicate_cross_source": [whole]}
+    assert sorted((row[4], row[5], row[6]) for row in kept) == [
+        (Decimal(3), Decimal("5.1"), Decimal("-0.35")),
+        (Decimal(7), Decimal(5), Decimal("-0.65")),
+        (Decimal(10), Decimal("5.04"), Decimal(0)),
+    ]
+    assert migrating.rows(
+        "select t.metadata -> 'v1_transactions' from core.transactions t where t.external_id = 'api-1'"
+    ) == [([1, 3],)]
+
+
 def test_copies_of_one_broker_id_leave_the_largest_commission(
     migrating: Migrating, old: OldDatabase, tmp_path: Path
 ) -> None:

@@ -68,59 +68,6 @@ $$;
 
 comment on function tax.leaves_lots_alone(core.transaction_type) is 'Whether rows of this kind have no part in lots.';
 
--- Open lots of one side of an account and instrument, oldest first, as many as make up the units, and ten days more: lots are in order of the date
--- of trade, which lies that near the instant. Null where a lot has no date: it would come first. The side is named in the order because under
--- row-level security the planner does not conclude from a comparison of enums that it is the same.
-create function tax.oldest_lots(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_side core.lot_side, p_units numeric)
-returns bigint[]
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-set enable_sort = off
-set enable_bitmapscan = off
-as $$
-declare
-    v_lot record;
-    v_ids bigint[] := '{}';
-    v_rest numeric := p_units;
-    v_reached timestamptz;
-begin
-    for v_lot in
-        select l.id, l.quantity_remaining, l.acquired_at
-        from core.tax_lots l
-        where l.user_id = p_user_id
-        and l.account_id = p_account_id
-        and l.instrument_id = p_instrument_id
-        and l.side = p_side
-        and l.closed_at is null
-        order by l.side, l.acquired_at
-    loop
-        exit when v_rest <= 0 and v_lot.acquired_at > v_reached + interval '10 days';
-        v_ids := v_ids || v_lot.id;
-        if v_rest > 0 then
-            v_rest := v_rest - v_lot.quantity_remaining;
-            v_reached := v_lot.acquired_at;
-        end if;
-    end loop;
-    if exists (
-        select from core.tax_lots l
-        where l.user_id = p_user_id
-        and l.account_id = p_account_id
-        and l.instrument_id = p_instrument_id
-        and l.side = p_side
-        and l.closed_at is null
-        and l.acquired_at is null
-    ) then
-        return null;
-    end if;
-    return v_ids;
-end
-$$;
-
-comment on function tax.oldest_lots(uuid, bigint, bigint, core.lot_side, numeric) is
-    'Numbers of the open lots of a pool that a sale of so many units can reach, oldest first; null if one of unknown date is among them.';
-
 create function tax.opened_at(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
 returns timestamptz
 language plpgsql
@@ -315,18 +262,40 @@ begin
         return null;
     end if;
 
-    -- What is sold takes the oldest lots, what is bought covers the oldest shorts first; other methods look at every open lot.
+    -- What is sold takes lots by its method, what is bought covers the oldest shorts first. However they share them, all of them together take no
+    -- more than their units from the front of each order.
     for v_pool in
         select
-            case when e.code in (1, 4) then e.pool + 1 else e.pool end as pool,
-            sum(case when e.method = 0 or e.code in (1, 4) then e.quantity else 'Infinity' end) as units
-        from unnest(v_h.event_pool, v_h.event_code, v_h.event_method, v_h.event_quantity) e (pool, code, method, quantity)
-        group by 1
+            p.pool, p.method, u.units
+        from (
+            select distinct case when e.code in (1, 4) then e.pool + 1 else e.pool end as pool, case when e.code in (1, 4) then 0 else e.method end as method
+            from unnest(v_h.event_pool, v_h.event_code, v_h.event_method) e (pool, code, method)
+        ) p
+        cross join lateral (
+            select sum(e.quantity) as units
+            from unnest(v_h.event_pool, v_h.event_code, v_h.event_quantity) e (pool, code, quantity)
+            where case when e.code in (1, 4) then e.pool + 1 else e.pool end = p.pool
+        ) u
     loop
-        v_ids := tax.oldest_lots(
-            p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool],
-            case v_pool.pool % 2 when 1 then 'long' else 'short' end::core.lot_side, v_pool.units
-        );
+        if v_pool.method in (2, 3, 5) then
+            v_ids := tax.lots_by_cost(
+                p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_pool.units, v_pool.method,
+                v_h.instrument_multiplier[(v_pool.pool - 1) / 2 % v_instruments + 1], v_first_day, v_h.event_date[cardinality(v_h.event_date)],
+                case when v_h.wash_scope = 'none' then 'infinity' else (v_first_day - c_window)::timestamptz - c_slack end,
+                array(
+                    select s.lot_id
+                    from tax.lot_state s
+                    where s.user_id = p_user_id
+                    and s.instrument_id = v_h.pool_instrument[v_pool.pool]
+                    and s.is_inherited
+                )
+            );
+        else
+            v_ids := tax.lots_by_date(
+                p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool],
+                case v_pool.pool % 2 when 1 then 'long' else 'short' end::core.lot_side, v_pool.units, v_pool.method = 1
+            );
+        end if;
         if v_ids is null then
             return null;
         end if;

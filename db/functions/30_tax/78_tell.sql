@@ -282,9 +282,15 @@ begin
                 tax.shown_money(abs(v_part)), tax.shown_money(v_total)
             );
         elsif v_code = 46 then
-            v_lines := v_lines || format(
-                '%s × value %s = %s', tax.shown_units(v_to_units), tax.shown_units(v_x.value_per_new_share), tax.shown_money(v_to_cost - v_washed)
-            );
+            v_lines := v_lines || case
+                when v_total_units = v_to_units then format(
+                    '%s × value %s = %s', tax.shown_units(v_to_units), tax.shown_units(v_x.value_per_new_share), tax.shown_money(v_to_cost - v_washed)
+                )
+                else format(
+                    '%s units at a value of %s each, rounded lot by lot: %s', tax.shown_units(v_total_units), tax.shown_units(v_x.value_per_new_share),
+                    tax.shown_money(v_total)
+                )
+            end;
         else
             v_partner := tax.read_partner(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
             v_lines := v_lines || case

@@ -184,18 +184,58 @@ begin
         and c.type in ('buy', 'sell')
         and coalesce(c.chosen_id, c.id) = c.id
     ),
+    paired as materialized (
+        select
+            n.*,
+            first_value(n.id) over (
+                partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place
+                order by n.is_statement
+            ) as survivor_id,
+            max(n.full_commission) over twin as twin_commission,
+            count(*) over twin as rows_of_it
+        from numbered n
+        window twin as (partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place)
+    ),
+    -- A statement tells an order in one row, at its average price; the interface each of its fills.
+    orders as (
+        select
+            p.account, p.symbol, p.type, min(p.id) as first_id, sum(p.units) as units, sum(p.units * p.price) as worth,
+            min(p.instant) as began_at, max(p.instant) as ended_at, sum(p.full_commission) as commission
+        from paired p
+        where p.rows_of_it = 1
+        and not p.is_statement
+        and p.order_id is not null
+        group by p.account, p.symbol, p.type, p.order_id
+        having count(*) > 1
+    ),
+    whole_orders as materialized (
+        select w.statement_id, w.first_id, w.more_commission
+        from (
+            select
+                p.id as statement_id, o.first_id, greatest(p.full_commission - o.commission, 0) as more_commission,
+                row_number() over (partition by o.first_id order by p.id) as of_the_order,
+                row_number() over (partition by p.id order by o.first_id) as of_the_statement
+            from paired p
+            join orders o
+                on o.account = p.account
+                and o.symbol = p.symbol
+                and o.type = p.type
+                and o.units = p.units
+                and date_trunc('second', p.instant) between date_trunc('second', o.began_at) and o.ended_at
+                and abs(p.price * o.units - o.worth) <= 0.0001 * o.units
+            where p.rows_of_it = 1
+            and p.is_statement
+        ) w
+        where w.of_the_order = 1
+        and w.of_the_statement = 1
+    ),
     twins as materialized (
         select
-            n.id,
-            first_value(n.id) over twin as survivor_id,
-            max(n.full_commission) over (
-                partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place
-            ) as full_commission
-        from numbered n
-        window twin as (
-            partition by n.account, n.symbol, n.type, n.units, n.price, date_trunc('second', n.instant), n.place
-            order by n.is_statement
-        )
+            p.id, coalesce(s.first_id, p.survivor_id) as survivor_id,
+            p.twin_commission + coalesce(f.more_commission, 0) as full_commission
+        from paired p
+        left join whole_orders s on s.statement_id = p.id
+        left join whole_orders f on f.first_id = p.id
     ),
     decided as materialized (
         select

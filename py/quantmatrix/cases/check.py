@@ -27,6 +27,7 @@ from quantmatrix.cases.records import (
     names_lots,
     without_names,
 )
+from quantmatrix.cases.shape import misfits
 from quantmatrix.database.connect import PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.load import File, stage
@@ -78,6 +79,8 @@ def check(admin: PersonSession, case: Case) -> Verdict:
     ``admin`` is a session as the platform's administrator, who adds the person.
     """
     try:
+        for misfit in misfits(case):
+            return Verdict(str(case["id"]), misfit)
         for place in unknown_fields(case):
             return Verdict(case["id"], f"{place}: this field is not known")
         with admin.transaction(dry_run=True) as connection:

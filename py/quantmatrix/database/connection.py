@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from quantmatrix.errors import ExitCode, Problem
+
+# Its warnings about a lost server would stand beside the error that tells the same.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 def open_connection(dsn: str, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:

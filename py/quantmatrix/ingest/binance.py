@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
@@ -50,6 +50,7 @@ _INCOME = re.compile(
 )
 _FUTURES = frozenset({"realized profit and loss", "funding fee", "insurance fund compensation"})
 _HELD_AT_MOST = 20_000
+_NEXT = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -87,12 +88,13 @@ class _Reading(CryptoReading):
             raise RowError("missing_value", "a row needs its coin", column=row.printed("coin"))
         day = exchange_date(moment)
         group = moment, row.text("account")
+        kind = " ".join(row.text("operation").lower().split())
         if group != self.moment or len(self.legs) > _HELD_AT_MOST:
-            self._flush()
+            if not self._is_other_half(group, kind, change):
+                self._flush()
             self.moment = group
             self._mark = len(self.out)
         self.at(day)
-        kind = " ".join(row.text("operation").lower().split())
         values: Values = {
             "line": row.line,
             "fingerprint": " ".join(filter(None, (row.text("operation"), code, row.text("remark")))),
@@ -116,6 +118,14 @@ class _Reading(CryptoReading):
     def finish(self) -> None:
         """The last second."""
         self._flush()
+
+    def _is_other_half(self, group: tuple[datetime, str], kind: str, change: Decimal) -> bool:
+        """Whether a row of the next second is what the rows that wait were given for."""
+        moved = [leg.change for leg in self.legs if not leg.is_fee]
+        if self.moment is None or not moved or kind not in _TRADES or group[1] != self.moment[1]:
+            return False
+        is_next = abs(group[0] - self.moment[0]) <= _NEXT
+        return is_next and (all(c < 0 for c in moved) if change > 0 else all(c > 0 for c in moved))
 
     def _alone(self, row: Row, kind: str, code: str, change: Decimal, values: Values) -> Iterator[Values]:
         if kind in _MOVES:

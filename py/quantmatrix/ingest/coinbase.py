@@ -16,10 +16,10 @@ from quantmatrix.ingest.numbers import parse_decimal
 from quantmatrix.ingest.table import Columns, Row, TableParser, Verdict, name_of
 
 _ZERO = Decimal(0)
+_CENT = Decimal("0.01")
 _FORMATS = (
-    "%Y-%m-%d %H:%M:%S UTC",
-    "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
     "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M",
 )
@@ -62,6 +62,7 @@ class _Reading(CryptoReading):
         }
     )  # fmt: skip
     what = "a history of Coinbase"
+    identity = "id"
     newest_first = True
 
     def __init__(self, options: Options) -> None:
@@ -84,7 +85,7 @@ class _Reading(CryptoReading):
         """One event of the wallet."""
         text = row.text("timestamp")
         try:
-            moment = instant(text, _FORMATS, "UTC")
+            moment = instant(text.removesuffix(" UTC").removesuffix("Z"), _FORMATS, "UTC")
         except ValueError as error:
             raise RowError("bad_date", str(error), column=row.printed("timestamp"), text=text) from None
         day = exchange_date(moment)
@@ -121,9 +122,11 @@ class _Reading(CryptoReading):
         if not units:
             return [self._other(row, code, units, values, "a row that moves nothing")]
         if kind in _BUYS and code not in FIAT:
+            fee = self._costs(row, subtotal, total, fee, is_buy=True)
             value = self._value(row, subtotal, total, fee.copy_negate(), units)
             return [self.bought(values, code, units, value, fee)]
         if kind in _SELLS and code not in FIAT:
+            fee = self._costs(row, subtotal, total, fee, is_buy=False)
             return [self.sold(values, code, units, self._value(row, subtotal, total, fee, units), fee)]
         if kind == "convert" and (found := _CONVERTED.search(row.text("notes"))):
             return self._converted(row, found, subtotal, total, fee, values)
@@ -202,6 +205,18 @@ class _Reading(CryptoReading):
         subtotal = abs(subtotal) if subtotal is not None else None
         total = abs(total) if total is not None else None
         return subtotal, total, abs(fee or _ZERO)
+
+    def _costs(
+        self, row: Row, subtotal: Decimal | None, total: Decimal | None, fee: Decimal, *, is_buy: bool
+    ) -> Decimal:
+        """What the trade cost beside its value: the total is what moved, whatever fee is printed."""
+        if not subtotal or not total:
+            return fee
+        costs = EXACT.subtract(total, subtotal) if is_buy else EXACT.subtract(subtotal, total)
+        if abs(EXACT.subtract(costs, fee)) > _CENT:
+            reason = "does not lead from the subtotal to the total, which counts"
+            self.warn(row.line, row.printed(*_FEES), row.text(*_FEES), reason)
+        return costs
 
     def _value(
         self, row: Row, subtotal: Decimal | None, total: Decimal | None, fee: Decimal, units: Decimal

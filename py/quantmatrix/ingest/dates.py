@@ -10,6 +10,13 @@ from zoneinfo import ZoneInfo
 
 NEW_YORK = "America/New_York"
 """Zone of the exchanges, where a file does not say otherwise."""
+ZONES = {
+    "EST": -5, "EDT": -4, "UTC": 0, "GMT": 0, "Z": 0, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,
+    "PDT": -7, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3,
+    "MSK": 3, "HKT": 8, "SGT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12,
+    "NZDT": 13,
+}  # fmt: skip
+"""Hours from UTC of the abbreviations that reports print; not ``IST``, which India and Ireland both use."""
 
 FIRST_YEAR = 1900
 LAST_YEAR = 2199
@@ -41,7 +48,8 @@ def instant(text: str, formats: Iterable[str], zone: str | None = NEW_YORK) -> d
     return moment.astimezone(UTC)
 
 
-def day(text: str, formats: Iterable[str]) -> date:
+@lru_cache(maxsize=4096)
+def day(text: str, formats: tuple[str, ...]) -> date:
     """The calendar day that ``text`` states in one of the ``strptime`` formats.
 
     Raises ``ValueError`` with the reason.

@@ -6,6 +6,7 @@ prints such rows on the same day, in any order; cancels within some days.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +28,9 @@ from quantmatrix.ingest.model import (
 
 _DAY_AT_MOST = 10_000
 _CANCELS_AT_MOST = 10_000
+_NUMBER = re.compile(r"(?=[A-Z0-9]*[0-9])[A-Z0-9]{9}")
+"""A CUSIP: what brokers print for shares that have lost their ticker to what they became."""
+
 _ZERO = Decimal(0)
 _PLACES = Decimal("0.00000001")
 
@@ -196,7 +200,9 @@ def _exchange(event: list[Piece]) -> tuple[dict[str, Any], str | None]:
     old = first.instrument.key
     others = [key for key in changes if key != old and changes[key] > 0]
     if kind is TransactionType.SPLIT and len(others) == 1 and first.quantity < 0:
-        return _renamed_split(event, values, others[0]), None
+        if _NUMBER.fullmatch(first.instrument.symbol):
+            return _renamed_split(event, values, others[0]), None
+        kind = TransactionType.SYMBOL_CHANGE
     if first.quantity > 0 and not others and first.origin is not None:
         kind = TransactionType.MERGER_MIXED if cash > 0 else TransactionType.MERGER_STOCK
         came = Terms(new_instrument=old, stated_new_quantity=changes[old])

@@ -176,7 +176,8 @@ class _Reading(TableReading):
             if kind.startswith(("reorganization", "merger", "exchange", "reverse split")):
                 kind_of = T.SPLIT if "split" in kind else T.MERGER_STOCK
                 more = values | {"kind_of_exchange": kind_of}
-                self.day_book.piece(kind, Piece(row.line, thing, quantity, values["net_amount"], more))
+                name = kind.split()[0]
+                self.day_book.piece(name, Piece(row.line, thing, quantity, values["net_amount"], more))
                 self._moved(values["trade_date"])
                 return
             if kind.startswith(("stock split", "split")):

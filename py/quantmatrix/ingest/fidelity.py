@@ -23,9 +23,9 @@ from quantmatrix.ingest.symbols import OptionTerms, parse_option
 from quantmatrix.ingest.table import Columns, Row, TableParser, TableReading, Verdict, name_of
 
 _ZERO = Decimal(0)
-_FORMATS = ("%m/%d/%Y", "%m-%d-%Y", "%b-%d-%Y", "%Y-%m-%d")
+_FORMATS = ("%m/%d/%Y", "%m-%d-%Y", "%b-%d-%Y", "%Y-%m-%d", "%m/%d/%y", "%m-%d-%y")
 _DATE = re.compile(
-    r"[0-9]{1,2}[/-][0-9]{1,2}[/-][0-9]{4}|[A-Z][a-z]{2}-[0-9]{2}-[0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"[0-9]{1,2}[/-][0-9]{1,2}[/-][0-9]{2}(?:[0-9]{2})?|[A-Z][a-z]{2}-[0-9]{2}-[0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 )
 _OPTION = re.compile(
     r"-?(?P<root>[A-Z]{1,6}[0-9]?)(?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
@@ -33,8 +33,10 @@ _OPTION = re.compile(
 )
 _CUSIP = re.compile(r"(?=[A-Z0-9]*[0-9])[A-Z0-9]{8}[0-9]")
 _FILE_NAME = re.compile(r"History_for_Account_(?P<account>[A-Z0-9]{5,12})", re.IGNORECASE)
-CORE = frozenset({"SPAXX", "FDRXX", "FCASH", "FZFXX", "FDLXX", "FZSXX", "FRBXX", "QPIFQ", "CORE"})
-"""Money market funds in which the account keeps its cash."""
+CORE = frozenset(
+    {"SPAXX", "FDRXX", "FCASH", "FZFXX", "FDLXX", "FZSXX", "FRBXX", "QPIFQ", "CORE", "315994103"}
+)
+"""Money market funds in which the account keeps its cash, and the number of Fidelity's own cash."""
 
 _OPEN, _CLOSE = PositionEffect.OPEN, PositionEffect.CLOSE
 _CANCEL = re.compile(r"\bCANCEL(?:LED)?\b")

@@ -25,7 +25,7 @@ _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%SZ")
 _RENAMED = {"XBT": "BTC", "XXBT": "BTC", "XDG": "DOGE", "XXDG": "DOGE", "ETH2": "ETH", "KFEE": "KFEE"}
 _LONG = re.compile(r"[XZ][A-Z]{3}")
 _SUFFIX = re.compile(r"(?:[0-9]{2})?\.(?:S|M|F|B|P|T|HOLD)$")
-_TRADES = frozenset({"trade", "tradespot", "spend", "receive", "conversion"})
+_TRADES = frozenset({"trade", "tradespot", "spend", "receive", "conversion", "sale"})
 _INSIDE = re.compile(r"staking|earn|allocat|migration|autoallocat|spotfromspot", re.IGNORECASE)
 _INCOME = frozenset({"staking", "dividend", "reward", "airdrop", "invite bonus", "credit", "earn"})
 _HELD_AT_MOST = 20_000
@@ -53,6 +53,7 @@ class _Reading(CryptoReading):
         }
     )  # fmt: skip
     what = "a ledger of Kraken"
+    identity = "txid"
     hint = "choose Documents, New Export, Ledgers, CSV"
 
     def __init__(self, options: Options) -> None:
@@ -90,9 +91,9 @@ class _Reading(CryptoReading):
             raise RowError("missing_value", "a row needs its asset", column=row.printed("asset"))
         self._balance(row, printed, code, moment)
         subtype = row.text("subtype").lower()
-        if (kind in ("transfer", "earn", "staking") and _INSIDE.search(subtype)) or (
-            kind == "earn" and subtype not in ("", "reward")
-        ):
+        amount = row.needed("amount")
+        is_inside = kind in ("transfer", "earn") or (kind == "staking" and amount <= 0)
+        if (is_inside and _INSIDE.search(subtype)) or (kind == "earn" and subtype not in ("", "reward")):
             reason = "moves within the account, which has no effect"
             self.warn_once("inside", row.line, row.printed("subtype"), subtype, reason)
             return "skipped"
@@ -105,7 +106,7 @@ class _Reading(CryptoReading):
             "currency": code if code in FIAT else self.options.currency,
             "metadata": {"kind": " ".join(filter(None, (kind, subtype)))},
         }
-        leg = _Leg(row, values, code, row.needed("amount"), abs(row.number("fee") or _ZERO))
+        leg = _Leg(row, values, code, amount, abs(row.number("fee") or _ZERO))
         if kind in _TRADES:
             key = row.text("refid") or identity
             self.events.setdefault(key, []).append(leg)

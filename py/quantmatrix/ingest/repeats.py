@@ -13,11 +13,12 @@ class Repeats:
     """
 
     def __init__(self) -> None:
-        self._bits = bytearray(_SLOTS // 8)
+        self._bits = bytearray()
         self._suspects: set[int] = set()
 
     def look(self, identity: str) -> None:
         """Take in the id of one row."""
+        self._bits = self._bits or bytearray(_SLOTS // 8)
         slot = hash(identity) % _SLOTS
         at, bit = slot >> 3, 1 << (slot & 7)
         if self._bits[at] & bit:

@@ -43,10 +43,14 @@ _PREFERRED = re.compile(r"PFD|PREFERRED", re.IGNORECASE)
 _REORGANISED = re.compile(r"\s*(?:XXX|NAME CHANGE|REVERSE SPLIT|EFF:|MANDATORY|MERGER).*", re.IGNORECASE)
 _TITLE = re.compile(
     r"transactions\s+for\s+(?:account\s+)?(?P<account>.{1,80}?)\s+as of\s+"
-    r"(?P<when>[0-9/]{10}(?: [0-9:]{5,8}(?: [AP]M)?)?)(?:\s*E[SD]?T)?\s*",
+    r"(?P<when>[0-9/]{10}(?: [0-9:]{5,8}(?: [AP]M)?)?)(?:\s*E[SD]?T)?"
+    r"(?:\s+from\s+[0-9/]{10}\s+to\s+[0-9/]{10})?\s*",
     re.IGNORECASE,
 )
+_TITLE_ALONE = re.compile(r"transactions\s+for\s+(?:account\s+)?(?P<account>[^,]{1,80})", re.IGNORECASE)
 _FILE_NAME = re.compile(r"X{2,4}(?P<digits>[0-9]{3,4})_Transactions_", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[^A-Z0-9]+")
+_WORDS_ALIKE = 3
 _DIGITS = re.compile(r"(?P<digits>[0-9]{3,4})\s*$")
 _TITLE_TIMES = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p")
 
@@ -186,8 +190,10 @@ class _Reading(TableReading):
                     self.out.append(Statement(generated_at=instant(found["when"], _TITLE_TIMES)))
             except ValueError as error:
                 self.warn(line, None, found["when"], f"{error}; the time of making is not used")
-            if digits := _DIGITS.search(found["account"]):
-                self._name(line, digits["digits"], "title")
+        else:
+            found = _TITLE_ALONE.fullmatch(fields[0].strip())
+        if found and (digits := _DIGITS.search(found["account"])):
+            self._name(line, digits["digits"], "title")
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
@@ -386,12 +392,20 @@ class _Reading(TableReading):
         if not _CUSIP.fullmatch(text):
             kind = InstrumentType.FUTURE if text.startswith("/") else InstrumentType.STOCK
             return self.security(kind, text, currency)
-        known = self.tickers.get(_words(description))
+        known = self.tickers.get(_words(description)) or self._alike(_words(description))
         if known is not None:
             return self.security(InstrumentType.STOCK, known, currency)
         is_debt = _DEBT.search(description) and not _PREFERRED.search(description)
         kind = InstrumentType.BOND if is_debt else InstrumentType.STOCK
         return self.security(kind, text, currency, identifiers={"cusip": text})
+
+    def _alike(self, name: str) -> str | None:
+        """The ticker whose name is the same but for how it is cut: AMC ENTERTAINMEN 0% PFDPFD."""
+        words = _SEPARATOR.split(name)
+        if len(words) < _WORDS_ALIKE:
+            return None
+        found = {symbol for known, symbol in self.tickers.items() if _is_cut(words, _SEPARATOR.split(known))}
+        return found.pop() if len(found) == 1 else None
 
     def _name_by_file(self, line: int) -> None:
         found = _FILE_NAME.search(self.options.file_name or "")
@@ -463,6 +477,14 @@ def _days(row: Row) -> tuple[date, date]:
     posted = row.day(found["posted"], _FORMATS, "date")
     effective = found["effective"]
     return posted, row.day(effective, _FORMATS, "date") if effective else posted
+
+
+def _is_cut(words: list[str], others: list[str]) -> bool:
+    """Whether two names agree word by word, as far as the shorter goes, some words cut."""
+    both = list(zip(words, others, strict=False))
+    same = sum(one == other for one, other in both)
+    cut = all(one.startswith(other) or other.startswith(one) for one, other in both)
+    return len(both) >= _WORDS_ALIKE and cut and same * 2 >= len(both)
 
 
 def _words(description: str) -> str:

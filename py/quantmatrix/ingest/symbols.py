@@ -24,6 +24,11 @@ _OSI = re.compile(
     r"(?P<right>[CP])(?P<strike>[0-9]{8})",
     re.IGNORECASE,
 )
+_DATE_FIRST = re.compile(
+    r"(?P<root>[A-Z]{1,6}[0-9]?) (?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2}) (?P<right>[CP]) "
+    r"(?P<strike>[0-9]{1,8}(?:\.[0-9]{1,6})?)"
+)
+"""``LITE 270716 P 560.00``: Vanguard."""
 _CLASS_AFTER_SLASH = re.compile(r"([A-Za-z0-9]+)/([A-Za-z]{1,2})")
 _LONGEST = 64
 _ROOT_WIDTH = 6
@@ -66,6 +71,8 @@ def _option(text: str) -> OptionTerms | None:
     try:
         if found:
             month, strike = int(found["month"]), Decimal(found["strike"]) / 1000
+        elif found := _DATE_FIRST.fullmatch(text):
+            month, strike = int(found["month"]), Decimal(found["strike"])
         else:
             found = _READABLE.fullmatch(text)
             if not found:

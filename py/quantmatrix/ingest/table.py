@@ -30,8 +30,10 @@ from quantmatrix.ingest.model import (
     Warning,
 )
 from quantmatrix.ingest.reader import HEAD_BYTES, records
+from quantmatrix.ingest.repeats import Repeats
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
+_CELLS_OF_ROW = 5
 HEADER_WITHIN = 1000
 """Records above the header at most: titles, blank lines, a list of all positions."""
 
@@ -87,7 +89,8 @@ class Row:
 
     def number(self, *names: str) -> Decimal | None:
         """The number in a cell, None for a placeholder or a missing column."""
-        return number(self.text(*names), self.printed(*names))
+        text = self.text(*names)
+        return number(text, self.printed(*names)) if text else None
 
     def needed(self, *names: str) -> Decimal:
         """A number that must be there."""
@@ -135,6 +138,9 @@ class TableReading:
 
     hint: ClassVar[str] = "download the transaction history again, as CSV"
 
+    identity: ClassVar[str | None] = None
+    """The column of each row's own id."""
+
     newest_first: ClassVar[bool] = False
     """The order where the file shows only one day."""
 
@@ -152,6 +158,7 @@ class TableReading:
         self._told: dict[str, Instrument] = {}
         self._warned: set[tuple[str, str]] = set()
         self._accounts: set[str] = set()
+        self._repeats = Repeats()
         self._ids: dict[int, int] = {}
 
     def run(self, text: TextIO) -> Iterator[Record]:
@@ -176,6 +183,21 @@ class TableReading:
 
     def before(self, text: TextIO) -> None:
         """A first pass, where one is needed; must rewind."""
+        if self.identity is None:
+            return
+        at: int | None = None
+        try:
+            for _, _, fields in records(text, strict=False):
+                if at is not None:
+                    if len(fields) > at and (identity := fields[at].strip()):
+                        self._repeats.look(identity)
+                elif self.needed <= (names := {name_of(cell) for cell in fields}):
+                    if self.identity not in names:
+                        break
+                    at = Columns.of(fields).index[self.identity]
+        except FileRefused:
+            pass  # the second pass says it, with all that stands before it
+        text.seek(0)
 
     def header(self, fields: list[str], /) -> Columns:
         """The columns of the header."""
@@ -260,6 +282,8 @@ class TableReading:
 
     def own_id(self, row: Row, identity: str) -> str | None:
         """The id of a row; None for the very row of before, another one for another row of the same id."""
+        if not self._repeats.may_repeat(identity):
+            return identity
         digest, number, known = hash(tuple(row.fields)), 1, identity
         while (seen := self._ids.get(hash(known))) is not None:
             if seen == digest:
@@ -297,10 +321,11 @@ class TableReading:
                     reason = "unknown column; kept with the raw line only"
                     self.warn(line, printed, printed, reason)
             return "skipped"
-        if not self.is_row(fields):
-            return self.note(line, fields)
         self._mark = len(self.out)
         try:
+            if not self.is_row(fields):
+                self._no_row(fields)
+                return self.note(line, fields)
             row = Row(line, fields, self.columns)
             self._check_width(row)
             return self.row(row)
@@ -310,6 +335,12 @@ class TableReading:
             self.out += told
             self.out.append(error.refusal(line))
             return "row"
+
+    def _no_row(self, fields: list[str]) -> None:
+        """Refuse what is no note either: many cells, the first of which begins as rows do."""
+        if sum(bool(cell.strip()) for cell in fields) >= _CELLS_OF_ROW and fields[0].strip()[:1].isdigit():
+            reason = "neither a row nor a note: it does not begin as rows do"
+            raise RowError("unreadable_row", reason, text=",".join(fields))
 
     def _check_width(self, row: Row) -> None:
         width = row.columns.width

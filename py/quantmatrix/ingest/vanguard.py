@@ -7,17 +7,19 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from quantmatrix.ingest.cells import EXACT
+from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.etrade import described_option
-from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
+from quantmatrix.ingest.model import FileRefused, Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.symbols import parse_option
-from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict
+from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict, name_of
 
 _ZERO = Decimal(0)
 _FORMATS = ("%Y-%m-%d", "%m/%d/%Y")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")
+_PLAN = "transaction activity"
+_OF_PLAN = "the transactions of an employer plan are not read; enter them with simple_csv"
 _OPEN, _CLOSE, _AUTO = PositionEffect.OPEN, PositionEffect.CLOSE, PositionEffect.AUTO
 _TRADES: dict[str, tuple[T, PositionEffect]] = {
     "buy": (T.BUY, _AUTO),
@@ -68,11 +70,27 @@ class _Reading(TableReading):
     )  # fmt: skip
     what = "a history of Vanguard"
 
+    is_plan = False
+    """Whether the table of an employer plan has begun, which has other columns."""
+
+    def title(self, _line: int, fields: list[str], /) -> None:
+        """The positions, or what cannot be read."""
+        if _PLAN in map(name_of, fields):
+            raise FileRefused(_OF_PLAN, hint=f"take the table with {_PLAN.title()} out of the file")
+
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with an account and a trade date."""
         columns = self.columns
         at = columns.index["trade date"] if columns else 0
-        return len(fields) > at and bool(_DATE.fullmatch(fields[at].strip()))
+        is_row = len(fields) > at and bool(_DATE.fullmatch(fields[at].strip()))
+        if is_row and self.is_plan:
+            raise RowError("unknown_layout", _OF_PLAN, text=",".join(fields))
+        return is_row
+
+    def note(self, _line: int, fields: list[str], /) -> Verdict:
+        """The header of another table."""
+        self.is_plan = self.is_plan or _PLAN in map(name_of, fields)
+        return "skipped"
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""
@@ -84,6 +102,11 @@ class _Reading(TableReading):
             self.warn_once("sweep", row.line, row.printed("transaction type"), kind, reason)
             return "skipped"
         amount = row.number("net amount") or _ZERO
+        thing, shares = self._instrument(row), row.number("shares")
+        if kind.startswith("reinvestment") and amount and not shares:
+            reason = "reinvested in the settlement fund, which is cash"
+            self.warn_once("fund", row.line, row.printed("transaction type"), kind, reason)
+            return "skipped"
         fee = abs(row.number("commissions and fees", "commission fees") or _ZERO)
         commission = fee.copy_negate() if fee else fee
         values: dict[str, Any] = {
@@ -98,7 +121,7 @@ class _Reading(TableReading):
             "currency": self.options.currency,
             "description": row.text("transaction description") or row.text("transaction type") or None,
         }
-        self._meaning(row, kind, self._instrument(row), row.number("shares"), values)
+        self._meaning(row, kind, thing, shares, values)
         return "row"
 
     def _meaning(

@@ -1,9 +1,9 @@
 """A dump of V1, read as text. It is hostile input: no statement of it is ever executed, nowhere.
 
-Only the data blocks (``COPY … FROM stdin``) of the tables that are read count, into definitions of our own;
-of everything else the names and the number of rows are told. An archive is turned into the same text by
-``pg_restore``, which needs no server for that and runs without rights; so one reader serves both, and
-functions, triggers, rules and shell commands of a dump are words that nobody looks at.
+Only the data blocks (``COPY … FROM stdin``, or the plain values of INSERT) of the tables that are read count,
+into definitions of our own; of everything else the names and the number of rows are told. An archive is
+turned into the same text by ``pg_restore``, which needs no server for that and runs without rights; so one
+reader serves both, and functions, triggers, rules and shell commands of a dump are words nobody looks at.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import codecs
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.legacy import inserts
 from quantmatrix.legacy.archive import DumpText
 from quantmatrix.legacy.tables import READ, Catalogue, Table, is_readable, kind_of, require, require_columns
 
@@ -30,7 +31,6 @@ _COPY = re.compile(
 _CREATE = re.compile(
     rf"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?{_NAME} \(\s*$", re.IGNORECASE | re.ASCII
 )
-_INSERT = re.compile(rf"INSERT INTO {_NAME}[ (]", re.IGNORECASE | re.ASCII)
 _COLUMN = re.compile(r'\s+"?(?P<column>[A-Za-z_][A-Za-z0-9_]{0,62})"? \S', re.ASCII)
 _ENCODING = re.compile(r"SET client_encoding (?:=|TO) '?([A-Za-z0-9_-]+)'?;", re.IGNORECASE)
 _NO_COLUMN = frozenset({"constraint", "primary", "unique", "check", "foreign", "exclude", "like"})
@@ -50,6 +50,7 @@ class DumpReader:
     catalogue: Catalogue = field(default_factory=Catalogue)
     _line: int = 0
     _filled: set[str] = field(default_factory=set)
+    _inserting: str = ""
 
     def rows(self) -> Iterator[Row]:
         """All rows of the tables that are read, in the dump's order. Raises ``Problem`` (exit 5)."""
@@ -62,7 +63,7 @@ class DumpReader:
             elif b"FOREIGN KEY" in text:
                 self.catalogue.foreign_keys += 1
             elif text.startswith(b"INSERT INTO"):
-                self._insert(self._decode(text))
+                yield from self._insert(self._decode(text))
             elif text.startswith(b"SET client_encoding"):
                 self._encoding(self._decode(text))
         self.text.finish()
@@ -109,12 +110,35 @@ class DumpReader:
                 self.catalogue.foreign_keys += 1
         self.catalogue.tables.setdefault(found["table"], Table(tuple(columns)))
 
-    def _insert(self, text: str) -> None:
-        found = _INSERT.match(text)
-        if found and found["table"] in READ:
+    def _insert(self, text: str) -> Iterator[Row]:
+        table = inserts.table_of(text)
+        if table is None:
+            inserts.whole(text, lambda: self._decode(self._next()))
+            return
+        if table != self._inserting:
+            self._fill(table)
+            self._inserting = table
+        known = self.catalogue.tables.setdefault(table, Table(inserts.columns_of(text) or ()))
+        columns = inserts.columns_of(text) or known.columns
+        if table in READ:
+            require_columns(table, columns, f"{self.name}:{self._line}")
+        wanted = self._wanted(table, columns)
+        begun = self._line
+        statement = inserts.whole(text, lambda: self._decode(self._next()))
+        try:
+            if statement is None:
+                raise ValueError("the statement has no end")
+            for cells in inserts.rows_of(statement):
+                known.rows += 1
+                if table in READ:
+                    self._require_width(table, len(cells), len(columns))
+                    values = ((column, kind, cells[place]) for place, column, kind in wanted)
+                    yield table, known.rows, self._row(table, values)
+        except ValueError as error:
+            self._line = begun
             self._refuse(
-                "the dump holds its rows as INSERT statements",
-                "statements are never executed, and only data blocks are read",
+                f"an INSERT into {table} cannot be read",
+                f"{error}; statements are never executed, only plain values are read",
                 "dump V1 again without --inserts",
             )
 
@@ -124,36 +148,41 @@ class DumpReader:
             return
         table = found["table"]
         columns = tuple(name.strip().strip('"') for name in found["columns"].split(","))
-        if table in self._filled:
-            self._refuse(f"the dump fills table {table} twice", "it is not the dump of one database")
-        self._filled.add(table)
+        self._fill(table)
         known = self.catalogue.tables.setdefault(table, Table(columns))
         if table not in READ:
             known.rows = sum(1 for _ in self._lines(table))
             return
         require_columns(table, columns, f"{self.name}:{self._line}")
-        wanted = [
-            (place, column, kind_of(table, column))
-            for place, column in enumerate(columns)
-            if column in READ[table]
-        ]
+        wanted = self._wanted(table, columns)
         for raw in self._lines(table):
             cells = self._decode(raw).split("\t")
-            if len(cells) != len(columns):
-                self._refuse(
-                    f"a row of {table} has {len(cells)} fields where {len(columns)} are declared",
-                    "the dump is damaged or was edited",
-                )
+            self._require_width(table, len(cells), len(columns))
             known.rows += 1
-            yield table, known.rows, self._row(table, cells, wanted)
+            values = ((column, kind, _copied(cells[place])) for place, column, kind in wanted)
+            yield table, known.rows, self._row(table, values)
 
-    def _row(self, table: str, cells: list[str], wanted: list[tuple[int, str, str]]) -> str:
+    def _fill(self, table: str) -> None:
+        if table in self._filled:
+            self._refuse(f"the dump fills table {table} twice", "it is not the dump of one database")
+        self._filled.add(table)
+
+    def _wanted(self, table: str, columns: tuple[str, ...]) -> list[tuple[int, str, str]]:
+        read = READ.get(table, ())
+        return [(n, column, kind_of(table, column)) for n, column in enumerate(columns) if column in read]
+
+    def _require_width(self, table: str, found: int, declared: int) -> None:
+        if found != declared:
+            self._refuse(
+                f"a row of {table} has {found} fields where {declared} are declared",
+                "the dump is damaged or was edited",
+            )
+
+    def _row(self, table: str, values: Iterable[tuple[str, str, str | None]]) -> str:
         row = {}
-        for place, column, kind in wanted:
-            cell = cells[place]
-            if cell == r"\N":
+        for column, kind, value in values:
+            if value is None:
                 continue
-            value = _ESCAPE.sub(_unescaped, cell) if "\\" in cell else cell
             if not is_readable(kind, value):
                 self._refuse(
                     f"{table}.{column} holds {value[:60]!r}, which is no {kind}", "it was edited or damaged"
@@ -178,6 +207,13 @@ class DumpReader:
             next_step=next_step or "make a new dump of V1: pg_dump --format=custom --file=v1.dump V1",
             exit_code=ExitCode.REFUSED,
         )
+
+
+def _copied(cell: str) -> str | None:
+    """What a cell of a COPY block says."""
+    if cell == r"\N":
+        return None
+    return _ESCAPE.sub(_unescaped, cell) if "\\" in cell else cell
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -182,6 +182,7 @@ def _options(options: dict[str, str]) -> sql.Composed:
 
 def _lost(where: str, error: psycopg.Error) -> Problem:
     state = error.sqlstate or ""
+    primary = error.diag.message_primary or str(error)
     reachable = not state.startswith(("08", "57P", "HV", "53300"))
     refused = state.startswith("28") or "authentication failed" in str(error) or state == "42501"
     return Problem(
@@ -191,7 +192,8 @@ def _lost(where: str, error: psycopg.Error) -> Problem:
         if reachable
         else "the old database cannot be reached, or was lost on the way",
         where=where,
-        why=" ".join((error.diag.message_primary or str(error)).split()),
+        # The server's own name for what failed, then what the network or V1 said.
+        why=" ".join(": ".join(filter(None, (primary, error.diag.message_detail))).split()),
         unchanged="nothing was written: the transaction was rolled back",
         next_step="check the address and the login, or dump V1 and name the dump with --from",
         exit_code=ExitCode.PERMISSION if refused else ExitCode.FAILED if reachable else ExitCode.UNREACHABLE,

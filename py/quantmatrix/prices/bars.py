@@ -11,12 +11,15 @@ from pathlib import PurePath
 from typing import TextIO
 
 from quantmatrix.ingest.cells import EXACT, RowError, number
+from quantmatrix.ingest.crypto import FIAT
 from quantmatrix.ingest.dates import day as read_day
+from quantmatrix.ingest.ibkr_flex.xml import elements
 from quantmatrix.ingest.model import FileRefused
 from quantmatrix.ingest.reader import records
 from quantmatrix.ingest.symbols import ticker
 
-_DATES = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y", "%d-%b-%Y")
+_DATES = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y", "%d-%b-%Y", "%d %B %Y")
+_NAMED_DAY = re.compile(r"[0-9]{1,2} [A-Z][a-z]{2,8} [0-9]{4}")
 _PENCE = "GBX"
 _ECB_CODE = re.compile(r"[A-Z]{3}")
 _FILE_NAME = re.compile(
@@ -34,6 +37,10 @@ _ALIASES = {
     "currency": ("currency",),
     "split": ("split_coefficient", "split coefficient", "8. split coefficient"),
 }
+_OBSERVATIONS = frozenset({"currency", "currency_denom", "time_period", "obs_value"})
+"""What a download of the data portal of the European Central Bank has, among much else."""
+
+_HEAD = 4096
 _NOTHING = frozenset({"", "null", "n/a", "nan", "-", "n/d"})
 _FUTURE = timedelta(days=1)
 _KLINE_COLUMNS = 12
@@ -85,7 +92,12 @@ class Options:
 
 
 def read_bars(text: TextIO, options: Options) -> Iterator[Bar]:
-    """The bars of a CSV file. Raises ``FileRefused`` with the line for what is no price."""
+    """The bars of a file. Raises ``FileRefused`` with the line for what is no price."""
+    head = text.read(_HEAD)
+    text.seek(0)
+    if head.lstrip().startswith("<") and "eurofxref" in head:
+        yield from _reference_elements(text, options)
+        return
     rows = records(text)
     header: dict[str, int] | None = None
     seen: dict[tuple[str, date], Decimal] = {}
@@ -95,8 +107,11 @@ def read_bars(text: TextIO, options: Options) -> Iterator[Bar]:
             continue
         if header is None:
             names = [cell.lower() for cell in cells]
-            if names[0] == "date" and len(cells) > 5 and all(_ECB_CODE.fullmatch(c) for c in cells[1:] if c):
+            if names[0] == "date" and _are_currencies([cell for cell in cells[1:] if cell]):
                 yield from _reference_rates(cells, rows, options)
+                return
+            if _OBSERVATIONS.issubset(names):
+                yield from _observations(names, rows, options)
                 return
             if len(cells) == _KLINE_COLUMNS and cells[0].isdigit():
                 header = {"day": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}
@@ -196,15 +211,56 @@ def _reference_rates(
             continue
         day = _day(line, cells[0])
         for code, text in zip(header[1:], cells[1:], strict=False):
-            if not code or text.lower() in _NOTHING:
-                continue
-            try:
-                rate = _price(text, code)
-            except RowError as error:
-                raise FileRefused(f"{code}: {error.reason} [{text[:40]}]", line=line) from None
-            if rate is not None:
-                bar = Bar(line, f"EUR.{code}", day, rate, options.source or "ECB", "currency", code)
-                yield checked(bar, options)
+            if code:
+                yield from _rate(line, code, day, text, options)
+
+
+def _reference_elements(text: TextIO, options: Options) -> Iterator[Bar]:
+    """The same rates as XML: cubes of a time hold cubes of currency and rate."""
+    day: date | None = None
+    for line, _, name, attributes in elements(text):
+        if name != "Cube":
+            continue
+        if "time" in attributes:
+            day = _day(line, attributes["time"])
+        elif "currency" in attributes and day is not None:
+            yield from _rate(line, attributes["currency"], day, attributes.get("rate", ""), options)
+
+
+def _observations(
+    names: list[str], rows: Iterator[tuple[int, str, list[str]]], options: Options
+) -> Iterator[Bar]:
+    """The same rates from the data portal: one observation a line."""
+    at = {name: names.index(name) for name in _OBSERVATIONS}
+    is_daily = names.index("freq") if "freq" in names else None
+    for line, _, fields in rows:
+        cells = [cell.strip() for cell in fields]
+        if not any(cells):
+            continue
+        if len(cells) < len(names):
+            raise FileRefused(f"{len(cells)} cells where the header has {len(names)}", line=line)
+        if cells[at["currency_denom"]] != "EUR" or (is_daily is not None and cells[is_daily] != "D"):
+            raise FileRefused("not a daily rate against the euro", line=line)
+        day = _day(line, cells[at["time_period"]])
+        yield from _rate(line, cells[at["currency"]], day, cells[at["obs_value"]], options)
+
+
+def _are_currencies(codes: list[str]) -> bool:
+    """Whether these columns hold rates, not prices of things whose symbols have three letters."""
+    is_spelt = bool(codes) and all(_ECB_CODE.fullmatch(code) for code in codes)
+    return is_spelt and sum(code in FIAT for code in codes) * 2 >= len(codes)
+
+
+def _rate(line: int, code: str, day: date, text: str, options: Options) -> Iterator[Bar]:
+    if text.lower() in _NOTHING:
+        return
+    try:
+        rate = _price(text, code)
+    except RowError as error:
+        raise FileRefused(f"{code}: {error.reason} [{text[:40]}]", line=line) from None
+    if rate is not None:
+        bar = Bar(line, f"EUR.{code}", day, rate, options.source or "ECB", "currency", code)
+        yield checked(bar, options)
 
 
 def _price(text: str, name: str) -> Decimal | None:
@@ -219,7 +275,7 @@ def _day(line: int, text: str) -> date:
             return datetime.fromtimestamp(seconds, UTC).date()
         except (ValueError, OverflowError, OSError):
             raise FileRefused(f"{text[:40]} is not a date", line=line) from None
-    printed = text.replace("T", " ").split(" ")[0]
+    printed = text if _NAMED_DAY.fullmatch(text) else text.replace("T", " ").split(" ")[0]
     try:
         return read_day(printed, _DATES)
     except ValueError as error:

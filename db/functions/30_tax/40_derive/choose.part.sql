@@ -1,9 +1,14 @@
 -- Which pieces, and in what order (A.1 to A.8). v_select: 0 the head, 1 the tail, 2 a list made here, 3 the top of a heap.
 v_select := 0;
+if v_method = 5 and v_price is null then
+    -- include choose/price.part.sql
+end if;
 if v_method = 1 then
     v_select := 1;
-elsif v_code <= 5 and v_ranked_by[v_from] = v_method then
-    v_select := 3;
+elsif v_method in (2, 3, 5) and v_code <= 5 then
+    if v_method < 5 or v_price is not null then
+        -- include choose/heaped.part.sql
+    end if;
 elsif v_method > 1 and (v_left > 0 or v_code is null) and v_head[v_from] <> 0 then
     v_list := '{}';
     v_i := 0;

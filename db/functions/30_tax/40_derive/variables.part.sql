@@ -79,8 +79,10 @@ v_arrived date[] := array[null];
 v_placed_by integer[] := array[null];
 v_last_number integer[] := array[null];
 
--- A.5: pools sold by cost keep a skew heap of their pieces, smallest key first. A node that is not as its piece is now counts for nothing;
--- pieces that came or changed wait until the pool is sold from again. Sparse: of most pools there is none.
+-- A.5, A.8: a pool that is sold from by cost keeps its pieces in a skew heap, smallest key first; tax-optimised, those held for more than a year
+-- are in a second heap, and a third has the others by the day on which they will be. A piece counts in the heap of its newest node. Pieces that
+-- came or changed wait until the pool is sold from again. Sparse: of most pools there is none.
+v_pools integer := cardinality(p_history.pool_account);
 v_ranked_by integer[] := array[null];
 v_root integer[] := array[null];
 v_waiting integer[] := array[null];
@@ -88,10 +90,12 @@ v_waits_before integer[] := array[null];
 v_node integer := 0;
 v_node_piece integer[] := '{}';
 v_node_key numeric[] := '{}';
-v_node_quantity numeric[] := '{}';
-v_node_cost numeric[] := '{}';
 v_node_left integer[] := '{}';
 v_node_right integer[] := '{}';
+v_node_of integer[] := array[null];
+v_is_long boolean[] := array[null];
+v_becomes_long integer;
+v_heap integer;
 v_parent integer;
 v_one integer;
 v_other integer;

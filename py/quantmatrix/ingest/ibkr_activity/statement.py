@@ -14,7 +14,6 @@ from quantmatrix.ingest.model import FileRefused, Statement
 _LABELS = ["field name", "field value"]
 _DAY = re.compile(r"([A-Za-z]+)\s+([0-9]{1,2}),\s*([0-9]{4})")
 _GENERATED = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}),?\s+([0-9]{2}:[0-9]{2}:[0-9]{2})\s*([A-Z]{2,5})?")
-_OFFSETS = {"EST": -5, "EDT": -4, "UTC": 0, "GMT": 0}
 _IRA = re.compile(r"\bIRA\b")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _VALUE_LONGEST = 2000
@@ -43,10 +42,10 @@ def read_generated(text: str) -> datetime:
     printed = f"{found[1]} {found[2]}"
     if not found[3]:
         return dates.instant(printed, ("%Y-%m-%d %H:%M:%S",))
-    if found[3] not in _OFFSETS:
+    if found[3] not in dates.ZONES:
         raise ValueError(f"the zone {found[3]} is not known")
     naive = dates.instant(printed, ("%Y-%m-%d %H:%M:%S",), "UTC").replace(tzinfo=None)
-    return naive.replace(tzinfo=timezone(timedelta(hours=_OFFSETS[found[3]]))).astimezone(UTC)
+    return naive.replace(tzinfo=timezone(timedelta(hours=dates.ZONES[found[3]]))).astimezone(UTC)
 
 
 class Labelled(Section):

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from quantmatrix.ingest.dates import FIRST_YEAR, LAST_YEAR, NEW_YORK, instant, month_number
+from quantmatrix.ingest.dates import FIRST_YEAR, LAST_YEAR, NEW_YORK, ZONES, instant, month_number
 
 _PRINTED = re.compile(
     r"(?:(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2})|(?P<plain>[0-9]{8})"
@@ -16,7 +16,6 @@ _PRINTED = re.compile(
     r"(?: ?(?P<zone>[A-Z]{2,4}))?)?"
 )
 _SLASHED = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/[0-9]{2}")
-_OFFSETS = {"EST": -5, "EDT": -4, "UTC": 0, "GMT": 0, "Z": 0}
 _LONGEST = 48
 _CENTURY = 100
 _PIVOT = 80
@@ -74,9 +73,9 @@ def _read(text: str, day_first: bool) -> tuple[datetime | None, date]:
         return None, printed
     clock = f"{found['hour']}:{found['minute']}:{found['second'] or '00'}"
     zone = found["zone"]
-    if zone in _OFFSETS:
+    if zone in ZONES:
         naive = instant(f"{printed} {clock}", ("%Y-%m-%d %H:%M:%S",), "UTC").replace(tzinfo=None)
-        return naive.replace(tzinfo=timezone(timedelta(hours=_OFFSETS[zone]))).astimezone(UTC), printed
+        return naive.replace(tzinfo=timezone(timedelta(hours=ZONES[zone]))).astimezone(UTC), printed
     if zone not in (None, "ET"):
         raise ValueError(f"the zone {zone} is not known")
     return instant(f"{printed} {clock}", ("%Y-%m-%d %H:%M:%S",), NEW_YORK), printed

@@ -215,13 +215,8 @@ class Trades:
         if proceeds is None and (money := element.number_of("tradeMoney")) is not None:
             proceeds = money.copy_negate() if money else money
         if proceeds is None:
-            if price is None and (net := element.number_of("netCash")) is not None:
-                costs = EXACT.add(
-                    element.number_of("ibCommission") or _ZERO, element.number_of("taxes") or _ZERO
-                )
-                return EXACT.subtract(net, costs)
             if price is None:
-                raise RowError("missing_value", "neither an amount nor a price", column="proceeds")
+                return self._net_of_costs(element, quantity)
             multiplier = element.number_of("multiplier") or DEFAULT_MULTIPLIERS.get(kind.value, Decimal(1))
             if kind is InstrumentType.BOND:
                 multiplier = DEFAULT_MULTIPLIERS[kind.value]
@@ -233,6 +228,25 @@ class Trades:
             self._context.warn_once("amount sign", element.number, "proceeds", f"{proceeds:f}", reason)
             return proceeds.copy_negate()
         return proceeds
+
+    def _net_of_costs(self, element: Element, quantity: Decimal) -> Decimal:
+        """Proceeds where neither they nor a price are printed: from netCash, else from the cost.
+
+        ``cost`` has the sign of the quantity and holds the costs of the trade; of what closes it is the
+        basis, which the realised gain takes to the money that came.
+        """
+        costs = EXACT.add(element.number_of("ibCommission") or _ZERO, element.number_of("taxes") or _ZERO)
+        net = element.number_of("netCash")
+        cost, gain = element.number_of("cost"), element.number_of("fifoPnlRealized")
+        if net is None and cost is not None:
+            opens = element.text("openCloseIndicator").upper() == "O" or quantity > 0
+            if gain is not None or (opens and "C" not in element.text("openCloseIndicator").upper()):
+                net = EXACT.subtract(gain or _ZERO, cost)
+                reason = "no amount is printed; what the broker calls its cost counts"
+                self._context.warn_once("cost", element.number, "cost", "", reason)
+        if net is None:
+            raise RowError("missing_value", "neither an amount nor a price", column="proceeds")
+        return EXACT.subtract(net, costs)
 
     def _price_check(
         self,

@@ -67,12 +67,13 @@ class OfxParser:
         """Records in file order; links at the end."""
         securities, ids = Securities(), Repeats()
         has_exercises = is_investment = is_bank = False
-        for found in tree.records(tokens(text)):
+        for found in tree.records(tokens(text), keep_raw=False):
             if isinstance(found, tree.Record):
                 if found.within == "SECLIST":
                     securities.learn(found)
-                elif fitid := found.text("FITID"):
-                    ids.look(fitid)
+                else:
+                    securities.see(found)
+                    ids.look(found.text("FITID"))
                 is_bank = is_bank or found.kind in ("BANKACCTFROM", "CCACCTFROM")
                 is_investment = is_investment or found.kind == "INVACCTFROM" or found.within in (
                     "INVTRANLIST", "INVPOSLIST",

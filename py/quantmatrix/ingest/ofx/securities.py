@@ -67,6 +67,12 @@ class Securities:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Security] = {}
+        self._kinds: dict[str, InstrumentType] = {}
+
+    def see(self, record: Record) -> None:
+        """Learn from a row what its security is: the list may lack it, and other rows do not tell."""
+        if (kind := _kind_by_tag(record.kind)) and (identity := record.text("UNIQUEID")):
+            self._kinds.setdefault(identity, kind)
 
     def learn(self, record: Record) -> None:
         """Take in an entry."""
@@ -80,7 +86,8 @@ class Securities:
         if not identity:
             return None
         known = self._by_id.get(identity)
-        kind = known.kind if known else _kind_by_tag(record.kind)
+        kind = known.kind if known else _kind_by_tag(record.kind) or self._kinds.get(identity)
+        kind = kind or InstrumentType.STOCK
         symbol = self._symbol(identity, record.text("UNIQUEIDTYPE"), known)
         values: dict[str, Any] = {"type": kind, "symbol": symbol[:64], "currency": currency}
         name = _IDENTIFIERS.get(record.text("UNIQUEIDTYPE").upper())
@@ -154,8 +161,8 @@ class Securities:
         )
 
 
-def _kind_by_tag(tag: str) -> InstrumentType:
-    return next((kind for ending, kind in _ENDINGS if tag.endswith(ending)), InstrumentType.STOCK)
+def _kind_by_tag(tag: str) -> InstrumentType | None:
+    return next((kind for ending, kind in _ENDINGS if tag.endswith(ending)), None)
 
 
 def _option(terms: OptionTerms) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _AROUND = frozenset(
     }
 )  # fmt: skip
 _LEAVES = frozenset({"DTSTART", "DTEND", "LASTUPDATED"})
+_ENDS = frozenset({"/INVTRANLIST", "/INVPOSLIST", "/SECLIST", "/BANKTRANLIST", "/INVSTMTRS", "/OFX"})
 _DEEPEST = 24
 _LEAVES_AT_MOST = 2000
 _NAMED_APART = {"ORIGCURRENCY": "ORIG"}
@@ -56,26 +57,40 @@ class Leaf:
     text: str
 
 
-def records(tokens: Iterable[Token]) -> Iterator[Record | Leaf]:
+def records(tokens: Iterable[Token], *, keep_raw: bool = True) -> Iterator[Record | Leaf]:
     """Records and loose values in the order of the file. Raises ``FileRefused``."""
     stack: list[str] = []
     record: Record | None = None
-    depth = 0
+    depth = count = 0
     prefix: list[str] = []
     last = ""
     for token in tokens:
-        tag = token.tag
+        line, tag, text = token
         if record is not None:
+            if text and not prefix and tag[:1] not in "/#" and tag not in _NAMED_APART:
+                # Almost every tag is a leaf.
+                if keep_raw:
+                    record.raw.append(f"<{tag}>{text}")
+                if tag in record.leaves:
+                    record.second.setdefault(tag, text)
+                else:
+                    record.leaves[tag] = text
+                last = ""
+                count += 1
+                if count > _LEAVES_AT_MOST:
+                    raise FileRefused(f"{record.kind} never ends", line=record.line)
+                continue
             if tag == f"/{record.kind}" and depth <= 1:
                 yield record
                 record, depth, prefix = None, 0, []
                 continue
-            if tag in ("/INVTRANLIST", "/INVPOSLIST", "/SECLIST", "/BANKTRANLIST", "/INVSTMTRS", "/OFX"):
+            if tag in _ENDS:
                 yield record
                 record, depth, prefix = None, 0, []
             else:
                 last = _inside(record, token, prefix, last)
-                if len(record.raw) > _LEAVES_AT_MOST:
+                count += 1
+                if count > _LEAVES_AT_MOST:
                     raise FileRefused(f"{record.kind} never ends", line=record.line)
                 continue
         if tag.startswith("/"):
@@ -86,16 +101,17 @@ def records(tokens: Iterable[Token]) -> Iterator[Record | Leaf]:
         if tag == "#text":
             continue
         parent = stack[-1] if stack else ""
-        if token.text or tag in _LEAVES:
-            yield Leaf(token.line, tag, token.text)
+        if text or tag in _LEAVES:
+            yield Leaf(line, tag, text)
         elif parent in LISTS or tag in SINGLE:
-            record = Record(token.line, parent, tag)
+            record = Record(line, parent, tag)
             record.raw.append(f"<{tag}>")
+            count = 0
             depth, prefix, last = 1, [], ""
         elif tag in _AROUND or tag in LISTS:
             stack.append(tag)
             if len(stack) > _DEEPEST:
-                raise FileRefused(f"tags are nested more than {_DEEPEST} deep", line=token.line)
+                raise FileRefused(f"tags are nested more than {_DEEPEST} deep", line=line)
     if record is not None:
         raise FileRefused(
             f"{record.kind} never ends: the file is cut off", line=record.line, hint="download it again"

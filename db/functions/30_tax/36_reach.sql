@@ -1,0 +1,123 @@
+-- Which open lots of a pool a sale of so many units can reach, for an append that reads no others. Null where a lot has no date: such a group is
+-- derived whole.
+
+-- The side is named in the order because under row-level security the planner does not conclude from a comparison of enums that it is the same.
+create function tax.lots_by_date(
+    p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_side core.lot_side, p_units numeric, p_newest_first boolean
+)
+returns bigint[]
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_sort = off
+set enable_bitmapscan = off
+as $$
+declare
+    v_lots refcursor;
+    v_lot record;
+    v_ids bigint[] := '{}';
+    v_rest numeric := p_units;
+    v_reached timestamptz;
+begin
+    if exists (
+        select from core.tax_lots l
+        where l.user_id = p_user_id
+        and l.account_id = p_account_id
+        and l.instrument_id = p_instrument_id
+        and l.side = p_side
+        and l.closed_at is null
+        and l.acquired_at is null
+    ) then
+        return null;
+    end if;
+    if p_newest_first then
+        open v_lots for
+            select l.id, l.quantity_remaining, l.acquired_at
+            from core.tax_lots l
+            where l.user_id = p_user_id
+            and l.account_id = p_account_id
+            and l.instrument_id = p_instrument_id
+            and l.side = p_side
+            and l.closed_at is null
+            order by l.side desc, l.acquired_at desc;
+    else
+        open v_lots for
+            select l.id, l.quantity_remaining, l.acquired_at
+            from core.tax_lots l
+            where l.user_id = p_user_id
+            and l.account_id = p_account_id
+            and l.instrument_id = p_instrument_id
+            and l.side = p_side
+            and l.closed_at is null
+            order by l.side, l.acquired_at;
+    end if;
+    loop
+        fetch v_lots into v_lot;
+        exit when not found;
+        -- Ten days more: lots are in order of the date of trade, which lies that near the instant.
+        exit when v_rest <= 0 and not v_lot.acquired_at between v_reached - interval '10 days' and v_reached + interval '10 days';
+        v_ids := v_ids || v_lot.id;
+        if v_rest > 0 then
+            v_rest := v_rest - v_lot.quantity_remaining;
+            v_reached := v_lot.acquired_at;
+        end if;
+    end loop;
+    close v_lots;
+    return v_ids;
+end
+$$;
+
+comment on function tax.lots_by_date(uuid, bigint, bigint, core.lot_side, numeric, boolean) is
+    'Numbers of the open lots of a pool that a sale of so many units can reach by FIFO or LIFO; null if one of unknown date is among them.';
+
+-- Tax-optimised, the dearest lots of either term come first; a lot whose term changes between the days of the sales belongs to both, and so has
+-- a class of its own. A lot bought since p_steady_before may change its cost meanwhile (F.10): it is reached, but counts for nothing, as
+-- do inherited lots, which are long-term whatever their date.
+create function tax.lots_by_cost(
+    p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_units numeric, p_method integer, p_multiplier numeric,
+    p_first_day date, p_last_day date, p_steady_before timestamptz, p_inherited bigint[]
+)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when bool_or(r.acquired_at is null) then null
+        else coalesce(array_agg(r.id) filter (where coalesce(r.units_before, 0) < p_units), '{}')
+    end
+    from (
+        select
+            l.id, l.acquired_at,
+            sum(l.steady) over (
+                partition by l.was_long, l.is_long
+                order by case p_method when 3 then l.unit_cost else - l.unit_cost end
+                groups between unbounded preceding and 1 preceding
+            ) as units_before
+        from (
+            select
+                o.id, o.acquired_at,
+                round(o.cost_remaining / (o.quantity_remaining * p_multiplier), 4) as unit_cost,
+                case when o.acquired_at < p_steady_before and not o.id = any (p_inherited) then o.quantity_remaining else 0 end as steady,
+                p_method = 5 and (
+                    p_first_day - o.holding_start > 367
+                    or p_first_day - o.holding_start > 365 and p_first_day >= tax.first_long_date(o.holding_start)
+                ) as was_long,
+                p_method = 5 and (
+                    p_last_day - o.holding_start > 367
+                    or p_last_day - o.holding_start > 365 and p_last_day >= tax.first_long_date(o.holding_start)
+                ) as is_long
+            from core.tax_lots o
+            where o.user_id = p_user_id
+            and o.account_id = p_account_id
+            and o.instrument_id = p_instrument_id
+            and o.side = 'long'
+            and o.closed_at is null
+        ) l
+    ) r
+$$;
+
+comment on function tax.lots_by_cost(uuid, bigint, bigint, numeric, integer, numeric, date, date, timestamptz, bigint[]) is
+    'Numbers of the open lots of a pool that sales of so many units can reach by cost or by tax (A.5, A.8); null if one of unknown date is among them.';
