@@ -1809,7 +1809,7 @@ create type auth.key_scope as enum ('read', 'write', 'import', 'admin');
 create type auth.grant_right as enum ('read', 'write');
 create type auth.grant_kind as enum ('share', 'administration');
 create type auth.mail_status as enum ('waiting', 'sent', 'dead');
-create type auth.throttle_kind as enum ('pair', 'account', 'origin', 'mail', 'write');
+create type auth.throttle_kind as enum ('pair', 'account', 'origin', 'mail', 'write', 'known');
 
 create table auth.settings (
     only_row boolean not null default true,
@@ -1951,10 +1951,12 @@ create table auth.sessions (
     expires_at timestamptz not null,
     ended_at timestamptz,
     ended_because text,
+    origin_digest bytea,
     constraint sessions_pkey primary key (user_id, id),
     constraint sessions_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
     constraint sessions_label_is_short check (length(label) <= 200),
     constraint sessions_method_is_known check (method ~ '^(password|oauth:[a-z0-9_]{1,30})$'),
+    constraint sessions_origin_digest_is_sha256 check (length(origin_digest) = 32),
     constraint sessions_end_has_a_reason check ((ended_at is null) = (ended_because is null))
 );
 
@@ -1967,6 +1969,7 @@ comment on column auth.sessions.created_at is 'When it began.';
 comment on column auth.sessions.used_at is 'When its tokens were last renewed.';
 comment on column auth.sessions.expires_at is 'When it ends unless renewed.';
 comment on column auth.sessions.ended_at is 'When it was ended; null while it goes on.';
+comment on column auth.sessions.origin_digest is 'SHA-256 of the address it began from: whoever guesses elsewhere does not lock its person out there; null: not known.';
 comment on column auth.sessions.ended_because is 'signed out, refresh token replayed, password changed, ended by an administrator; null while it goes on.';
 
 create table auth.refresh_tokens (

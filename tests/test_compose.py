@@ -168,7 +168,7 @@ def test_the_api_is_set_as_where_it_was_tested() -> None:
         name.removeprefix("PGRST_").lower().replace("_", "-"): value
         for name, value in SERVICES["api"]["environment"].items()
     }
-    assert set(production) == set(embedded)
+    assert set(production) == {*embedded, "openapi-server-proxy-uri"}
     for name in (
         "db-schemas",
         "db-extra-search-path",
@@ -275,6 +275,7 @@ def test_the_migration_step_and_the_exact_settings_of_the_api_work(
         assert keys == [(signing_key(secrets / "jwks").key_id,)], "the database signs with PostgREST's key"
         description = get(f"http://{ports.LOOPBACK}:{api_port}/", token)
         assert description["info"]["title"]
+        assert description["host"] == "quantmatrix.localhost:443"
     finally:
         terminate(pid, lambda: not is_alive(pid), patience=5)
 

@@ -140,9 +140,10 @@ def test_options_follow_what_they_are_on(book: Importer) -> None:
         3, 10, 0, -1, instrument=option.key, type=TransactionType.OPTION_EXERCISE, gross_amount=None,
         commission=Decimal(0), net_amount=Decimal(-1000), terms=Terms(exercise_settlement="derived"),
     )  # fmt: skip
-    records = file_about((option, 1, 1), (FUND, 2, 3))
-    records += [Line(number=3, raw="exercise", verdict="row"), exercise]
-    book.load(records)
+    # A file that names the fund itself would have the option on the fund.
+    records = file_about((option, 1, 1))
+    book.load([*records, Line(number=3, raw="exercise", verdict="row"), exercise])
+    book.load(file_about((FUND, 2, 3), generated=2))
     assert held(book) == [("fund", "VTI", "3", 1), ("stock", "VTI", "100", 1)]
     change = ask(book, MERGE, "stock|VTI|USD", "fund|VTI|USD")["change"]
     assert held(book) == [("fund", "VTI", "103", 2)]

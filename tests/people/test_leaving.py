@@ -85,6 +85,8 @@ def test_a_book_moves_to_another_installation_numbers_intact(
     assert shown(elsewhere, "mover@example.test") == shown(here, "mover@example.test")
     verified = run(elsewhere, "--user", "mover@example.test", "lots", "rebuild", "--verify")
     assert verified.exit_code == 0, verified.stdout
+    chain = run(elsewhere, "audit", "verify")
+    assert chain.exit_code == 0, chain.stdout + chain.stderr
     added = run(
         elsewhere,
         *("--user", "mover@example.test", "transactions", "add", "--account", "U1", "--type", "deposit"),

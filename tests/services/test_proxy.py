@@ -168,6 +168,11 @@ def test_what_is_too_large_is_refused(proxied: Proxied) -> None:
         assert large.json()["code"] == "QM002"
     nobody = httpx.post(f"{proxied.url}/rpc/import_stage", content=b"[" * 100_000)
     assert nobody.status_code == 401
+    origin = proxied.people.service.api.url
+    first = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    asked = httpx.options(f"{proxied.url}/rpc/import_stage", headers=first)
+    assert asked.status_code == 200
+    assert asked.headers["access-control-allow-origin"] == origin
 
 
 def test_a_file_is_staged_in_chunks_that_pass(proxied: Proxied) -> None:

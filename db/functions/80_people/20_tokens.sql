@@ -140,8 +140,10 @@ begin
         order by n.used_at desc
         limit 99
     );
-    insert into auth.sessions (user_id, method, label, expires_at)
-    select p_user_id, p_method, left(nullif(btrim(p_label), ''), 200), now() + make_interval(days => s.session_days)
+    insert into auth.sessions (user_id, method, label, expires_at, origin_digest)
+    select
+        p_user_id, p_method, left(nullif(btrim(p_label), ''), 200), now() + make_interval(days => s.session_days),
+        case when auth.origin() <> '' then auth.digest_of(auth.origin()) end
     from auth.settings s
     returning id into v_session_id;
     return auth.access_token(p_user_id, auth.role_of(p_user_id), jsonb_build_object('sid', v_session_id))

@@ -118,20 +118,32 @@ as $$
 declare
     v_email text := lower(btrim(coalesce(sign_in.email, '')));
     v_pair text := auth.origin() || ' ' || v_email;
+    v_is_known boolean;
     v_wait integer;
     v_user core.users;
     v_credentials auth.credentials;
     v_is_right boolean;
 begin
     -- One guess at a time for each address; then the counters, before anything is looked at. The narrow one first: whoever guesses from one
-    -- place uses up his own attempts, not those of the person.
+    -- place uses up his own attempts, not those of the person. Where the person signed in before, attempts are counted apart: many places that
+    -- guess together use up what all strangers have, and do not lock the person out.
     perform pg_advisory_xact_lock(hashtextextended('sign in ' || v_email, 0));
-    v_wait := auth.throttle('pair', v_pair, 5, 60);
-    if v_wait = 0 then
-        v_wait := auth.throttle('account', v_email, 30, 20);
-    end if;
-    if v_wait = 0 and auth.origin() <> '' then
-        v_wait := auth.throttle('origin', auth.origin(), 60, 2);
+    v_is_known := exists (
+        select from core.users u
+        join auth.sessions s on s.user_id = u.id
+        where u.email = v_email
+        and s.origin_digest = auth.digest_of(auth.origin())
+    );
+    if v_is_known then
+        v_wait := auth.throttle('known', v_pair, 5, 60);
+    else
+        v_wait := auth.throttle('pair', v_pair, 5, 60);
+        if v_wait = 0 then
+            v_wait := auth.throttle('account', v_email, 30, 20);
+        end if;
+        if v_wait = 0 and auth.origin() <> '' then
+            v_wait := auth.throttle('origin', auth.origin(), 60, 2);
+        end if;
     end if;
     if v_wait > 0 then
         perform auth.slow_down(v_wait);
@@ -154,8 +166,11 @@ begin
         perform auth.refuse(401, 'QM050', 'address, password or code is wrong', 'a new password can be asked for: password_forgot');
     end if;
 
-    perform auth.throttle_release('pair', v_pair, 60000);
-    perform auth.throttle_release('account', v_email, 20000);
+    if v_is_known then
+        perform auth.throttle_release('known', v_pair, 60000);
+    else
+        perform auth.throttle_release('pair', v_pair, 60000), auth.throttle_release('account', v_email, 20000);
+    end if;
     if split_part(v_credentials.password_hash, '$', 3)::integer < (select s.bcrypt_cost from auth.settings s) then
         update auth.credentials c
         set password_hash = auth.hash_password(sign_in.password)

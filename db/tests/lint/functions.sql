@@ -14,7 +14,7 @@ where c.relkind in ('v', 'm')
         'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'api'::regnamespace
     );
 
-select plan(17);
+select plan(20);
 select cmp_ok((select count(*) from ours), '>=', 20::bigint, 'there are functions to look at');
 select cmp_ok((select count(*) from views), '>=', 2::bigint, 'there are views to look at');
 
@@ -132,6 +132,39 @@ select is_empty(
             or o.proargtypes::oid[] && array['real'::regtype::oid, 'double precision'::regtype::oid, 'money'::regtype::oid]
     $$,
     'no function takes or gives one'
+);
+select is_empty(
+    $$
+        select o.oid::regprocedure
+        from ours o
+        where o.prosrc ~* '\mexecute\s+[^;]*\|\|'
+            and o.prosrc !~* 'execute format\('
+    $$,
+    'what is executed is formatted, with quoted names and values, never strung together'
+);
+select is_empty(
+    $$
+        select o.oid::regprocedure
+        from ours o
+        where o.prosrc ~* 'gen_salt\(\s*''bf''\s*\)'
+    $$,
+    'no password is hashed at the cost that the extension takes by itself'
+);
+select is_empty(
+    $$
+        select i.indexrelid::regclass, j.indexrelid::regclass
+        from pg_index i
+        join pg_index j on j.indrelid = i.indrelid
+            and j.indexrelid > i.indexrelid
+            and (j.indkey, j.indclass, j.indoption, j.indisunique) = (i.indkey, i.indclass, i.indoption, i.indisunique)
+            and coalesce(pg_get_expr(j.indpred, j.indrelid), '') = coalesce(pg_get_expr(i.indpred, i.indrelid), '')
+            and coalesce(pg_get_expr(j.indexprs, j.indrelid), '') = coalesce(pg_get_expr(i.indexprs, i.indrelid), '')
+        join pg_class c on c.oid = i.indrelid
+        where c.relnamespace in (
+            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+        )
+    $$,
+    'no index is there twice'
 );
 select is_empty(
     $$

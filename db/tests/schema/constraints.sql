@@ -180,6 +180,7 @@ insert into tries (name, refused, accepted) values
     ('mails_attempts_count_up', $$attempts = -1$$, $$attempts = 1$$),
     ('identities_provider_is_a_name', $$provider = 'Google!'$$, $$provider = 'github'$$),
     ('identities_subject_is_short', $$subject = ''$$, $$subject = repeat('x', 255)$$),
+    ('sessions_origin_digest_is_sha256', $$origin_digest = '\x00'$$, $$origin_digest = sha256('x')$$),
     ('oauth_requests_digest_is_sha256', $$state_digest = '\x00'$$, $$state_digest = sha256('x')$$),
     (
         'oauth_requests_subject_waits_for_its_ticket', $$subject = 'x', ticket_digest = null, person_id = null$$, $$subject = 'x'$$

@@ -199,7 +199,7 @@ def user_erase(settings: Settings, email: str, reason: str, yes: bool) -> None:
         click.confirm(f"Erase {email} and all that is kept of this person?", abort=True, err=True)
     with administrator(settings) as admin:
         erased = admin.call("user_erase", {"email": email, "reason": reason})
-    if settings.environment.embedded:
+    if settings.environment.embedded or os.environ.get("QUANTMATRIX_ADMINISTRATOR_URL"):
         # The login for direct SQL, which sees nothing any more.
         with open_connection(settings.environment.superuser_dsn) as connection:
             login = sql.Identifier(f"qm_{UUID(erased['id']).hex}")
