@@ -17,7 +17,7 @@ begin
     from ingest.staging s
     where s.load_id = p_load_id
     and s.user_id = p_user_id
-    and s.kind in ('v1_accounts', 'v1_holdings', 'v1_transactions', 'v1_dividends')
+    and s.kind in ('v1_accounts', 'v1_holdings', 'v1_transactions', 'v1_dividends', 'v1_alerts', 'v1_alert_conditions')
     group by s.kind, s.payload ->> 'id'
     having count(*) > 1
     or s.payload ->> 'id' is null
@@ -95,6 +95,24 @@ begin
         from ingest.legacy_holdings(p_user_id, p_load_id) h
         where h.reason is null
     ) named;
+
+    -- An alert may be about what nobody ever traded.
+    insert into ingest.staging (load_id, user_id, kind, line_number, payload)
+    select
+        p_load_id, p_user_id, 'instrument', 0,
+        ingest.legacy_instrument(watched.symbol, case when ingest.legacy_is_option(watched.symbol) then 'option' else 'stock' end, 'USD')
+    from (
+        select a.symbol
+        from ingest.legacy_alerts(p_user_id, p_load_id) a
+        where a.source = 'alerts'
+        and a.reason is null
+        except
+        select s.payload ->> 'symbol'
+        from ingest.staging s
+        where s.load_id = p_load_id
+        and s.user_id = p_user_id
+        and s.kind = 'instrument'
+    ) watched;
 
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)
     with verdicts as materialized (

@@ -18,6 +18,13 @@ as $$
         union all
         select 'holdings', h.reason, h.id, 2147483647
         from ingest.legacy_holdings(p_user_id, p_load_id) h
+        union all
+        -- A second row of one broker number is kept too: its rows are those of the account it maps to.
+        select 'accounts', null, a.v1_id, 2147483648
+        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        union all
+        select w.source, w.reason, w.id, case w.source when 'alerts' then 2147483649 else 2147483650 end
+        from ingest.legacy_alerts(p_user_id, p_load_id) w
     ),
     counted as (
         select j.source, j.reason, min(j.line_number) as line_number, count(*) as number, jsonb_agg(j.id order by j.id) filter (where j.reason is not null) as ids
@@ -26,7 +33,11 @@ as $$
         union all
         -- An empty table is a source too.
         select e.source, null, e.line_number, 0, null
-        from (values ('transactions', 0), ('dividends', 1), ('holdings', 2147483647)) e (source, line_number)
+        from (
+            values
+                ('transactions', 0), ('dividends', 1), ('holdings', 2147483647), ('accounts', 2147483648), ('alerts', 2147483649),
+                ('alert_conditions', 2147483650)
+        ) e (source, line_number)
     )
     select coalesce(
         jsonb_agg(
@@ -51,7 +62,7 @@ as $$
     ) s
 $$;
 
-comment on function ingest.legacy_sources(uuid, uuid) is 'For each input: rows in = kept + rejected by reason, with the ids of the rejected. Holdings that are kept are compared, not imported.';
+comment on function ingest.legacy_sources(uuid, uuid) is 'For each input: rows in = kept + rejected by reason, with the ids of the rejected. Holdings that are kept are compared, not imported; kept conditions are in their alerts.';
 
 -- The figure that the rebuild began with: holdings against the sum of their own lots.
 create function ingest.legacy_discrepancy_before(p_user_id uuid, p_load_id uuid)

@@ -18,6 +18,7 @@ declare
     v_frozen_at timestamptz;
     v_file jsonb;
     v_created jsonb;
+    v_alerts integer;
     v_accounts jsonb;
     v_instruments jsonb;
     v_sync_id bigint;
@@ -47,7 +48,7 @@ begin
                     from ingest.staging s
                     where s.load_id = v_load_id
                     and s.user_id = v_user_id
-                    and s.kind in ('v1_accounts', 'v1_transactions', 'v1_dividends', 'v1_holdings')
+                    and s.kind in ('v1_accounts', 'v1_transactions', 'v1_dividends', 'v1_holdings', 'v1_alerts', 'v1_alert_conditions')
                 )
             ),
             'running'
@@ -60,6 +61,7 @@ begin
         );
         perform ingest.keep_evidence(v_user_id, v_load_id, v_sync_id, v_accounts, v_instruments);
         perform ingest.keep_lines(v_user_id, v_load_id, v_sync_id, 'quantmatrix_v1', false, v_accounts, v_instruments);
+        v_alerts := ingest.legacy_keep_alerts(v_user_id, v_load_id, v_sync_id, v_frozen_at, v_instruments);
 
         select
             count(*) filter (where l.verdict = 'new') as new,
@@ -69,7 +71,7 @@ begin
         from ingest.lines l
         where l.user_id = v_user_id
         and l.sync_id = v_sync_id;
-        if v_counts.new + v_counts.changed = 0 and exists (
+        if v_counts.new + v_counts.changed + v_alerts = 0 and exists (
             select from core.sync_history h
             where h.user_id = v_user_id
             and h.kind = 'migration'
@@ -89,6 +91,7 @@ begin
             end if;
             v_sync_id := null;
             v_created := '[]';
+            v_alerts := 0;
             v_status := 'known';
     end;
 
@@ -102,6 +105,7 @@ begin
         'sync_id', v_sync_id,
         'rows', jsonb_build_object('new', v_counts.new, 'known', v_counts.known, 'changed', v_counts.changed),
         'accounts_created', v_created,
+        'alerts_created', v_alerts,
         'criteria', ingest.legacy_verdicts(
             v_proof, extract(epoch from clock_timestamp() - v_started_at)::numeric, v_query_seconds
         )
@@ -119,6 +123,7 @@ begin
             rows_accepted = c.kept,
             rejects = c.rejects
         from (
+            -- The run counts what moves shares or cash.
             select
                 sum(s.rows_in) as rows_in, sum(s.kept) as kept,
                 (
@@ -127,12 +132,12 @@ begin
                         select e.key as reason, sum(e.value::bigint) as number
                         from jsonb_array_elements(v_proof -> 'sources') k
                         cross join lateral jsonb_each_text(k -> 'rejected') e
-                        where k ->> 'source' <> 'holdings'
+                        where k ->> 'source' not in ('holdings', 'accounts', 'alerts', 'alert_conditions')
                         group by e.key
                     ) r
                 ) as rejects
             from jsonb_to_recordset(v_proof -> 'sources') as s (source text, rows_in integer, kept integer)
-            where s.source <> 'holdings'
+            where s.source not in ('holdings', 'accounts', 'alerts', 'alert_conditions')
         ) c
         where h.user_id = v_user_id
         and h.id = v_sync_id;
@@ -149,7 +154,7 @@ end
 $$;
 
 comment on function api.legacy_migrate(uuid, jsonb) is $$Migrate from the old database
-All or nothing, for the signed-in person. V1's rows are staged as kinds v1_users, v1_accounts, v1_holdings, v1_transactions, v1_dividends, v1_tax_lots; files of the owner under loads of their own. The migration is an object: name, sha256, size, layout, timezone, files [{load_id, name, account}], unread. Returns the proof, which is stored with the run.$$;
+All or nothing, for the signed-in person. V1's rows are staged as kinds v1_users, v1_accounts, v1_holdings, v1_transactions, v1_dividends, v1_tax_lots, v1_alerts, v1_alert_conditions; files of the owner under loads of their own. The migration is an object: name, sha256, size, layout, timezone, files [{load_id, name, account}], unread. Returns the proof, which is stored with the run.$$;
 
 create function api.legacy_inspect(load_id uuid, migration jsonb)
 returns jsonb

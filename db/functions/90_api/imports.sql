@@ -238,6 +238,12 @@ begin
 
     v_ids := ingest.touched_by(v_user_id, v_sync_id);
     perform ingest.retire(v_user_id, v_sync_id);
+    -- A migration brought alerts too; one that was changed since is the person's own.
+    delete from core.alerts a
+    where a.user_id = v_user_id
+    and a.metadata ? 'v1_alerts'
+    and a.metadata -> 'sync_id' = to_jsonb(v_sync_id)
+    and a.updated_at = a.created_at;
     v_matched := ingest.match_import(v_user_id, array[v_sync_id]);
     select * into v_settled from ingest.settle(v_user_id, v_ids || v_matched);
     perform ingest.pair_transfers(v_user_id);

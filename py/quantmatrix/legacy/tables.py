@@ -25,17 +25,34 @@ _READ = {
     ),
     "tax_lots": "id holding_id account_id shares_remaining",
     "option_instruments": "id? symbol?",
+    "alerts": (
+        "id user_id name description? symbol alert_type is_active? is_repeating? max_triggers? "
+        "current_triggers? notify_discord? notify_email? notify_app? priority? created_at? last_triggered? "
+        "expires_at? custom_message?"
+    ),
+    "alert_conditions": (
+        "id alert_id condition_type operator target_value indicator_params? timeframe? logical_operator? "
+        "group_id?"
+    ),
 }
-OPTIONAL_TABLES = frozenset({"option_instruments"})
+OPTIONAL_TABLES = frozenset({"option_instruments", "alerts", "alert_conditions"})
 
 _NUMBERS = frozenset(
     {
         "quantity", "price", "amount", "commission", "fees", "net_amount", "dividend_per_share",
-        "shares_held", "total_dividend", "tax_withheld", "shares_remaining",
+        "shares_held", "total_dividend", "tax_withheld", "shares_remaining", "target_value",
     }
 )  # fmt: skip
-_INSTANTS = frozenset({"last_updated", "transaction_date", "synced_at", "ex_date", "pay_date"})
-_WHOLE = frozenset({"id", "holding_id"})
+_INSTANTS = frozenset(
+    {
+        "last_updated", "transaction_date", "synced_at", "ex_date", "pay_date", "created_at", "last_triggered",
+        "expires_at",
+    }
+)  # fmt: skip
+_WHOLE = frozenset(
+    {"id", "holding_id", "user_id", "alert_id", "group_id", "max_triggers", "current_triggers"}
+)
+_TRUTHS = frozenset({"is_active", "is_repeating", "notify_discord", "notify_email", "notify_app"})
 _NUMBER = re.compile(
     r"[+-]?(\d{1,40}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,3})?|[+-]?Infinity|NaN", re.ASCII
 )
@@ -44,7 +61,8 @@ _INSTANT = re.compile(
     r"\d{4,5}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([+-]\d\d(:?\d\d)?)?)?( BC)?|-?infinity", re.ASCII
 )
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
-_SHAPES = {"number": _NUMBER, "date": _INSTANT, "whole number": _INTEGER}
+_TRUTH = re.compile(r"t|f|true|false", re.ASCII)
+_SHAPES = {"number": _NUMBER, "date": _INSTANT, "whole number": _INTEGER, "truth value": _TRUTH}
 
 READ: dict[str, tuple[str, ...]] = {
     table: tuple(name.rstrip("?") for name in columns.split()) for table, columns in _READ.items()
@@ -103,11 +121,13 @@ class Catalogue:
 
 
 def kind_of(table: str, column: str) -> str:
-    """``number``, ``date``, ``whole number`` or ``text``: what a value of a column that is read must be."""
+    """``number``, ``date``, ``whole number``, ``truth value`` or ``text``: what a value of a column that is read must be."""
     if column in _NUMBERS:
         return "number"
     if column in _INSTANTS:
         return "date"
+    if column in _TRUTHS:
+        return "truth value"
     if column in _WHOLE or (column == "account_id" and table != "tax_lots"):
         return "whole number"
     return "text"

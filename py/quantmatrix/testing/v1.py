@@ -18,6 +18,7 @@ from quantmatrix.backup.make import client_environment
 from quantmatrix.backup.manifest import TableCount, count
 from quantmatrix.cli import cli
 from quantmatrix.cli.settings import Settings
+from quantmatrix.legacy.tables import OPTIONAL_TABLES
 from quantmatrix.services.binaries import find_postgres
 from quantmatrix.testing.cluster import Cluster, Database
 
@@ -54,6 +55,16 @@ _USUAL: dict[str, Cells] = {
         "synced_at": None, "last_updated": None,
     },
     "tax_lots": {"holding_id": 1, "account_id": "1", "shares_remaining": 1.0},
+    "alerts": {
+        "user_id": 1, "name": "Watch", "description": None, "symbol": "ABC", "alert_type": "PRICE",
+        "is_active": "t", "is_repeating": "f", "max_triggers": 1, "current_triggers": 0, "notify_discord": "f",
+        "notify_email": "t", "notify_app": "f", "priority": None, "created_at": "2025-06-20 02:00:00+00",
+        "last_triggered": None, "expires_at": None, "custom_message": None,
+    },
+    "alert_conditions": {
+        "alert_id": 1, "condition_type": "PRICE", "operator": "GT", "target_value": 5.0, "timeframe": None,
+        "logical_operator": None, "group_id": None, "indicator_params": None,
+    },
 }  # fmt: skip
 
 
@@ -73,6 +84,8 @@ class OldDatabase:
         """The dump."""
         blocks = ["SET client_encoding = 'UTF8';"]
         for table, rows in self.rows.items():
+            if table in OPTIONAL_TABLES and not rows:
+                continue
             columns = ["id", *_USUAL[table]]
             lines = ["\t".join(_cell(row[column]) for column in columns) for row in rows]
             blocks.append("\n".join([f"COPY {table} ({', '.join(columns)}) FROM stdin;", *lines, r"\."]))
