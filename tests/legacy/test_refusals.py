@@ -17,6 +17,9 @@ import pytest
 from quantmatrix.testing.cluster import Cluster, Database
 from quantmatrix.testing.v1 import OWN_FILE, SAMPLE, WITH_FILE, Migrating, OldDatabase, archive, served
 
+ALERTS = """
+    select a.name, a.condition, a.channels, a.status::text, a.metadata - 'sync_id' from core.alerts a order by a.id
+"""
 STATE = """
     select a.account_number, t.source, t.dedupe_key, t.transaction_type::text, t.executed_at, t.trade_date,
         t.sequence, t.quantity, t.price, t.net_amount, t.metadata
@@ -51,8 +54,9 @@ def test_every_way_of_reading_gives_the_same(cluster: Cluster, v1: str, tmp_path
         with cluster.database() as database:
             migrating = Migrating(database)
             proof = migrating.migrate(origin, *WITH_FILE)
-            states.append((migrating.rows(STATE), proof["sources"], proof["unread"]))
-    assert len(states[0][0]) == 53
+            alerts = migrating.rows(ALERTS)
+            states.append((migrating.rows(STATE), alerts, proof["sources"], proof["unread"]))
+    assert (len(states[0][0]), len(states[0][1])) == (53, 2)
     assert all(state == states[0] for state in states[1:])
 
 
