@@ -83,8 +83,12 @@ def test_the_user_can_force_a_format() -> None:
         ('<?xml version="1.0"?>', "XML", "CSV"),
         ("<!DOCTYPE html>", "web page", "download"),
         ('{"a": 1}', "JSON", "CSV"),
+        ('{"Transactions": [{"TransactionDetails": []}]}', "list of awards", "brokerage"),
+        ("DATE,TRANSACTION ID,DESCRIPTION,QUANTITY,SYMBOL,PRICE,REG FEE\n", "TD Ameritrade", "simple_csv"),
         ("Date;Symbol;Quantity;Price;Type\n", "semicolons", "commas"),
+        ('"Date";"Symbol";"Quantity";"Price";"Type"\n', "semicolons", "commas"),
         ("Date\tSymbol\tQuantity\tPrice\tType\n", "tabs", "commas"),
+        ("Date|Symbol|Quantity|Price|Type\n", "bars", "commas"),
     ],
 )
 def test_other_files_are_refused_with_what_they_are_and_a_hint(text: str, what: str, hint: str) -> None:

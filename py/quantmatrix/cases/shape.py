@@ -31,7 +31,7 @@ def misfits(case: Row) -> Iterator[str]:
     config = case.get("config", {})
     if not isinstance(config, dict):
         yield f"config: must be an object with {', '.join(sorted(CONFIG))}"
-    elif config.get("tz", "UTC") not in available_timezones():
+    elif "tz" in config and config["tz"] not in available_timezones():
         yield f"config.tz: there is no time zone {config['tz']!r}"
     for block, name in _LISTS.items():
         rows = case.get(block, [])

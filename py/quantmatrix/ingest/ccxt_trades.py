@@ -50,15 +50,15 @@ class CcxtParser:
 
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order."""
-        yield from _Reading(options).run(text)
+        yield from _Reading(options, Identities(text, SOURCE)).run(text)
 
 
 class _Reading(CryptoReading):
     what = "a document of sync"
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, identities: Identities) -> None:
         super().__init__(options)
-        self.identities = Identities()
+        self.identities = identities
         self.raw = ""
 
     def run(self, text: TextIO) -> Iterator[Record]:
@@ -232,7 +232,7 @@ class _Reading(CryptoReading):
 
     def _common(self, line: int, told: Mapping[str, Any], identity: str) -> Values:
         moment = _moment(told)
-        own = self.identities.own(identity[:200], self.raw)
+        own = self.identities.own(told, identity[:200], self.raw)
         if own is None:
             raise _Repeated
         return {

@@ -67,6 +67,7 @@ class DayBook:
         self._out = out
         self._day = _Day()
         self._open: dict[Hashable, list[int]] = {}
+        self._count = 0
         self._waiting: dict[Hashable, list[int]] = {}
         self._moved: Callable[[Transaction], None] | None = None
 
@@ -93,18 +94,27 @@ class DayBook:
         if waiting := self._waiting.get(key):
             self._link(waiting.pop(0), line)
             return
-        if len(self._open) >= _CANCELS_AT_MOST:
-            self._open.pop(next(iter(self._open)))
+        if self._count >= _CANCELS_AT_MOST:
+            self._take(next(iter(self._open)), 0)
         self._open.setdefault(key, []).append(line)
+        self._count += 1
 
     def cancel(self, key: Hashable, line: int) -> None:
         """A row that takes back a trade."""
-        if known := self._open.get(key):
-            self._link(line, known.pop())
+        if key in self._open:
+            self._link(line, self._take(key, -1))
         elif len(self._waiting) < _CANCELS_AT_MOST:
             self._waiting.setdefault(key, []).append(line)
         else:
             self._unmatched(line)
+
+    def _take(self, key: Hashable, at: int) -> int:
+        lines = self._open[key]
+        line = lines.pop(at)
+        if not lines:
+            del self._open[key]
+        self._count -= 1
+        return line
 
     def turn(self) -> None:
         """Another day begins."""

@@ -15,6 +15,7 @@ _BROKERAGE_WANTED = "export the transaction history of the brokerage account"
 _STATEMENT_WANTED = "export the transaction history instead, which has trades, transfers and rewards"
 _COINBASE_WANTED = "export the transaction history of Coinbase, as CSV"
 
+_SIMPLE_WANTED = "put its rows into the columns of simple_csv"
 _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"8949_code", "open_date", "close_date"}), "a tax report of realised lots", _TRADES_WANTED),
     (frozenset({"symbol", "underlying last price"}), "a list of positions", _TRADES_WANTED),
@@ -24,6 +25,8 @@ _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"symbol", "qty (quantity)"}), "a list of positions of Charles Schwab", _TRADES_WANTED),
     (frozenset({"symbol", "market value", "% of account"}), "a list of positions", _TRADES_WANTED),
     (frozenset({"open date", "cost/share"}), "a list of lots of Charles Schwab", _TRADES_WANTED),
+    (frozenset({"closed date", "opened date"}), "a list of realised lots of Charles Schwab", _TRADES_WANTED),
+    (frozenset({"transaction id", "reg fee"}), "a history of TD Ameritrade", _SIMPLE_WANTED),
     (frozenset({"feesandcommissions", "awarddate"}), "a list of awards of Charles Schwab", _BROKERAGE_WANTED),
     (frozenset({"date", "runningbalance"}), "a bank account of Charles Schwab", _BROKERAGE_WANTED),
     (frozenset({"account number", "symbol", "current value"}), "a list of positions", _TRADES_WANTED),
@@ -86,7 +89,7 @@ def _layout(parser: type[Parser], file: SourceFile) -> str | None:
 
 def _refuse_foreign(head: str, *, is_simple: bool) -> None:
     """``FileRefused`` for what is recognisably something else; ``is_simple``: it has our own columns."""
-    line, header = head_record(head)
+    line, _ = head_record(head)
     for names in _rows(head):
         for columns, what, hint in _FOREIGN:
             if columns <= names:
@@ -94,11 +97,15 @@ def _refuse_foreign(head: str, *, is_simple: bool) -> None:
     if is_simple:
         return
     start = head.lstrip().lower()
+    if start.startswith("{") and '"transactiondetails"' in start:
+        reason = "this is a list of awards of Charles Schwab, which is not read"
+        raise FileRefused(reason, line=1, hint=_BROKERAGE_WANTED)
     for beginnings, what, hint in _STARTS:
         if start.startswith(beginnings):
             raise FileRefused(f"this is {what}", line=1, hint=hint)
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and header[0].count(separator) >= 3:
+    first = start.partition("\n")[0]
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if first.count(separator) >= 3 and first.count(separator) > first.count(","):
             hint = "save it with commas between the columns and points in the numbers"
             raise FileRefused(f"the columns are separated by {name}", line=line, hint=hint)
 

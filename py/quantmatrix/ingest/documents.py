@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.model import FileRefused, Statement
+from quantmatrix.ingest.repeats import Repeats
 
 FORMAT = "format"
 _LONGEST = 256 * 1024
@@ -61,13 +62,27 @@ def read_rows(text: TextIO, name: str) -> Iterator[tuple[int, str, str, Any]]:
 
 
 class Identities:
-    """Ids of the rows so far: an interface may tell a row twice, or two rows with one id."""
+    """Ids of the rows: an interface may tell a row twice, or two rows with one id.
 
-    def __init__(self) -> None:
+    A first pass over the file finds which ids repeat, so that no other has to be remembered, and what the
+    rows say in the field ``naming``: ids of other rows.
+    """
+
+    def __init__(self, text: TextIO, name: str, naming: str | None = None) -> None:
+        self._repeats = Repeats()
         self._seen: dict[int, int] = {}
+        self.named: set[str] = set()
+        for _, _, kind, row in read_rows(text, name):
+            if kind not in ("", "head", "broken"):
+                self._repeats.look(_start_of_id(row))
+                if naming is not None and (named := row.get(naming)) is not None:
+                    self.named.add(str(named).strip())
+        text.seek(0)
 
-    def own(self, identity: str, raw: str) -> str | None:
-        """The id to use; None where this very row was there before."""
+    def own(self, row: Mapping[str, Any], identity: str, raw: str) -> str | None:
+        """The id to use, ``identity`` being made of the row's; None where this very row was there before."""
+        if not self._repeats.may_repeat(_start_of_id(row)):
+            return identity
         digest, number, known = hash(raw), 1, identity
         while (seen := self._seen.get(hash(known))) is not None:
             if seen == digest:
@@ -100,6 +115,11 @@ def text_of(row: Mapping[str, Any], field: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise RowError("bad_value", "not a text or a number", column=field, text=str(value)[:80])
     return str(value).strip()
+
+
+def _start_of_id(row: Mapping[str, Any]) -> str:
+    """Equal wherever two ids are equal, also if they are cut off."""
+    return str(row.get("id")).strip()[:64]
 
 
 def _row(raw: str) -> tuple[str, Any]:

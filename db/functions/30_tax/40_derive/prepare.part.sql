@@ -7,7 +7,7 @@ v_tail := v_head;
 if v_washes then
     -- By pool, what the rules ask of its account and instrument; a unit of an option counts as the shares it delivers.
     select
-        array_agg(v_wash_class[i.place] order by p.pool), array_agg(case p.pool % 2 when 1 then v_call_class[i.place] end order by p.pool),
+        array_agg(v_wash_class[i.place] order by p.pool), array_agg(case p.pool % 2 when 1 then v_call_class[i.place] else 0 end order by p.pool),
         array_agg(v_taxable[i.account] order by p.pool),
         array_agg(
             v_taxable[i.account] and v_wash_class[i.place] > 0 and (p.pool % 2 = 1 or p_history.instrument_strike[i.place] is null) order by p.pool

@@ -51,17 +51,18 @@ class TastytradeApi:
 
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order, but for those that wait for the other rows of their moment."""
-        yield from _ApiReading(options).run(text)
+        yield from _ApiReading(options, Identities(text, SOURCE, "reverses-id")).run(text)
 
 
 class _ApiReading(Reading):
     """One pass over one file."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, identities: Identities) -> None:
         super().__init__(options)
-        self.identities = Identities()
+        self.identities = identities
         self.lines: dict[str, int] = {}
-        self.reversing: list[tuple[int, str]] = []
+        self.reversing: dict[int, str] = {}
+        self.made: set[int] = set()
         self.account = ""
 
     def run(self, text: TextIO) -> Iterator[Record]:
@@ -87,9 +88,8 @@ class _ApiReading(Reading):
                 )
         yield from self._flush()
         yield from self.untold.values()
-        made = set(self.lines.values())
-        for line, identity in self.reversing:
-            if line not in made:
+        for line, identity in self.reversing.items():
+            if line not in self.made:
                 continue
             if (earlier := self.lines.get(identity)) not in (None, line):
                 yield Link(kind=LinkKind.CORRECTION, from_line=line, to_line=earlier or 0)
@@ -101,7 +101,7 @@ class _ApiReading(Reading):
     def _transaction(self, line: Line, told: Mapping[str, Any]) -> Iterator[Record]:
         try:
             row = self._row(line.number, told)
-            own = self.identities.own(row.identity, line.raw)
+            own = self.identities.own(told, row.identity, line.raw)
             if own is None:
                 yield from self._pass(replace(line, verdict="skipped"), None)
                 return
@@ -111,13 +111,16 @@ class _ApiReading(Reading):
             yield from self._pass(line, error.refusal(line.number))
             return
         if reversed_id := text_of(told, "reverses-id"):
-            self.reversing.append((line.number, reversed_id))
+            self.reversing[line.number] = reversed_id
         yield from self._take(line, member)
 
     def _finish(self, member: Member, outcome: Outcome) -> Iterator[Record]:
         for record in super()._finish(member, outcome):
             if isinstance(record, Transaction) and record.external_id:
-                self.lines[record.external_id] = record.line
+                if record.external_id in self.identities.named:
+                    self.lines[record.external_id] = record.line
+                if record.line in self.reversing:
+                    self.made.add(record.line)
             yield record
 
     def _row(self, line: int, told: Mapping[str, Any]) -> Row:
