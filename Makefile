@@ -36,8 +36,8 @@ test: setup lint
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
 
 lint: $(VENV)/.ready-dev
-	$(BIN)/ruff check py tests
-	$(BIN)/ruff format --check py tests
+	$(BIN)/ruff check py tests bench
+	$(BIN)/ruff format --check py tests bench
 	$(BIN)/mypy
 
 ifneq ($(wildcard bench/__main__.py),)

@@ -21,10 +21,13 @@ NAMES = (
 
 
 def main(names: list[str]) -> int:
-    """Run the named benches, all by default, each in a database of its own; 1 if one does not reach its goal."""
+    """Run the named benches, all by default, each in a database of its own.
+
+    1 if one of them does not reach its goal.
+    """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
-        print(f"bench: there is no {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)  # noqa: T201
+        print(f"bench: there is no {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
     cluster = Cluster({"shared_buffers": "1GB", "work_mem": "64MB", "maintenance_work_mem": "256MB"})
     reached = True
@@ -34,7 +37,7 @@ def main(names: list[str]) -> int:
             with cluster.database() as database:
                 for result in import_module(f"bench.{name}").run(database):
                     reached = reached and result.met
-                    print(  # noqa: T201
+                    print(
                         f"{'ok    ' if result.met else 'MISSED'} {result.work}: {result.measured}\n"
                         f"       baseline {result.baseline}; ratio {result.ratio}; goal {result.goal}",
                         flush=True,

@@ -10,7 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table: what was done, the figure with its unit, the baseline of the same run, and what must be reached."""
+    """One row of the table.
+
+    It says what was done, the figure with its unit, the baseline of the same run, and what must be reached.
+    """
 
     work: str
     measured: str
@@ -25,6 +28,7 @@ def generator_directory() -> Path:
     named = os.environ.get("QUANTMATRIX_BENCH_DIR")
     if named is None or not (Path(named) / "gen_trades.py").is_file():
         sys.exit(
-            "bench: QUANTMATRIX_BENCH_DIR must name the folder that holds gen_trades.py and bare_loop.sql; nothing was measured"
+            "bench: QUANTMATRIX_BENCH_DIR must name the folder that holds gen_trades.py and bare_loop.sql;"
+            " nothing was measured"
         )
     return Path(named)

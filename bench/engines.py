@@ -54,10 +54,14 @@ def run(database: Database) -> list[Result]:
 def seconds_of(name: str, ledger: Path) -> tuple[float, bool]:
     """How long the engine of that name takes by its own clock, and whether it came to an end."""
     script = SCRIPTS / f"{name}_fifo.py"
-    command = [python_of(name), str(script.resolve()), str(ledger)]
+    command = [python_of(name), str(script.resolve()), str(ledger.resolve())]
     patience = float(os.environ.get("QUANTMATRIX_BENCH_PATIENCE", "1800"))
     try:
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=patience)
+        # In a folder to throw away: rp2 writes a log and its settings where it runs.
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                command, check=True, capture_output=True, text=True, timeout=patience, cwd=folder
+            )
     except subprocess.TimeoutExpired:
         return patience, False
     return float(json.loads(done.stdout.splitlines()[-1])["seconds"]), True

@@ -1,8 +1,9 @@
-"""Every format: how many rows a second are read, and imported; and whether memory stays flat when the file grows.
+"""Every format: rows read and imported in a second, and whether memory stays flat when the file grows.
 
-Baseline of the same run: the same file through ``csv``, ``expat`` or ``json`` alone, record by record. The rows
-are trades, half of them purchases. ``QUANTMATRIX_BENCH_LINES`` says how many (default 50,000); memory is told
-for as many and for four times as many, each in a process of its own. ``QUANTMATRIX_BENCH_FORMATS`` names some formats.
+Baseline of the same run: the same file through ``csv``, ``expat`` or ``json`` alone, record by record. The
+rows are trades, half of them purchases. ``QUANTMATRIX_BENCH_LINES`` says how many (default 50,000); memory is
+told for as many and for four times as many, each in a process of its own. ``QUANTMATRIX_BENCH_FORMATS`` names
+some formats.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,13 +21,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from xml.parsers import expat
 
+from bench.common import Result
 from quantmatrix.ingest.detect import choose_parser
 from quantmatrix.ingest.formats import OWN
 from quantmatrix.ingest.model import Options, Refusal
 from quantmatrix.ingest.reader import open_source
 from quantmatrix.testing.cluster import Database
-
-from bench.common import Result
 
 LINES = int(os.environ.get("QUANTMATRIX_BENCH_LINES", "50000"))
 GROWTH = 4
@@ -71,7 +70,7 @@ class Format:
 
 
 def trades(count: int) -> Iterator[Trade]:
-    """Purchases, each sold at a gain right away, forty rows a day, twenty instruments: the lot engine has little to do."""
+    """Purchases, each sold at a gain right away, forty rows a day: the lot engine has little to do."""
     for number in range(count):
         day, rank = divmod(number, _A_DAY)
         when = _FIRST + timedelta(days=day, minutes=rank * 7)
@@ -93,12 +92,17 @@ def _parentheses(trade: Trade) -> str:
 
 def _flex(t: Trade) -> str:
     return (
-        f'<Trade accountId="U9100001" currency="USD" assetCategory="STK" symbol="IF{t.letter}" description="IF{t.letter} CORP" '
-        f'conid="{9000 + ord(t.letter)}" multiplier="1" tradeID="{t.number}" transactionID="{7_000_000 + t.number}" '
+        f'<Trade accountId="U9100001" currency="USD" assetCategory="STK" symbol="IF{t.letter}" '
+        f'description="IF{t.letter} CORP" '
+        f'conid="{9000 + ord(t.letter)}" multiplier="1" tradeID="{t.number}" '
+        f'transactionID="{7_000_000 + t.number}" '
         f'ibExecID="0000.{t.number:08x}.01.01" reportDate="{t.when:%Y%m%d}" tradeDate="{t.when:%Y%m%d}" '
-        f'dateTime="{t.when:%Y%m%d;%H%M%S}" transactionType="ExchTrade" quantity="{t.units}" tradePrice="{t.price}" '
-        f'tradeMoney="{t.amount}" proceeds="{t.amount}" ibCommission="-0.35" ibCommissionCurrency="USD" taxes="0" '
-        f'buySell="{t.side.upper()}" openCloseIndicator="{"O" if t.units > 0 else "C"}" notes="P" levelOfDetail="EXECUTION" />\n'
+        f'dateTime="{t.when:%Y%m%d;%H%M%S}" transactionType="ExchTrade" quantity="{t.units}" '
+        f'tradePrice="{t.price}" '
+        f'tradeMoney="{t.amount}" proceeds="{t.amount}" ibCommission="-0.35" ibCommissionCurrency="USD" '
+        'taxes="0" '
+        f'buySell="{t.side.upper()}" openCloseIndicator="{"O" if t.units > 0 else "C"}" notes="P" '
+        'levelOfDetail="EXECUTION" />\n'
     )
 
 
@@ -116,9 +120,11 @@ def _ofx(t: Trade) -> str:
 def _kraken(t: Trade) -> str:
     at = t.when.strftime("%Y-%m-%d %H:%M:%S")
     coin = f"KR{t.letter}"
-    money = f'"L{t.number}a","T{t.number}","{at}","trade","tradespot","currency","ZUSD","spot / main",{t.amount},0,""\n'
-    return money + (
-        f'"L{t.number}b","T{t.number}","{at}","trade","tradespot","currency","{coin}","spot / main",{t.units},0,""\n'
+    return (
+        f'"L{t.number}a","T{t.number}","{at}","trade","tradespot","currency","ZUSD","spot / main",'
+        f'{t.amount},0,""\n'
+        f'"L{t.number}b","T{t.number}","{at}","trade","tradespot","currency","{coin}","spot / main",'
+        f'{t.units},0,""\n'
     )
 
 
@@ -140,7 +146,8 @@ def _tastytrade(t: Trade) -> str:
     )
     units = abs(t.units)
     return (
-        f"{t.when:%Y-%m-%dT%H:%M:%S}-0500,Trade,{words[0]},{words[1]},TT{t.letter},Equity,{words[2]} {units} TT{t.letter} @ "
+        f"{t.when:%Y-%m-%dT%H:%M:%S}-0500,Trade,{words[0]},{words[1]},TT{t.letter},Equity,{words[2]} "
+        f"{units} TT{t.letter} @ "
         f'{t.price},"{t.amount}",{units},{t.price},0.00,0.00,,,,,,,{t.number},"{t.amount}",USD\n'
     )
 
@@ -154,7 +161,8 @@ def _tastytrade_api(t: Trade) -> str:
             {
                 "transaction": {
                     "id": t.number, "account-number": "5WT00001", "transaction-type": "Trade",
-                    "transaction-sub-type": verb, "action": verb, "description": verb, "symbol": f"TA{t.letter}",
+                    "transaction-sub-type": verb, "action": verb, "description": verb,
+                    "symbol": f"TA{t.letter}",
                     "instrument-type": "Equity", "underlying-symbol": f"TA{t.letter}",
                     "executed-at": f"{t.when:%Y-%m-%dT%H:%M:%S}.000+00:00", "quantity": f"{abs(t.units)}.0",
                     "price": t.price, "value": money, "value-effect": effect, "net-value": money,
@@ -177,33 +185,40 @@ def _ccxt(t: Trade) -> str:
 
 FORMATS: dict[str, Format] = {
     "ibkr_flex": Format(
-        '<FlexQueryResponse queryName="bench" type="AF"><FlexStatements count="1">\n<FlexStatement accountId="U9100001" '
+        '<FlexQueryResponse queryName="bench" type="AF"><FlexStatements count="1">\n<FlexStatement '
+        'accountId="U9100001" '
         'fromDate="20180101" toDate="20251231" period="" whenGenerated="20260102;081500"><Trades>\n',
         _flex,
         "</Trades></FlexStatement></FlexStatements></FlexQueryResponse>\n",
     ),
     "ibkr_activity_csv": Format(
-        'Statement,Header,Field Name,Field Value\nStatement,Data,Period,"January 1, 2018 - December 31, 2025"\n'
+        'Statement,Header,Field Name,Field Value\nStatement,Data,Period,"January 1, 2018 - December 31, '
+        '2025"\n'
         "Account Information,Header,Field Name,Field Value\nAccount Information,Data,Account,U9100002\n"
-        "Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee,Code\n",
+        "Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,"
+        "Proceeds,Comm/Fee,Code\n",
         lambda t: (
-            f'Trades,Data,Order,Stocks,USD,IA{t.letter},"{t.when:%Y-%m-%d, %H:%M:%S}",{t.units},{t.price},{t.amount},'
+            f'Trades,Data,Order,Stocks,USD,IA{t.letter},"{t.when:%Y-%m-%d, %H:%M:%S}",{t.units},{t.price},'
+            f"{t.amount},"
             f"-0.35,{'O' if t.units > 0 else 'C'}\n"
         ),
     ),
     "ibkr_history_csv": Format(
         "Statement,Header,Field Name,Field Value\nStatement,Data,Title,Transaction History\n"
         "Summary,Header,Field Name,Field Value\nSummary,Data,Base Currency,USD\n"
-        "Transaction History,Header,Date,Account,Description,Transaction Type,Symbol,Quantity,Price,Price Currency,"
+        "Transaction History,Header,Date,Account,Description,Transaction Type,Symbol,Quantity,Price,Price "
+        "Currency,"
         "Gross Amount ,Commission,Net Amount\n",
         lambda t: (
-            f"Transaction History,Data,{t.when:%Y-%m-%d},U***00001,IH CORP,{t.side},IH{t.letter},{t.units},{t.price},USD,"
+            f"Transaction History,Data,{t.when:%Y-%m-%d},U***00001,IH CORP,{t.side},IH{t.letter},{t.units},"
+            f"{t.price},USD,"
             f"{t.amount},0,{t.amount}\n"
         ),
         newest_first=True,
     ),
     "ofx": Format(
-        '<?xml version="1.0" encoding="UTF-8"?>\n<?OFX OFXHEADER="200" VERSION="220"?>\n<OFX><INVSTMTMSGSRSV1><INVSTMTTRNRS>'
+        '<?xml version="1.0" encoding="UTF-8"?>\n<?OFX OFXHEADER="200" '
+        'VERSION="220"?>\n<OFX><INVSTMTMSGSRSV1><INVSTMTTRNRS>'
         "<INVSTMTRS><DTASOF>20260101</DTASOF><CURDEF>USD</CURDEF><INVACCTFROM><BROKERID>example.com</BROKERID>"
         "<ACCTID>X9100001</ACCTID></INVACCTFROM><INVTRANLIST>\n",
         _ofx,
@@ -218,41 +233,50 @@ FORMATS: dict[str, Format] = {
         newest_first=True,
     ),
     "fidelity_csv": Format(
-        "Run Date,Action,Symbol,Description,Type,Quantity,Price ($),Commission ($),Fees ($),Accrued Interest ($),"
+        "Run Date,Action,Symbol,Description,Type,Quantity,Price ($),Commission ($),Fees ($),Accrued "
+        "Interest ($),"
         "Amount ($),Settlement Date\n",
         lambda t: (
-            f" {_american(t.when)}, YOU {'BOUGHT' if t.units > 0 else 'SOLD'} FI CORP (FI{t.letter}) (Cash), FI{t.letter}, "
+            f" {_american(t.when)}, YOU {'BOUGHT' if t.units > 0 else 'SOLD'} FI CORP (FI{t.letter}) (Cash),"
+            f" FI{t.letter}, "
             f"FI CORP,Cash,{t.units},{t.price},,,,{t.amount},{_american(t.when + timedelta(days=2))}\n"
         ),
         newest_first=True,
     ),
     "robinhood_csv": Format(
-        '"Activity Date","Process Date","Settle Date","Instrument","Description","Trans Code","Quantity","Price","Amount"\n',
+        '"Activity Date","Process Date","Settle Date","Instrument","Description","Trans Code","Quantity",'
+        '"Price","Amount"\n',
         lambda t: (
             f'"{t.when.month}/{t.when.day}/{t.when.year}","{t.when.month}/{t.when.day}/{t.when.year}",'
-            f'"{t.when.month}/{t.when.day}/{t.when.year}","RH{t.letter}","RH Corp","{t.side}","{abs(t.units)}","${t.price}",'
+            f'"{t.when.month}/{t.when.day}/{t.when.year}","RH{t.letter}","RH Corp","{t.side}",'
+            f'"{abs(t.units)}","${t.price}",'
             f'"{_parentheses(t)}"\n'
         ),
         newest_first=True,
     ),
     "vanguard_csv": Format(
-        "Account Number,Trade Date,Settlement Date,Transaction Type,Transaction Description,Investment Name,Symbol,Shares,"
+        "Account Number,Trade Date,Settlement Date,Transaction Type,Transaction Description,Investment Name,"
+        "Symbol,Shares,"
         "Share Price,Principal Amount,Commissions and Fees,Net Amount,Accrued Interest,Account Type,\n",
         lambda t: (
-            f"91000001,{t.when:%Y-%m-%d},{t.when:%Y-%m-%d},{t.side},{t.side},VG CORP,VG{t.letter},{t.units}.0000,{t.price},"
+            f"91000001,{t.when:%Y-%m-%d},{t.when:%Y-%m-%d},{t.side},{t.side},VG CORP,VG{t.letter},"
+            f"{t.units}.0000,{t.price},"
             f"{t.amount},0.00,{t.amount},0.0,CASH,\n"
         ),
         newest_first=True,
     ),
     "etrade_csv": Format(
-        "For Account:,####1234\n\nTransactionDate,TransactionType,SecurityType,Symbol,Quantity,Amount,Price,Commission,Description\n\n",
+        "For Account:,####1234\n\nTransactionDate,TransactionType,SecurityType,Symbol,Quantity,Amount,Price,"
+        "Commission,Description\n\n",
         lambda t: (
-            f"{t.when:%m/%d/%y},{'Bought' if t.units > 0 else 'Sold'},EQ,ET{t.letter},{t.units},{t.amount},{t.price},0,ET CORP\n"
+            f"{t.when:%m/%d/%y},{'Bought' if t.units > 0 else 'Sold'},EQ,ET{t.letter},{t.units},{t.amount},"
+            f"{t.price},0,ET CORP\n"
         ),
         newest_first=True,
     ),
     "coinbase_csv": Format(
-        "ID,Timestamp,Transaction Type,Asset,Quantity Transacted,Price Currency,Price at Transaction,Subtotal,"
+        "ID,Timestamp,Transaction Type,Asset,Quantity Transacted,Price Currency,Price at Transaction,"
+        "Subtotal,"
         "Total (inclusive of fees and/or spread),Fees and/or Spread,Notes\n",
         lambda t: (
             f"c{t.number},{t.when:%Y-%m-%d %H:%M:%S} UTC,{t.side},CB{t.letter},{t.units},USD,${t.price},"
@@ -265,7 +289,8 @@ FORMATS: dict[str, Format] = {
     ),
     "binance_csv": Format("User_ID,UTC_Time,Account,Operation,Coin,Change,Remark\n", _binance),
     "tastytrade_csv": Format(
-        "Date,Type,Sub Type,Action,Symbol,Instrument Type,Description,Value,Quantity,Average Price,Commissions,Fees,Multiplier,"
+        "Date,Type,Sub Type,Action,Symbol,Instrument Type,Description,Value,Quantity,Average Price,"
+        "Commissions,Fees,Multiplier,"
         "Root Symbol,Underlying Symbol,Expiration Date,Strike Price,Call or Put,Order #,Total,Currency\n",
         _tastytrade,
         newest_first=True,
@@ -285,10 +310,12 @@ FORMATS: dict[str, Format] = {
         lambda t: f"{t.when:%Y-%m-%d %H:%M:%S},SI{t.letter},{abs(t.units)},{t.price},0.35,{t.side.upper()}\n",
     ),
     "quantmatrix_csv": Format(
-        "account,broker,transaction_type,trade_date,executed_at,quantity,price,gross_amount,net_amount,currency,"
+        "account,broker,transaction_type,trade_date,executed_at,quantity,price,gross_amount,net_amount,"
+        "currency,"
         "instrument_type,symbol\n",
         lambda t: (
-            f"Q1,manual,{t.side.lower()},{t.when:%Y-%m-%d},{t.when:%Y-%m-%dT%H:%M:%S}+00:00,{t.units},{t.price},{t.amount},"
+            f"Q1,manual,{t.side.lower()},{t.when:%Y-%m-%d},{t.when:%Y-%m-%dT%H:%M:%S}+00:00,{t.units},"
+            f"{t.price},{t.amount},"
             f"{t.amount},USD,stock,QM{t.letter}\n"
         ),
     ),
@@ -360,7 +387,10 @@ def _peak() -> float:
 
 
 def _parsed(source: str, path: Path) -> dict[str, float]:
-    program = f"import json, pathlib, bench.formats as b; print(json.dumps(b.parse({source!r}, pathlib.Path({str(path)!r}))))"
+    program = (
+        "import json, pathlib, bench.formats as b; "
+        f"print(json.dumps(b.parse({source!r}, pathlib.Path({str(path)!r}))))"
+    )
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     found: dict[str, float] = json.loads(told)
     if found["refused"]:
@@ -371,7 +401,8 @@ def _parsed(source: str, path: Path) -> dict[str, float]:
 def _imported(database: Database, source: str, path: Path) -> tuple[float, float]:
     """Seconds and megabytes of the command line."""
     program = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
+        "stdout=subprocess.DEVNULL); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
     )
     command = [sys.executable, "-m", "quantmatrix", "--quiet", "import", "--source", source]
@@ -407,8 +438,10 @@ def run(database: Database) -> list[Result]:
                 Result(
                     work=f"{source}, {LINES:,} rows",
                     measured=(
-                        f"read {LINES / alone['seconds']:,.0f} rows/s, imported {LINES / seconds:,.0f} rows/s; "
-                        f"{alone['megabytes']:.0f} MB, {grown['megabytes']:.0f} MB for {GROWTH} times as many, "
+                        f"read {LINES / alone['seconds']:,.0f} rows/s, imported {LINES / seconds:,.0f} "
+                        "rows/s; "
+                        f"{alone['megabytes']:.0f} MB, {grown['megabytes']:.0f} MB for {GROWTH} times as "
+                        "many, "
                         f"{megabytes:.0f} MB to import"
                     ),
                     baseline=f"{LINES / baseline:,.0f} rows/s by the plain reader",

@@ -1,4 +1,4 @@
-"""An IBKR statement of 100,000 orders, from the file to the reconciled book, through the command line's own code.
+"""An IBKR statement of 100,000 orders, from the file to the reconciled book, by the command line's own code.
 
 Baseline of the same run: the same file read by ``csv`` and copied into a table without a single constraint.
 """
@@ -16,9 +16,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from quantmatrix.testing.cluster import Database
-
 from bench.common import Result, generator_directory
+from quantmatrix.testing.cluster import Database
 
 ORDERS = 100_000
 
@@ -29,7 +28,8 @@ Statement,Data,WhenGenerated,"2025-01-10, 08:00:00 EST"
 Account Information,Header,Field Name,Field Value
 Account Information,Data,Account,U9000001
 Account Information,Data,Base Currency,USD
-Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee,Basis,Realized P/L,Code
+Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,\
+Comm/Fee,Basis,Realized P/L,Code
 """
 
 
@@ -55,7 +55,8 @@ def write_statement(path: Path, orders: int = ORDERS) -> None:
                 f"-{row['fee']},0,0,{'O' if buy else 'C'}\n"
             )
         file.write(
-            "Open Positions,Header,DataDiscriminator,Asset Category,Currency,Symbol,Quantity,Mult,Cost Price,Cost Basis,Code\n"
+            "Open Positions,Header,DataDiscriminator,Asset Category,Currency,Symbol,Quantity,Mult,"
+            "Cost Price,Cost Basis,Code\n"
         )
         for symbol, quantity in sorted(held.items()):
             if quantity:
@@ -103,7 +104,8 @@ def run(database: Database) -> list[Result]:
     return [
         Result(
             work=f"import of {ORDERS:,} lines, parse to reconciled",
-            measured=f"{total:.1f} s ({imported:.1f} + {reconciled:.1f}), {ORDERS / total:,.0f} lines/s, {memory} MB",
+            measured=f"{total:.1f} s ({imported:.1f} + {reconciled:.1f}), {ORDERS / total:,.0f} lines/s,"
+            f" {memory} MB",
             baseline=f"csv to a bare table {baseline:.1f} s",
             ratio=f"{total / baseline:.1f}",
             goal="10,000 lines/s, below 300 MB",

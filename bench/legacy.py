@@ -1,7 +1,8 @@
-"""A V1 of many transactions, from its dump to the proof, against the same trades as a broker's file through ``import``.
+"""A V1 of many transactions, from its dump to the proof, against the same trades as a broker's file.
 
-``QUANTMATRIX_BENCH_LEGACY`` says how many (default 100,000). Both run as somebody would run them, each in a process and for a user
-of its own; every tenth row of V1 is there twice, so the judging has something to judge.
+The file goes through ``import``. ``QUANTMATRIX_BENCH_LEGACY`` says how many (default 100,000). Both run as
+somebody would run them, each in a process and for a user of its own; every tenth row of V1 is there twice, so
+the judging has something to judge.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from quantmatrix.testing.cluster import Database
-
 from bench.common import Result, generator_directory
 from bench.imports import write_statement
+from quantmatrix.testing.cluster import Database
 
 TRADES = int(os.environ.get("QUANTMATRIX_BENCH_LEGACY", "100000"))
 ACCOUNT = "U9000001"
@@ -31,11 +31,14 @@ COPY accounts (id, user_id, account_name, account_type, account_number, broker) 
 \\.
 COPY holdings (id, account_id, symbol, quantity, currency, contract_type, last_updated) FROM stdin;
 \\.
-COPY dividends (id, account_id, symbol, ex_date, pay_date, dividend_per_share, shares_held, total_dividend, tax_withheld, source) FROM stdin;
+COPY dividends (id, account_id, symbol, ex_date, pay_date, dividend_per_share, shares_held, \
+total_dividend, tax_withheld, source) FROM stdin;
 \\.
 COPY tax_lots (id, holding_id, account_id, shares_remaining) FROM stdin;
 \\.
-COPY transactions (id, account_id, external_id, execution_id, symbol, description, transaction_type, action, quantity, price, amount, commission, fees, net_amount, currency, contract_type, transaction_date, source) FROM stdin;
+COPY transactions (id, account_id, external_id, execution_id, symbol, description, \
+transaction_type, action, quantity, price, amount, commission, fees, net_amount, currency, \
+contract_type, transaction_date, source) FROM stdin;
 """
 
 
@@ -55,8 +58,9 @@ def write_dump(path: Path, trades: int = TRADES) -> int:
             for _ in range(copies):
                 number += 1
                 file.write(
-                    f"{number}\t1\tx-{row['trade_id']}\t\\N\t{row['symbol']}\t\\N\t{row['side']}\tTRADE\t{row['quantity']}\t{row['price']}\t0.0\t"
-                    f"{row['fee']}\t0.0\t0.0\tUSD\tSTK\t{row['ts'].replace('T', ' ')}\tibkr_enhanced_trades\n"
+                    f"{number}\t1\tx-{row['trade_id']}\t\\N\t{row['symbol']}\t\\N\t{row['side']}\tTRADE\t"
+                    f"{row['quantity']}\t{row['price']}\t0.0\t{row['fee']}\t0.0\t0.0\tUSD\tSTK\t"
+                    f"{row['ts'].replace('T', ' ')}\tibkr_enhanced_trades\n"
                 )
         file.write("\\.\n")
     return number

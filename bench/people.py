@@ -1,7 +1,8 @@
-"""Requests per second and the 95th percentile over HTTP: signing in, exchanging a key, and the portfolio page of a
-person with 100,000 transactions among others; with and without the pre-request function.
+"""Requests per second and the 95th percentile over HTTP.
 
-``QUANTMATRIX_BENCH_PEOPLE`` people (default 1,000; the design's row asks for 10,000) have 1,000 transactions each.
+Measured are signing in, exchanging a key, and the portfolio page of a person with 100,000 transactions among
+others; with and without the pre-request function. ``QUANTMATRIX_BENCH_PEOPLE`` people (default 1,000; the
+design's row asks for 10,000) have 1,000 transactions each.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ BATCH = 500
 
 FILL = """
 insert into core.transactions (
-    user_id, account_id, instrument_id, transaction_type, source, dedupe_key, trade_date, sequence, quantity, price, net_amount, currency
+    user_id, account_id, instrument_id, transaction_type, source, dedupe_key, trade_date, sequence,
+    quantity, price, net_amount, currency
 )
 select
-    p.id, p.number, 3000001 + i %% 200, 'buy', 'bench', i::text, date '2015-01-01' + (i %% 3000)::integer, i, 1 + i %% 100, 10, -(i %% 1000), 'USD'
+    p.id, p.number, 3000001 + i %% 200, 'buy', 'bench', i::text, date '2015-01-01' + (i %% 3000)::integer, i,
+    1 + i %% 100, 10, -(i %% 1000), 'USD'
 from people p
 cross join lateral generate_series(1, p.size) i
 where p.number between %s and %s
@@ -117,6 +120,11 @@ def token(api: Api, number: int) -> dict[str, str]:
     return {"Authorization": f"Bearer {sign(claims, api.key)}"}
 
 
+def getting(path: str, headers: dict[str, str]) -> Callable[[httpx.Client, int], httpx.Response]:
+    """The request for a path, the same each time."""
+    return lambda client, _: client.get(path, headers=headers)
+
+
 def run(database: Database) -> list[Result]:
     """Each kind of request, with and without the pre-request function where it has one."""
     results: list[Result] = []
@@ -124,21 +132,18 @@ def run(database: Database) -> list[Result]:
         fill(connection)
         with database.postgrest({"db-pre-request": ""}) as bare:
             headers = token(bare, 1)
-            _, without = measure(
-                lambda client, _: client.get("/holdings?limit=200", headers=headers), bare.url, REQUESTS
-            )
+            _, without = measure(getting("/holdings?limit=200", headers), bare.url, REQUESTS)
         with database.postgrest() as api:
             headers = token(api, 1)
             for name, path in (
                 ("holdings", "/holdings?limit=200"),
                 (
                     "newest transactions",
-                    "/transactions?select=id,trade_date,symbol,quantity&order=trade_date.desc,id.desc&limit=50",
+                    "/transactions?select=id,trade_date,symbol,quantity"
+                    "&order=trade_date.desc,id.desc&limit=50",
                 ),
             ):
-                rate, p95 = measure(
-                    lambda client, _, path=path: client.get(path, headers=headers), api.url, REQUESTS
-                )  # type: ignore[misc]
+                rate, p95 = measure(getting(path, headers), api.url, REQUESTS)
                 results.append(
                     Result(
                         work=f"{name} of a person with {LARGE_SIZE:,} transactions among {PEOPLE:,} people",
@@ -159,7 +164,8 @@ def signing_in(connection: psycopg.Connection[Any], api: Api) -> list[Result]:
     connection.execute("set role quantmatrix_keeper")
     connection.execute(
         "insert into auth.credentials (user_id, password_hash)"
-        " select u.id, h.hash from core.users u cross join (select auth.hash_password(%s) as hash) h limit 300",
+        " select u.id, h.hash from core.users u cross join (select auth.hash_password(%s) as hash) h"
+        " limit 300",
         [PASSWORD],
     )
     connection.execute("reset role")

@@ -69,7 +69,10 @@ def baseline_script() -> bytes:
 def fill(
     connection: psycopg.Connection[Any], mode: str, folder: Path, scope: str, trades: int = TRADES
 ) -> Path:
-    """The file of generated trades; they are in the baseline's table and transactions, and nothing is derived yet."""
+    """The file of generated trades.
+
+    They are in the baseline's table and in transactions, and nothing is derived yet.
+    """
     path = folder / f"{mode}.csv"
     generator = generator_directory() / "gen_trades.py"
     subprocess.run(

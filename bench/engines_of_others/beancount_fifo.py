@@ -1,14 +1,19 @@
 """Beancount's booking over a generated ledger, FIFO. Run by the Python of its own virtual environment.
 
-Prints one JSON object: trades, seconds (directives made and booked; reading the file is not counted), lots left.
+Prints one JSON object: trades, seconds (directives made and booked; reading the file is not counted),
+postings booked.
 """
+
+from __future__ import annotations
 
 import csv
 import datetime
 import json
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 
 from beancount.core import data
 from beancount.core.amount import Amount
@@ -19,12 +24,12 @@ from beancount.parser import booking, options
 CASH = "Assets:Cash"
 
 
-def directives(rows):
+def directives(rows: Iterable[Mapping[str, str]]) -> list[data.Directive]:
     """One transaction for each row: the position at cost, the cash, and for sales whatever was gained."""
     opened = {CASH: data.Open({}, datetime.date(2000, 1, 1), CASH, None, None)}
     gains = "Income:Gains"
     opened[gains] = data.Open({}, datetime.date(2000, 1, 1), gains, None, None)
-    made = []
+    made: list[data.Directive] = []
     for number, row in enumerate(rows):
         account = f"Assets:{row['account']}:{row['symbol']}"
         if account not in opened:
@@ -49,9 +54,9 @@ def directives(rows):
     return [*opened.values(), *made]
 
 
-def main(path):
+def main(path: Path) -> None:
     """Book the ledger of ``path`` and print what it took."""
-    with open(path, newline="") as file:
+    with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     start = time.perf_counter()
     entries, errors = booking.book(directives(rows), options.OPTIONS_DEFAULTS.copy())
@@ -62,4 +67,4 @@ def main(path):
     print(json.dumps({"trades": len(rows), "seconds": taken, "postings": booked}))
 
 
-main(sys.argv[1])
+main(Path(sys.argv[1]))

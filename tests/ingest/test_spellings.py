@@ -202,6 +202,17 @@ def test_the_plan_of_an_employer_is_refused_with_its_reason() -> None:
         records_of(VanguardParser, plan + history)
 
 
+def test_the_tables_of_vanguard_may_repeat() -> None:
+    positions = (
+        "\nAccount Number,Investment Name,Symbol,Shares,Share Price,Total Value,\n"
+        "12345,VANGUARD TOTAL STOCK MARKET,VTI,10,240,2400,\n\n"
+    )
+    history = VANGUARD + vanguard("Buy", "ETF", "VTI", "1", "240", "-240")
+    records = read(VanguardParser, positions + history + positions + history)
+    assert rows(records) == [(T.BUY, "1", Decimal(-240))] * 2
+    assert not only(records, Refusal)
+
+
 def test_both_rows_of_an_exchange_of_etrade_are_one_event() -> None:
     line = "04/02/26,04/02/26,04/02/26,Exchange {kind},{name},{name},--,{units},0,0,0,--,--\n"
     text = line.format(kind="Delivered Out", name="OLDX", units="-10") + line.format(

@@ -210,6 +210,10 @@ class TableReading:
         """Whether a record below the header is data; others are notes."""
         return True
 
+    def is_note(self, _fields: list[str], /) -> bool:
+        """Whether a record below the header is surely no row, even if it begins as one."""
+        return False
+
     def note(self, _line: int, _fields: list[str], /) -> Verdict:
         """A record below the header that is no data: a total, a legal text."""
         return "skipped"
@@ -324,7 +328,8 @@ class TableReading:
         self._mark = len(self.out)
         try:
             if not self.is_row(fields):
-                self._no_row(fields)
+                if not self.is_note(fields):
+                    self._no_row(fields)
                 return self.note(line, fields)
             row = Row(line, fields, self.columns)
             self._check_width(row)

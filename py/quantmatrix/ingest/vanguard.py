@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
@@ -70,8 +70,8 @@ class _Reading(TableReading):
     )  # fmt: skip
     what = "a history of Vanguard"
 
-    is_plan = False
-    """Whether the table of an employer plan has begun, which has other columns."""
+    table: Literal["history", "plan", "positions"] = "history"
+    """Which of the tables below each other the record stands in."""
 
     def title(self, _line: int, fields: list[str], /) -> None:
         """The positions, or what cannot be read."""
@@ -83,14 +83,20 @@ class _Reading(TableReading):
         columns = self.columns
         at = columns.index["trade date"] if columns else 0
         is_row = len(fields) > at and bool(_DATE.fullmatch(fields[at].strip()))
-        if is_row and self.is_plan:
+        if is_row and self.table == "plan":
             raise RowError("unknown_layout", _OF_PLAN, text=",".join(fields))
-        return is_row
+        return is_row and self.table == "history"
 
-    def note(self, _line: int, fields: list[str], /) -> Verdict:
-        """The header of another table."""
-        self.is_plan = self.is_plan or _PLAN in map(name_of, fields)
-        return "skipped"
+    def is_note(self, fields: list[str], /) -> bool:
+        """The header of another table, or what stands below one of positions."""
+        names = frozenset(map(name_of, fields))
+        if _PLAN in names:
+            self.table = "plan"
+        elif {"symbol", "total value"} <= names:
+            self.table = "positions"
+        elif self.needed <= names:
+            self.table = "history"
+        return self.table == "positions"
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""
