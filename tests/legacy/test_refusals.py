@@ -18,7 +18,8 @@ from quantmatrix.testing.cluster import Cluster, Database
 from quantmatrix.testing.v1 import OWN_FILE, SAMPLE, WITH_FILE, Migrating, OldDatabase, archive, served
 
 ALERTS = """
-    select a.name, a.condition, a.channels, a.status::text, a.metadata - 'sync_id' from core.alerts a order by a.id
+    select a.name, a.condition, a.channels, a.status::text, a.metadata - 'sync_id'
+    from core.alerts a order by a.id
 """
 STATE = """
     select a.account_number, t.source, t.dedupe_key, t.transaction_type::text, t.executed_at, t.trade_date,

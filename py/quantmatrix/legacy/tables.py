@@ -45,8 +45,8 @@ _NUMBERS = frozenset(
 )  # fmt: skip
 _INSTANTS = frozenset(
     {
-        "last_updated", "transaction_date", "synced_at", "ex_date", "pay_date", "created_at", "last_triggered",
-        "expires_at",
+        "last_updated", "transaction_date", "synced_at", "ex_date", "pay_date", "created_at",
+        "last_triggered", "expires_at",
     }
 )  # fmt: skip
 _WHOLE = frozenset(
@@ -121,7 +121,7 @@ class Catalogue:
 
 
 def kind_of(table: str, column: str) -> str:
-    """``number``, ``date``, ``whole number``, ``truth value`` or ``text``: what a value of a column that is read must be."""
+    """``number``, ``date``, ``whole number``, ``truth value`` or ``text``: what a value must be."""
     if column in _NUMBERS:
         return "number"
     if column in _INSTANTS:

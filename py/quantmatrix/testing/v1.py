@@ -58,8 +58,9 @@ _USUAL: dict[str, Cells] = {
     "alerts": {
         "user_id": 1, "name": "Watch", "description": None, "symbol": "ABC", "alert_type": "PRICE",
         "is_active": "t", "is_repeating": "f", "max_triggers": 1, "current_triggers": 0,
-        "notify_discord": "f", "notify_email": "t", "notify_app": "f", "priority": None, "created_at": "2025-06-20 02:00:00+00",
-        "last_triggered": None, "expires_at": None, "custom_message": None,
+        "notify_discord": "f", "notify_email": "t", "notify_app": "f", "priority": None,
+        "created_at": "2025-06-20 02:00:00+00", "last_triggered": None, "expires_at": None,
+        "custom_message": None,
     },
     "alert_conditions": {
         "alert_id": 1, "condition_type": "PRICE", "operator": "GT", "target_value": 5.0, "timeframe": None,
