@@ -91,6 +91,79 @@ def test_what_lies_outside_is_derived_whole(held: tuple[Taxpayer, int]) -> None:
     assert taxpayer.differences() == []
 
 
+def as_one(taxpayer: Taxpayer, *symbols: str) -> list[int]:
+    """Instruments that the law takes for the same."""
+    stocks = [taxpayer.instrument(symbol) for symbol in symbols]
+    for stock in stocks:
+        taxpayer.connection.execute(
+            "insert into tax.instrument_facts (user_id, instrument_id, identical_group)"
+            " values (%s, %s, 'one')",
+            [taxpayer.id, stock],
+        )
+    return stocks
+
+
+def test_two_methods_that_reach_the_same_lot(held: tuple[Taxpayer, int]) -> None:
+    taxpayer, stock = held
+    day = date(2024, 5, 1)
+    taxpayer.load(
+        [
+            trade(4, stock, day, -3, 70, terms={"lot_method": "lifo"}),
+            trade(5, stock, day, -9, 70, terms={"lot_method": "hifo"}),
+        ]
+    )
+    assert resumed(taxpayer, 5)
+    assert taxpayer.differences() == []
+
+
+def test_what_is_bought_and_sold_at_once_is_replaced_by_what_was_held(taxpayer: Taxpayer) -> None:
+    one, two = as_one(taxpayer, "ONE", "TWO")
+    past = date(2022, 1, 3)
+    taxpayer.load([trade(1, one, past, 1, 50), trade(2, one, past, -1, 60)])
+    taxpayer.load([trade(3, two, date(2024, 2, 3), 10, 50)])
+    day = date(2024, 2, 12)
+    taxpayer.load([trade(4, one, day, 4, 60), trade(5, one, day, -4, 55)])
+    assert taxpayer.value("select sum(disallowed) from tax.closings where user_id = %s") > 0
+    assert taxpayer.differences() == []
+
+
+def test_losses_of_an_order_for_two_instruments_are_judged_together(taxpayer: Taxpayer) -> None:
+    one, two = as_one(taxpayer, "ONE", "TWO")
+    taxpayer.load([trade(1, one, date(2023, 2, 3), 10, 50), trade(2, two, date(2023, 2, 3), 10, 60)])
+    day = date(2024, 2, 12)
+    taxpayer.load(
+        [
+            trade(3, one, day, -4, 20, order_id="both"),
+            trade(4, two, day, -4, 25),
+            trade(5, two, day, -4, 20, order_id="both"),
+        ]
+    )
+    taxpayer.load([trade(6, two, date(2024, 2, 13), 6, 21)])
+    assert not resumed(taxpayer, 6)
+    assert taxpayer.differences() == []
+
+
+@pytest.mark.parametrize("method", ["fifo", "lifo"])
+def test_of_many_purchases_in_the_window_only_the_first_are_read(taxpayer: Taxpayer, method: str) -> None:
+    taxpayer.connection.execute(
+        "update core.users set default_lot_method = %s::core.lot_method where id = %s", [method, taxpayer.id]
+    )
+    stock = taxpayer.instrument()
+    first = date(2024, 3, 1)
+    old = [trade(number, stock, first - timedelta(days=400), 5, 99) for number in (1, 2)]
+    taxpayer.load(
+        old + [trade(3 + step, stock, first + timedelta(days=step % 25), 5, 60 + step) for step in range(100)]
+    )
+    taxpayer.load([trade(103, stock, first + timedelta(days=27), -8, 30)])
+    read = taxpayer.value(
+        "select cardinality((tax.resume(t.user_id, g.group_id, array[t.id]::bigint[])).standing.lot_id)"
+        " from core.transactions t join tax.instrument_groups g using (user_id, instrument_id)"
+        " where t.user_id = %s and t.id = 103"
+    )
+    assert 0 < read < 60
+    assert taxpayer.differences() == []
+
+
 @pytest.mark.parametrize("method", ["fifo", "lifo", "hifo", "lofo", "mintax"])
 @pytest.mark.parametrize("scope", ["taxpayer", "broker", "none"])
 def test_trade_by_trade_is_the_same_as_all_at_once(taxpayer: Taxpayer, method: str, scope: str) -> None:
@@ -104,13 +177,7 @@ def test_trade_by_trade_is_the_same_as_all_at_once(taxpayer: Taxpayer, method: s
     taxpayer.connection.execute(
         "update core.accounts set allow_short = true where user_id = %s and id = 2", [taxpayer.id]
     )
-    stocks = [taxpayer.instrument("ONE"), taxpayer.instrument("TWO")]
-    for stock in stocks:
-        taxpayer.connection.execute(
-            "insert into tax.instrument_facts (user_id, instrument_id, identical_group)"
-            " values (%s, %s, 'one')",
-            [taxpayer.id, stock],
-        )
+    stocks = as_one(taxpayer, "ONE", "TWO")
     day, number, price = date(2024, 1, 2), 0, 100
     for _ in range(25):
         day += timedelta(days=chance.choice([0, 0, 1, 2, 9, 16]))
@@ -125,6 +192,8 @@ def test_trade_by_trade_is_the_same_as_all_at_once(taxpayer: Taxpayer, method: s
                 more["at"] = datetime.combine(day, moment, UTC).isoformat()
             if chance.random() < 0.2:
                 more["order_id"] = chance.choice(["one", "two"])
+            if quantity < 0 and chance.random() < 0.2:
+                more["terms"] = {"lot_method": chance.choice(["fifo", "lifo", "hifo"])}
             rows.append(trade(number, chance.choice(stocks), day, quantity, price, **more))
         taxpayer.load(rows)
         assert taxpayer.differences() == []

@@ -79,10 +79,20 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_book uuid := auth.book_named();
-    v_person_id uuid := auth.person_id();
+    v_claims jsonb;
+    v_book uuid;
+    v_person_id uuid;
     v_writes boolean;
 begin
+    -- Nearly every request: no book was opened. Three calls less in each query.
+    if session_user = 'authenticator' then
+        v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+        if not coalesce(v_claims ? 'book', false) then
+            return nullif(v_claims ->> 'sub', '')::uuid;
+        end if;
+    end if;
+    v_book := auth.book_named();
+    v_person_id := auth.person_id();
     if v_book is null or v_book = v_person_id then
         return v_person_id;
     end if;

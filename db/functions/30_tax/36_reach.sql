@@ -121,3 +121,119 @@ $$;
 
 comment on function tax.lots_by_cost(uuid, bigint, bigint, numeric, integer, numeric, date, date, timestamptz, bigint[]) is
     'Numbers of the open lots of a pool that sales of so many units can reach by cost or by tax (A.5, A.8); null if one of unknown date is among them.';
+
+-- Units count only in lots that certainly may replace: bought in the window of the last sale as well, and not of a purchase of which something is
+-- reached, for its rest replaces nothing (F.4). The lots are walked one by one: however many the window holds, few are read further.
+create function tax.lots_to_replace(
+    p_user_id uuid, p_instrument_ids bigint[], p_reached bigint[], p_units numeric, p_first_day date, p_last_day date
+)
+returns bigint[]
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+    c_window constant integer := 30;
+    -- An instant lies within five days of its date of trade.
+    c_slack constant interval := '6 days';
+    v_openings bigint[];
+    v_orders text[];
+    v_ids bigint[];
+begin
+    select coalesce(array_agg(t.id), '{}'), coalesce(array_agg(distinct t.order_id) filter (where t.order_id is not null), '{}')
+    into v_openings, v_orders
+    from unnest(p_reached) r (id)
+    cross join lateral (
+        select own.opening_transaction_id
+        from core.tax_lots own
+        where own.user_id = p_user_id
+        and own.id = r.id
+        offset 0
+    ) o
+    cross join lateral (
+        select own.id, own.order_id
+        from core.transactions own
+        where own.user_id = p_user_id
+        and own.id = o.opening_transaction_id
+        offset 0
+    ) t;
+
+    select coalesce(array_agg(c.id), '{}')
+    into v_ids
+    from (
+        select
+            k.id,
+            sum(k.certain) over (
+                partition by k.instrument_id, k.account_id
+                order by k.acquired, case when k.acquired = k.trade_date then k.at else k.acquired_at end
+                groups between unbounded preceding and 1 preceding
+            ) as units_before
+        from (
+            select
+                l.*,
+                case
+                    when l.acquired >= p_last_day - c_window
+                        and not l.opening_transaction_id = any (v_openings)
+                        and (l.order_id is null or not l.order_id = any (v_orders))
+                        then l.quantity_remaining
+                    else 0
+                end as certain
+            from (
+                select
+                    o.*, t.trade_date, t.at, t.order_id,
+                    -- As in tax.resume: what was supplied as a day stands for its first instant in New York.
+                    case when o.acquired_at = t.at then t.trade_date else (o.acquired_at at time zone 'America/New_York')::date end as acquired
+                from unnest(p_instrument_ids) i (id)
+                cross join lateral (
+                    select p.account_id
+                    from core.positions p
+                    where p.user_id = p_user_id
+                    and p.instrument_id = i.id
+                    and p.open_lots > 0
+                    offset 0
+                ) a
+                cross join lateral (
+                    select
+                        own.id, own.account_id, own.instrument_id, own.opening_transaction_id, own.acquired_at, own.quantity_remaining
+                    from core.tax_lots own
+                    where own.user_id = p_user_id
+                    and own.account_id = a.account_id
+                    and own.instrument_id = i.id
+                    and own.side = 'long'
+                    and own.closed_at is null
+                    and own.acquired_at >= (p_first_day - c_window)::timestamptz - c_slack
+                    offset 0
+                ) o
+                cross join lateral (
+                    select
+                        own.trade_date, own.order_id,
+                        coalesce(own.executed_at, own.trade_date::timestamp at time zone 'America/New_York') as at
+                    from core.transactions own
+                    where own.user_id = p_user_id
+                    and own.id = o.opening_transaction_id
+                    offset 0
+                ) t
+                left join lateral (
+                    select own.is_used or not own.is_purchase as is_out
+                    from tax.lot_state own
+                    where own.user_id = p_user_id
+                    and own.lot_id = o.id
+                    offset 0
+                ) s on true
+                where s.is_out is not true
+                and not o.id = any (p_reached)
+                offset 0
+            ) l
+            where l.acquired >= p_first_day - c_window
+        ) k
+    ) c
+    where coalesce(c.units_before, 0) < p_units;
+    return v_ids;
+end
+$$;
+
+comment on function tax.lots_to_replace(uuid, bigint[], bigint[], numeric, date, date) is
+    'Numbers of further open lots of a group without shorts that may replace losses of so many units (F.1): the earliest of each pool come first.';

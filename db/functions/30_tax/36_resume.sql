@@ -120,6 +120,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
     c_window constant integer := 30;
@@ -299,42 +300,21 @@ begin
         if v_ids is null then
             return null;
         end if;
-        v_lot_ids := v_lot_ids || v_ids;
+        -- Two methods may reach the same lot.
+        v_lot_ids := array(
+            select unnest(v_lot_ids)
+            union
+            select unnest(v_ids)
+        );
     end loop;
 
     if v_h.wash_scope <> 'none' then
         -- What is closed may be a loss, which lots bought lately replace, unless they have replaced one.
-        if cardinality(v_lot_ids) > 0 then
-            select v_lot_ids || coalesce(array_agg(l.id), '{}')
-            into v_lot_ids
-            from unnest(v_h.instrument_id) i (id)
-            cross join lateral (
-                select p.account_id
-                from core.positions p
-                where p.user_id = p_user_id
-                and p.instrument_id = i.id
-                and p.open_lots > 0
-                offset 0
-            ) a
-            cross join unnest(enum_range(null::core.lot_side)) side (name)
-            cross join lateral (
-                select o.id
-                from core.tax_lots o
-                where o.user_id = p_user_id
-                and o.account_id = a.account_id
-                and o.instrument_id = i.id
-                and o.side = side.name
-                and o.closed_at is null
-                and o.acquired_at >= (v_first_day - c_window)::timestamptz - c_slack
-                and not exists (
-                    select from tax.lot_state s
-                    where s.user_id = p_user_id
-                    and s.lot_id = o.id
-                    and (s.is_used or not s.is_purchase)
-                )
-                offset 0
-            ) l
-            where not l.id = any (v_lot_ids);
+        if not v_h.event_code <@ array[1, 4] then
+            v_lot_ids := v_lot_ids || tax.lots_to_replace(
+                p_user_id, v_h.instrument_id, v_lot_ids, (select sum(e.quantity) from unnest(v_h.event_quantity) e (quantity)), v_first_day,
+                v_h.event_date[cardinality(v_h.event_date)]
+            );
         end if;
 
         -- F.1, F.10: losses that nothing has replaced in full, where something is bought or sold short. Fills of one order are judged together:
@@ -363,7 +343,7 @@ begin
                         select min(other.id)
                         from core.transactions other
                         where other.user_id = p_user_id
-                        and other.instrument_id = t.instrument_id
+                        and other.instrument_id = any (v_h.instrument_id)
                         and other.trade_date = t.trade_date
                         and other.account_id = t.account_id
                         and other.order_id = t.order_id
