@@ -35,6 +35,9 @@ create table core.tax_lots (
 );
 
 create index tax_lots_open on core.tax_lots (user_id, account_id, instrument_id, side, acquired_at) where closed_at is null;
+-- Sales by cost or tax start at an end of it; an open lot has units, which only the planner does not know.
+create index tax_lots_by_unit_cost on core.tax_lots (user_id, account_id, instrument_id, side, (cost_remaining / nullif(quantity_remaining, 0)))
+    where closed_at is null;
 create index tax_lots_of_opening on core.tax_lots (user_id, opening_transaction_id);
 -- The instrument first: the engine works instrument by instrument, and appends to one place of the index.
 alter table core.tax_lots
