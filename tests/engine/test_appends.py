@@ -116,6 +116,28 @@ def test_two_methods_that_reach_the_same_lot(held: tuple[Taxpayer, int]) -> None
     assert taxpayer.differences() == []
 
 
+def test_a_lot_that_replaces_one_loss_and_is_sold_by_the_next_sale(taxpayer: Taxpayer) -> None:
+    taxpayer.connection.execute(
+        "update core.users set default_lot_method = 'hifo' where id = %s", [taxpayer.id]
+    )
+    stock = taxpayer.instrument()
+    day = date(2024, 5, 1)
+    taxpayer.load(
+        [
+            trade(1, stock, date(2023, 1, 3), 1, 200),
+            trade(2, stock, date(2023, 1, 4), 40, 100),
+            trade(3, stock, day - timedelta(days=9), 30, 60),
+            trade(4, stock, day - timedelta(days=8), 30, 55),
+        ]
+    )
+    # The first sale's loss goes to one share bought for 60, which thereby is the next to be sold, at a loss
+    # that the other shares of its purchase do not replace.
+    taxpayer.load([trade(5, stock, day, -1, 50), trade(6, stock, day, -2, 50)])
+    assert resumed(taxpayer, 6)
+    assert taxpayer.value("select count(*) from tax.wash_matches where user_id = %s") == 3
+    assert taxpayer.differences() == []
+
+
 def test_what_is_bought_and_sold_at_once_is_replaced_by_what_was_held(taxpayer: Taxpayer) -> None:
     one, two = as_one(taxpayer, "ONE", "TWO")
     past = date(2022, 1, 3)

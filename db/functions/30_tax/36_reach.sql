@@ -303,10 +303,11 @@ begin
             where l.acquired >= p_first_day - c_window
         ) k
     ) c
-    where coalesce(c.units_before, 0) < p_units;
+    where p_units is null
+    or coalesce(c.units_before, 0) < p_units;
     return v_ids;
 end
 $$;
 
 comment on function tax.lots_to_replace(uuid, bigint[], bigint[], numeric, date, date) is
-    'Numbers of further open lots of a group without shorts that may replace losses of so many units (F.1): the earliest of each pool come first.';
+    'Numbers of further open lots of a group without shorts that may replace losses of so many units (F.1), the earliest of each pool; null units: all of them.';
