@@ -145,6 +145,54 @@ $$;
 
 comment on function ingest.settle_instruments(uuid, bigint[]) is 'Settles all transactions of these instruments again; returns how many were added, changed and removed.';
 
+-- The broker's own figures follow what counts; the name that the file states stays beside them.
+create function ingest.move_evidence(p_user_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    update ingest.broker_positions b
+    set instrument_id = w.counts,
+        stated_instrument_id = nullif(coalesce(b.stated_instrument_id, b.instrument_id), w.counts)
+    from (
+        select f.instrument_id as stated, coalesce(f.merged_into_instrument_id, f.instrument_id) as counts
+        from tax.instrument_facts f
+        where f.user_id = p_user_id
+    ) w
+    where b.user_id = p_user_id
+    and w.stated = coalesce(b.stated_instrument_id, b.instrument_id)
+    and b.instrument_id <> w.counts
+    and not exists (
+        select from ingest.instrument_changes c
+        where c.user_id = p_user_id
+        and c.kind = 'split'
+        and c.undone_at is null
+        and c.moved -> 'positions' @> to_jsonb(array[array[b.sync_id, b.line_number]])
+    );
+    update ingest.broker_lots b
+    set instrument_id = w.counts,
+        stated_instrument_id = nullif(coalesce(b.stated_instrument_id, b.instrument_id), w.counts)
+    from (
+        select f.instrument_id as stated, coalesce(f.merged_into_instrument_id, f.instrument_id) as counts
+        from tax.instrument_facts f
+        where f.user_id = p_user_id
+    ) w
+    where b.user_id = p_user_id
+    and w.stated = coalesce(b.stated_instrument_id, b.instrument_id)
+    and b.instrument_id <> w.counts
+    and not exists (
+        select from ingest.instrument_changes c
+        where c.user_id = p_user_id
+        and c.kind = 'split'
+        and c.undone_at is null
+        and c.moved -> 'lots' @> to_jsonb(array[array[b.sync_id, b.line_number]])
+    );
+$$;
+
+comment on function ingest.move_evidence(uuid) is 'Points the broker''s positions and lots at the instruments that count for those they state; a split''s own choice stays.';
+
 create function api.instrument_merge(from_instrument text, into_instrument text, reason text)
 returns jsonb
 language plpgsql
@@ -252,274 +300,6 @@ $$;
 
 comment on function api.instrument_merge(text, text, text) is $$Merge two names of one instrument
 Everything stated of from_instrument counts for into_instrument, in your books alone: transactions, the broker's positions, what later imports bring, and what options are on. Instruments are named by symbol, type|symbol|currency or #NUMBER. Lots are rebuilt. instrument_change_undo takes it back.$$;
-
--- The broker's own figures follow what counts; the name that the file states stays beside them.
-create function ingest.move_evidence(p_user_id uuid)
-returns void
-language sql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    update ingest.broker_positions b
-    set instrument_id = w.counts,
-        stated_instrument_id = nullif(coalesce(b.stated_instrument_id, b.instrument_id), w.counts)
-    from (
-        select f.instrument_id as stated, coalesce(f.merged_into_instrument_id, f.instrument_id) as counts
-        from tax.instrument_facts f
-        where f.user_id = p_user_id
-    ) w
-    where b.user_id = p_user_id
-    and w.stated = coalesce(b.stated_instrument_id, b.instrument_id)
-    and b.instrument_id <> w.counts
-    and not exists (
-        select from ingest.instrument_changes c
-        where c.user_id = p_user_id
-        and c.kind = 'split'
-        and c.undone_at is null
-        and c.moved -> 'positions' @> to_jsonb(array[array[b.sync_id, b.line_number]])
-    );
-    update ingest.broker_lots b
-    set instrument_id = w.counts,
-        stated_instrument_id = nullif(coalesce(b.stated_instrument_id, b.instrument_id), w.counts)
-    from (
-        select f.instrument_id as stated, coalesce(f.merged_into_instrument_id, f.instrument_id) as counts
-        from tax.instrument_facts f
-        where f.user_id = p_user_id
-    ) w
-    where b.user_id = p_user_id
-    and w.stated = coalesce(b.stated_instrument_id, b.instrument_id)
-    and b.instrument_id <> w.counts
-    and not exists (
-        select from ingest.instrument_changes c
-        where c.user_id = p_user_id
-        and c.kind = 'split'
-        and c.undone_at is null
-        and c.moved -> 'lots' @> to_jsonb(array[array[b.sync_id, b.line_number]])
-    );
-$$;
-
-comment on function ingest.move_evidence(uuid) is 'Points the broker''s positions and lots at the instruments that count for those they state; a split''s own choice stays.';
-
-create function api.instrument_split(
-    from_instrument text, reason text, into_instrument text default null, transactions bigint[] default null, since date default null,
-    until date default null, account text default null, identifiers text[] default null
-)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_user_id uuid := auth.require_user();
-    v_reason constant text := btrim(instrument_split.reason);
-    v_by_day constant boolean := num_nonnulls(instrument_split.since, instrument_split.until, instrument_split.account) > 0;
-    v_from core.instruments;
-    v_into core.instruments;
-    v_symbol text := btrim(instrument_split.into_instrument);
-    v_account_id bigint;
-    v_number integer := 1;
-    v_ids bigint[];
-    v_missing text;
-    v_identifiers text[] := coalesce(instrument_split.identifiers, '{}');
-    v_change_id bigint;
-    v_moved jsonb;
-    v_settled jsonb;
-begin
-    perform ingest.require_all_accounts();
-    perform tax.lock_taxpayer(v_user_id);
-    perform ingest.require_reason(v_reason);
-    v_from := ingest.own_instrument(v_user_id, instrument_split.from_instrument);
-    if instrument_split.account is not null then
-        v_account_id := ingest.require_account(v_user_id, instrument_split.account);
-    end if;
-    if not v_by_day and instrument_split.transactions is null and v_identifiers = '{}' then
-        raise exception 'say what leaves %: transactions, since or until, an account, identifiers', v_from.symbol using errcode = 'QM002';
-    elsif v_by_day and instrument_split.transactions is not null then
-        raise exception 'transactions: name them, or say since, until and account, but not both' using errcode = 'QM002';
-    elsif ingest.what_counts(v_user_id, v_from.id) <> v_from.id then
-        raise exception '% was merged into another instrument: split that one, or undo the merge', v_from.symbol
-            using errcode = 'QM002', hint = 'quantmatrix instruments changes';
-    end if;
-
-    select string_agg(w.word, ', ')
-    into v_missing
-    from unnest(v_identifiers) w (word)
-    where not exists (
-        select from tax.instrument_facts f
-        where f.user_id = v_user_id
-        and f.instrument_id = v_from.id
-        and w.word = any (f.identifiers)
-    );
-    if v_missing is not null then
-        raise exception 'identifiers: % is not known of %', v_missing, v_from.symbol
-            using errcode = 'QM001', hint = 'quantmatrix instruments show ' || v_from.symbol;
-    end if;
-    select array_agg(t.id)
-    into v_ids
-    from core.transactions t
-    where t.user_id = v_user_id
-    and t.instrument_id = v_from.id
-    and case
-        when instrument_split.transactions is not null then t.id = any (instrument_split.transactions)
-        else v_by_day
-            and t.trade_date >= coalesce(instrument_split.since, t.trade_date)
-            and t.trade_date <= coalesce(instrument_split.until, t.trade_date)
-            and t.account_id = coalesce(v_account_id, t.account_id)
-    end;
-    select string_agg(w.id::text, ', ' order by w.id)
-    into v_missing
-    from unnest(instrument_split.transactions) w (id)
-    where not w.id = any (coalesce(v_ids, '{}'));
-    if v_missing is not null then
-        raise exception 'transaction %: not one of %', v_missing, v_from.symbol
-            using errcode = 'QM001', hint = 'quantmatrix transactions list --symbol ' || v_from.symbol;
-    elsif v_ids is null and v_identifiers = '{}' then
-        raise exception 'no transaction of % is meant by that', v_from.symbol using errcode = 'QM001';
-    end if;
-
-    -- An instrument of the person's by that name, else the shared identity of that name, else the next number of the ticker.
-    if v_symbol is not null and (
-        v_symbol like '#%' or v_symbol like '%|%' or exists (select from core.instruments i where i.symbol in (v_symbol, upper(v_symbol)))
-    ) then
-        v_into := ingest.own_instrument(v_user_id, v_symbol);
-        select i.* into strict v_into from core.instruments i where i.id = ingest.what_counts(v_user_id, v_into.id);
-    else
-        if v_from.instrument_type in ('option', 'future_option') then
-            raise exception 'into: an option is told by its parts; name the contract it is' using errcode = 'QM002';
-        end if;
-        if v_symbol is null then
-            loop
-                v_number := v_number + 1;
-                v_symbol := split_part(v_from.symbol, '~', 1) || '~' || v_number;
-                exit when not exists (select from core.instruments i where i.symbol = v_symbol);
-            end loop;
-        end if;
-        v_change_id := ingest.resolve_instrument(
-            v_user_id,
-            jsonb_build_object('type', v_from.instrument_type, 'symbol', upper(v_symbol), 'currency', v_from.currency, 'multiplier', v_from.multiplier::text)
-        );
-        insert into tax.instrument_facts (user_id, instrument_id)
-        values (v_user_id, v_change_id)
-        on conflict on constraint instrument_facts_pkey do nothing;
-        select i.* into strict v_into from core.instruments i where i.id = v_change_id;
-    end if;
-    if v_into.id = v_from.id then
-        raise exception 'into: % is where they are', v_from.symbol using errcode = 'QM002';
-    elsif v_from.currency <> v_into.currency or v_from.multiplier <> v_into.multiplier then
-        raise exception 'into: another currency or multiplier' using errcode = 'QM002', detail = v_into.symbol || ' in ' || v_into.currency;
-    end if;
-
-    with chosen as materialized (
-        select t.*
-        from core.transactions t
-        where t.user_id = v_user_id
-        and t.id = any (v_ids)
-    ),
-    earlier as materialized (
-        select c.account_id, c.source, c.dedupe_key as key, k.corrected -> 'instrument_id' as instrument_id
-        from chosen c
-        left join ingest.corrections k
-            on k.user_id = c.user_id and k.account_id = c.account_id and k.source = c.source and k.dedupe_key = c.dedupe_key
-        where c.sync_id is not null
-    ),
-    corrected as (
-        insert into ingest.corrections as k (user_id, account_id, source, dedupe_key, corrected, original, reason)
-        select
-            v_user_id, c.account_id, c.source, c.dedupe_key, jsonb_build_object('instrument_id', v_into.id),
-            to_jsonb(c) || jsonb_build_object('terms', (
-                select to_jsonb(x) - 'user_id' - 'transaction_id'
-                from tax.transaction_terms x
-                where x.user_id = c.user_id
-                and x.transaction_id = c.id
-            )),
-            v_reason
-        from chosen c
-        where c.sync_id is not null
-        on conflict on constraint corrections_pkey do update
-        set corrected = k.corrected || excluded.corrected
-        returning k.dedupe_key
-    ),
-    rows_by_hand as (
-        update core.transactions t
-        set instrument_id = v_into.id
-        where t.user_id = v_user_id
-        and t.id = any (v_ids)
-        and t.sync_id is null
-        returning t.id
-    ),
-    positions as (
-        update ingest.broker_positions b
-        set instrument_id = v_into.id,
-            stated_instrument_id = coalesce(b.stated_instrument_id, v_from.id)
-        where v_by_day
-        and b.user_id = v_user_id
-        and b.instrument_id = v_from.id
-        and b.as_of between coalesce(instrument_split.since, b.as_of) and coalesce(instrument_split.until, b.as_of)
-        and b.account_id = coalesce(v_account_id, b.account_id)
-        returning b.sync_id, b.line_number
-    ),
-    lots as (
-        update ingest.broker_lots b
-        set instrument_id = v_into.id,
-            stated_instrument_id = coalesce(b.stated_instrument_id, v_from.id)
-        where v_by_day
-        and b.user_id = v_user_id
-        and b.instrument_id = v_from.id
-        and b.as_of between coalesce(instrument_split.since, b.as_of) and coalesce(instrument_split.until, b.as_of)
-        and b.account_id = coalesce(v_account_id, b.account_id)
-        returning b.sync_id, b.line_number
-    )
-    select jsonb_strip_nulls(jsonb_build_object(
-        'corrected', (select jsonb_agg(to_jsonb(e) order by e.account_id, e.source, e.key) from earlier e),
-        'transactions', (select jsonb_agg(r.id order by r.id) from rows_by_hand r),
-        'positions', (select jsonb_agg(jsonb_build_array(p.sync_id, p.line_number)) from positions p),
-        'lots', (select jsonb_agg(jsonb_build_array(l.sync_id, l.line_number)) from lots l),
-        'identifiers', case when v_identifiers <> '{}' then to_jsonb(v_identifiers) end
-    ))
-    into v_moved;
-
-    insert into ingest.instrument_changes (user_id, kind, from_instrument_id, into_instrument_id, moved, reason)
-    values (v_user_id, 'split', v_from.id, v_into.id, v_moved, v_reason)
-    returning id into v_change_id;
-    perform audit.note_own(
-        'instrument_changes', v_change_id::text, 'insert',
-        jsonb_build_object('kind', 'split', 'from', v_from.symbol, 'from_id', v_from.id, 'into', v_into.symbol, 'into_id', v_into.id, 'transactions', to_jsonb(v_ids)),
-        v_reason
-    );
-    perform ingest.move_identifiers(v_user_id, v_from.id, v_into.id, v_identifiers);
-    v_settled := ingest.settle_instruments(v_user_id, array[v_from.id, v_into.id]);
-    return jsonb_build_object(
-        'change', v_change_id, 'kind', 'split', 'from', v_from.symbol, 'into', v_into.symbol, 'moved', coalesce(cardinality(v_ids), 0),
-        'transactions', v_settled
-    );
-end
-$$;
-
-comment on function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) is $$Split an instrument that is two
-Moves transactions, by number or by since, until and account (with the broker's positions of those days), and identifiers, by which later imports find it, to into_instrument: one of yours, a new symbol, or the next number of the ticker (ABC~2) where none is named. In your books alone. Lots are rebuilt. instrument_change_undo takes it back.$$;
-
-create function ingest.move_identifiers(p_user_id uuid, p_from_id bigint, p_into_id bigint, p_identifiers text[])
-returns void
-language sql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    update tax.instrument_facts f
-    set identifiers = array(select w from unnest(f.identifiers) w where not w = any (p_identifiers) order by w)
-    where f.user_id = p_user_id
-    and f.instrument_id = p_from_id
-    and f.identifiers && p_identifiers;
-    update tax.instrument_facts f
-    set identifiers = array(select distinct w from unnest(f.identifiers || p_identifiers) w order by w)
-    where f.user_id = p_user_id
-    and f.instrument_id = p_into_id
-    and not f.identifiers @> p_identifiers;
-$$;
-
-comment on function ingest.move_identifiers(uuid, bigint, bigint, text[]) is 'Later files that state these identifiers mean the other instrument.';
 
 create function api.instrument_change_undo(change bigint, reason text)
 returns jsonb
@@ -646,15 +426,11 @@ comment on column api.instrument_changes.undone_at is 'When it was taken back; n
 comment on column api.instrument_changes.undo_reason is 'Why it was taken back.';
 
 grant execute on function
-    ingest.own_instrument(uuid, text), ingest.require_all_accounts(), ingest.flatten_merges(uuid), ingest.settle_instruments(uuid, bigint[]), ingest.move_evidence(uuid),
-    ingest.move_identifiers(uuid, bigint, bigint, text[])
+    ingest.own_instrument(uuid, text), ingest.require_all_accounts(), ingest.flatten_merges(uuid), ingest.settle_instruments(uuid, bigint[]),
+    ingest.move_evidence(uuid)
     to quantmatrix_writer;
 grant select on api.instrument_changes to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
-grant execute on function
-    api.instrument_merge(text, text, text), api.instrument_split(text, text, text, bigint[], date, date, text, text[]),
-    api.instrument_change_undo(bigint, text)
-    to quantmatrix_user, quantmatrix_admin;
+grant execute on function api.instrument_merge(text, text, text), api.instrument_change_undo(bigint, text) to quantmatrix_user, quantmatrix_admin;
 
 alter function api.instrument_merge(text, text, text) owner to quantmatrix_writer;
-alter function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) owner to quantmatrix_writer;
 alter function api.instrument_change_undo(bigint, text) owner to quantmatrix_writer;

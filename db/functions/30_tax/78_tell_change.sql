@@ -1,0 +1,310 @@
+-- The arithmetic of one event on one piece, in words.
+
+-- What one event did to one piece. Before is null where the event made it; cut means that it came from another piece, whose state before is given.
+create function tax.tell_change(
+    p_user_id uuid, p_trace jsonb, p_before jsonb, p_after jsonb, p_is_cut boolean, p_tax_currency text
+)
+returns text[]
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_event constant integer := p_after ->> 'event';
+    v_piece constant integer := p_after ->> 'piece';
+    v_code constant integer := p_after ->> 'code';
+    v_is_short constant boolean := p_after ->> 'side' = 'short';
+    v_units numeric := p_before ->> 'quantity';
+    v_cost numeric := p_before ->> 'cost';
+    v_to_units constant numeric := p_after ->> 'quantity';
+    v_to_cost constant numeric := p_after ->> 'cost';
+    v_washed numeric;
+    v_row record;
+    v_total_units numeric;
+    v_total numeric;
+    v_base numeric;
+    v_part numeric;
+    v_x tax.event_detail;
+    v_partner tax.event_partner;
+    v_multiplier numeric;
+    v_lines text[] := '{}';
+begin
+    v_x := tax.read_event(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
+    select i.multiplier
+    into v_multiplier
+    from core.instruments i
+    where i.id = (p_after ->> 'instrument_id')::bigint;
+    select coalesce(sum((m ->> 'amount')::numeric) filter (where not (m ->> 'is_permanent')::boolean), 0) * case when v_is_short then -1 else 1 end
+    into v_washed
+    from jsonb_array_elements(p_trace -> 'matches') m
+    where (m ->> 'piece')::integer = v_piece
+    and (
+        (m ->> 'event')::integer = v_event
+        or (m ->> 'event')::integer < v_event
+        and not exists (
+            -- Fills of one order are judged after its last one.
+            select from jsonb_array_elements(p_trace -> 'states') s
+            where (s ->> 'piece')::integer = v_piece
+            and (s ->> 'event')::integer between (m ->> 'event')::integer and v_event - 1
+            and (s ->> 'wash')::numeric <> 0
+        )
+    )
+    and (p_after ->> 'wash')::numeric <> coalesce((p_before ->> 'wash')::numeric, 0);
+
+    if p_before is null then
+        -- The event made it, perhaps with others: what they cost together, then its share.
+        select sum((s ->> 'quantity')::numeric), sum((s ->> 'cost')::numeric)
+            - coalesce(
+                (
+                    select sum((m ->> 'amount')::numeric)
+                    from jsonb_array_elements(p_trace -> 'matches') m
+                    where (m ->> 'event')::integer = v_event
+                    and not (m ->> 'is_permanent')::boolean
+                    and exists (
+                        select from jsonb_array_elements(p_trace -> 'states') o
+                        where (o ->> 'event')::integer = v_event
+                        and (o ->> 'source')::integer = v_event
+                        and (o ->> 'piece') = (m ->> 'piece')
+                    )
+                ),
+                0
+            ) * case when v_is_short then -1 else 1 end
+        into v_total_units, v_total
+        from jsonb_array_elements(p_trace -> 'states') s
+        where (s ->> 'event')::integer = v_event
+        and (s ->> 'source')::integer = v_event;
+
+        if v_code <= 5 then
+            v_lines := v_lines || tax.tell_net(v_x, v_multiplier, (p_after ->> 'net')::numeric, v_code in (2, 3, 5));
+            if v_total_units < (p_after ->> 'net_quantity')::numeric then
+                v_lines := v_lines || format(
+                    '%s of %s units closed what was open before, for %s; %s is left for the rest',
+                    tax.shown_units((p_after ->> 'net_quantity')::numeric - v_total_units), tax.shown_units((p_after ->> 'net_quantity')::numeric),
+                    tax.shown_money((p_after ->> 'net')::numeric - v_total), tax.shown_money(v_total)
+                );
+            elsif v_total is distinct from (p_after ->> 'net')::numeric then
+                v_lines := v_lines || format('basis supplied later: %s', tax.shown_money(v_total));
+            end if;
+        elsif v_code in (31, 32) then
+            for v_row in
+                select m.quantity, m.amount, m.opening_transaction_id
+                from jsonb_to_recordset(p_trace -> 'premiums') as m (event integer, quantity numeric, amount numeric, opening_transaction_id bigint)
+                where m.event = v_event
+            loop
+                v_lines := v_lines || format(
+                    '%s contracts of transaction %s carry %s', tax.shown_units(v_row.quantity), v_row.opening_transaction_id, tax.shown_money(v_row.amount)
+                );
+            end loop;
+            select sum(m.amount)
+            into v_part
+            from jsonb_to_recordset(p_trace -> 'premiums') as m (event integer, amount numeric)
+            where m.event = v_event;
+            -- A bought call adds what it cost, a written put takes off what it brought.
+            v_part := case when v_code = 32 then -1 else 1 end * coalesce(v_part, 0);
+            v_lines := v_lines || format(
+                'paid at the strike with fees %s %s option %s = %s', tax.shown_money(v_total - v_part), case when v_part < 0 then '−' else '+' end,
+                tax.shown_money(abs(v_part)), tax.shown_money(v_total)
+            );
+        elsif v_code = 46 then
+            v_lines := v_lines || case
+                when v_total_units = v_to_units then format(
+                    '%s × value %s = %s', tax.shown_units(v_to_units), tax.shown_units(v_x.value_per_new_share), tax.shown_money(v_to_cost - v_washed)
+                )
+                else format(
+                    '%s units at a value of %s each, rounded lot by lot: %s', tax.shown_units(v_total_units), tax.shown_units(v_x.value_per_new_share),
+                    tax.shown_money(v_total)
+                )
+            end;
+        else
+            v_partner := tax.read_partner(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
+            v_lines := v_lines || case
+                when v_total is null then 'no basis is known; quantmatrix basis set supplies it'
+                when v_partner.later_basis is not null then format('basis supplied later: %s', tax.shown_money(v_total))
+                when v_code = 23 then format(
+                    'the donor''s basis %s%s', tax.shown_money(v_total),
+                    case when p_after ->> 'gift_basis' is not null
+                        then format('; for a loss the value at the gift, %s', tax.shown_money((p_after ->> 'gift_basis')::numeric))
+                        else ''
+                    end
+                )
+                when v_code = 25 then format('value at death %s', tax.shown_money(v_total))
+                else format('basis as delivered %s', tax.shown_money(v_total))
+            end;
+            if p_after ->> 'acquired' is distinct from p_after ->> 'date' then
+                v_lines := v_lines || format('acquired %s', coalesce(p_after ->> 'acquired', 'on an unknown day'));
+            end if;
+        end if;
+        if v_total_units <> v_to_units then
+            v_lines := v_lines || format(
+                'this piece, %s of %s units: %s', tax.shown_units(v_to_units), tax.shown_units(v_total_units),
+                tax.tell_share(v_total, v_to_units, v_total_units, v_to_cost - v_washed)
+            );
+        end if;
+        v_cost := v_to_cost - v_washed;
+
+    elsif p_is_cut then
+        if v_code = 42 then
+            v_lines := v_lines || format(
+                '%s units for %s of the parent%s', tax.shown_units(v_to_units), tax.shown_units(v_units),
+                case when v_x.ratio_numerator is not null
+                    then format(' (%s for %s)', tax.shown_units(v_x.ratio_numerator), tax.shown_units(v_x.ratio_denominator))
+                    else ''
+                end
+            );
+            v_lines := v_lines || case
+                when v_x.basis_fraction is null then 'the share of the basis is not stated, so the basis is unknown'
+                else format(
+                    'round(%s × %s, 2) = %s of the parent''s basis', tax.shown_money(v_cost), tax.shown_units(v_x.basis_fraction), tax.shown_money(v_to_cost)
+                )
+            end;
+        else
+            v_lines := v_lines || format(
+                '%s of %s units: %s', tax.shown_units(v_to_units), tax.shown_units(v_units),
+                tax.tell_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
+            );
+        end if;
+        v_cost := v_to_cost - v_washed;
+
+    else
+        -- What the event took away: closings, or units that went elsewhere.
+        select coalesce(sum(c.quantity), 0), coalesce(sum(c.lot) filter (where c.quantity > 0), 0)
+        into v_total_units, v_total
+        from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, piece integer, quantity numeric, lot numeric)
+        where c.event = v_event
+        and c.piece = v_piece;
+
+        if v_code between 40 and 46 and v_code <> 42 and v_to_units + v_total_units <> v_units then
+            v_lines := v_lines || case
+                when v_x.ratio_numerator is not null and v_code <> 41
+                    then format(
+                        '%s × %s / %s = %s units', tax.shown_units(v_units), tax.shown_units(v_x.ratio_numerator), tax.shown_units(v_x.ratio_denominator),
+                        tax.shown_units(v_to_units + v_total_units)
+                    )
+                else format('%s units became %s', tax.shown_units(v_units), tax.shown_units(v_to_units + v_total_units))
+            end;
+            v_units := v_to_units + v_total_units;
+        end if;
+
+        if v_code = 34 then
+            v_lines := v_lines || format('its value %s is the new basis', tax.shown_money(v_to_cost));
+            v_cost := v_to_cost;
+        elsif v_code = 47 and v_cost is not null then
+            v_lines := v_lines || format(
+                'capital returned: %s%s', tax.shown_money(v_cost - v_to_cost),
+                case when v_x.amount_per_share is not null
+                    then format(' (%s × %s)', tax.shown_units(v_units), tax.shown_units(v_x.amount_per_share))
+                    else ' (its share of the amount, by units)'
+                end
+            );
+            v_lines := v_lines || format('%s − %s = %s', tax.shown_money(v_cost), tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost));
+            v_cost := v_to_cost;
+        elsif v_code = 42 and v_x.basis_fraction is not null and v_cost is not null then
+            v_lines := v_lines || format(
+                '%s of the basis went to what was spun off: %s − %s = %s', tax.shown_units(v_x.basis_fraction), tax.shown_money(v_cost),
+                tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost)
+            );
+            v_cost := v_to_cost;
+        elsif v_code = 46 and v_cost is distinct from v_to_cost + v_total then
+            select c.other, c.other - c.lot
+            into v_part, v_base
+            from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, piece integer, quantity numeric, lot numeric, other numeric)
+            where c.event = v_event
+            and c.piece = v_piece
+            and c.quantity = 0;
+            v_lines := v_lines || format(
+                '%s − cash %s + recognised %s = %s', tax.shown_money(v_cost), tax.shown_money(coalesce(v_part, v_cost - v_to_cost - v_total)),
+                tax.shown_money(coalesce(v_base, 0)), tax.shown_money(v_to_cost + v_total)
+            );
+            v_cost := v_to_cost + v_total;
+        end if;
+
+        if v_code <> 34 and v_total_units > 0 then
+            if v_cost <> v_to_cost - v_washed + v_total then
+                v_lines := v_lines || format(
+                    'as average over all lots of known basis: %s becomes %s', tax.shown_money(v_cost), tax.shown_money(v_to_cost - v_washed + v_total)
+                );
+                v_cost := v_to_cost - v_washed + v_total;
+            end if;
+            for v_row in
+                select c.quantity, c.lot
+                from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, ordinal integer, piece integer, quantity numeric, lot numeric)
+                where c.event = v_event
+                and c.piece = v_piece
+                and c.quantity > 0
+                order by c.ordinal
+            loop
+                v_lines := v_lines || format(
+                    '%s of %s units go, with %s', tax.shown_units(v_row.quantity), tax.shown_units(v_units),
+                    tax.tell_share(v_cost, v_row.quantity, v_units, v_row.lot)
+                );
+                v_units := v_units - v_row.quantity;
+                v_cost := v_cost - v_row.lot;
+            end loop;
+        elsif v_code <> 34 and v_to_units < v_units then
+            v_lines := v_lines || case
+                when v_to_units = 0 then format('all %s units go, with the basis %s', tax.shown_units(v_units), tax.shown_money(v_cost))
+                else format(
+                    '%s of %s units stay in this piece: %s', tax.shown_units(v_to_units), tax.shown_units(v_units),
+                    tax.tell_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
+                )
+            end;
+            v_cost := v_to_cost - v_washed;
+        end if;
+    end if;
+
+    if p_before ->> 'account_id' <> p_after ->> 'account_id' then
+        v_lines := v_lines || format(
+            'from account %s to %s; dates and basis go along',
+            (select a.account_number from core.accounts a where a.user_id = p_user_id and a.id = (p_before ->> 'account_id')::bigint),
+            (select a.account_number from core.accounts a where a.user_id = p_user_id and a.id = (p_after ->> 'account_id')::bigint)
+        );
+    end if;
+    if v_code <> 42 and p_before ->> 'instrument_id' <> p_after ->> 'instrument_id' then
+        v_lines := v_lines || format(
+            '%s became %s; dates go along',
+            (select i.symbol from core.instruments i where i.id = (p_before ->> 'instrument_id')::bigint),
+            (select i.symbol from core.instruments i where i.id = (p_after ->> 'instrument_id')::bigint)
+        );
+    end if;
+
+    if v_washed <> 0 then
+        for v_row in
+            select m.amount, m.quantity, m.loss_transaction_id
+            from jsonb_to_recordset(p_trace -> 'matches') as m (piece integer, amount numeric, quantity numeric, loss_transaction_id bigint, is_permanent boolean)
+            where m.piece = v_piece
+            and not m.is_permanent
+        loop
+            v_lines := v_lines || format(
+                'wash sale: %s of the loss of transaction %s is deferred into these units: %s %s %s = %s', tax.shown_money(v_row.amount),
+                v_row.loss_transaction_id, tax.shown_money(v_cost), case when v_is_short then '−' else '+' end, tax.shown_money(v_row.amount),
+                tax.shown_money(v_cost + case when v_is_short then - v_row.amount else v_row.amount end)
+            );
+            v_cost := v_cost + case when v_is_short then - v_row.amount else v_row.amount end;
+        end loop;
+    end if;
+    if p_after ->> 'held_from' <> coalesce(p_before ->> 'held_from', p_after ->> 'acquired') then
+        v_lines := v_lines || format(
+            'holding counts from %s, %s days earlier: the days of the shares sold are added', p_after ->> 'held_from',
+            coalesce(p_before ->> 'held_from', p_after ->> 'acquired')::date - (p_after ->> 'held_from')::date
+        );
+    end if;
+    for v_row in
+        select m.quantity, m.amount
+        from jsonb_to_recordset(p_trace -> 'premiums') as m (event integer, piece integer, quantity numeric, amount numeric)
+        where m.event = v_event
+        and m.piece = v_piece
+    loop
+        v_lines := v_lines || format('%s contracts go into the shares with %s', tax.shown_units(v_row.quantity), tax.shown_money(v_row.amount));
+    end loop;
+    return v_lines;
+end
+$$;
+
+comment on function tax.tell_change(uuid, jsonb, jsonb, jsonb, boolean, text) is
+    'The arithmetic of one event on one piece, line by line, from its state before and after.';
+
+grant execute on function
+    tax.tell_change(uuid, jsonb, jsonb, jsonb, boolean, text), tax.read_event(uuid, bigint, text), tax.read_partner(uuid, bigint, text),
+    tax.supplied_basis(uuid, bigint[])
+    to quantmatrix_writer;

@@ -1,0 +1,232 @@
+-- What a person may state of a transaction, and what follows from it.
+
+-- Fields of a transaction and of its terms as objects name them, with the types of their columns.
+create function ingest.transaction_fields()
+returns jsonb
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select '{
+        "transaction_type": "core.transaction_type", "position_effect": "core.position_effect", "external_id": "text", "order_id": "text",
+        "executed_at": "timestamptz", "trade_date": "date", "settlement_date": "date", "sequence": "integer", "quantity": "numeric",
+        "price": "numeric", "gross_amount": "numeric", "commission": "numeric", "fees": "numeric", "net_amount": "numeric",
+        "currency": "text", "description": "text", "metadata": "object"
+    }'::jsonb
+$$;
+
+comment on function ingest.transaction_fields() is 'Fields of a transaction that a person may state: {field: type}.';
+
+create function ingest.terms_fields()
+returns jsonb
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select '{
+        "fx_rate": "numeric", "fee_currency": "text", "fee_fx_rate": "numeric", "ratio_numerator": "numeric", "ratio_denominator": "numeric",
+        "fraction_handling": "tax.fraction_handling", "cash_in_lieu": "numeric", "basis_fraction": "numeric", "cash_per_share": "numeric",
+        "value_per_new_share": "numeric", "amount_per_share": "numeric", "taxable": "boolean", "supplied_basis": "numeric",
+        "supplied_acquired_on": "date", "donor_basis": "numeric", "donor_acquired_on": "date", "market_value": "numeric", "covered": "boolean",
+        "accrued_interest": "numeric", "lot_method": "core.lot_method", "stated_quantity": "numeric", "stated_new_quantity": "numeric",
+        "exercise_settlement": "tax.exercise_settlement"
+    }'::jsonb
+$$;
+
+comment on function ingest.terms_fields() is 'Fields of a transaction''s terms that a person may state: {field: type}.';
+
+create function ingest.instrument_fields(p_prefix text)
+returns text[]
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select array_agg(p_prefix || f.name)
+    from unnest(array[
+        'symbol', 'instrument_type', 'instrument_currency', 'instrument_name', 'exchange', 'underlying', 'option_type', 'strike', 'expiration', 'multiplier',
+        'conid', 'isin', 'cusip', 'figi'
+    ]) f (name)
+$$;
+
+comment on function ingest.instrument_fields(text) is 'Fields that say what was traded, with a prefix (new_ for what a holding becomes).';
+
+-- A symbol that the person uses already needs nothing more; a new one is a stock unless the object says otherwise or it has the 21 characters of an option.
+create function ingest.named_instrument(p_user_id uuid, p_object jsonb, p_prefix text, p_type text, p_currency text)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_symbol text := btrim(p_object ->> (p_prefix || 'symbol'));
+    v_fields jsonb;
+    v_option text[];
+    v_id bigint;
+    v_known bigint[];
+begin
+    if v_symbol is null or v_symbol = '' then
+        return null;
+    end if;
+    v_fields := ingest.read_fields(
+        (select jsonb_object_agg(f.name, p_object -> (p_prefix || f.name))
+         from unnest(ingest.instrument_fields('')) f (name)
+         where p_object ? (p_prefix || f.name)),
+        '{
+            "symbol": "text", "instrument_type": "core.instrument_type", "instrument_currency": "text", "instrument_name": "text", "exchange": "text",
+            "underlying": "text", "option_type": "core.option_type", "strike": "numeric", "expiration": "date", "multiplier": "numeric",
+            "conid": "text", "isin": "text", "cusip": "text", "figi": "text"
+        }'
+    );
+    if v_fields - 'symbol' = '{}' then
+        select array_agg(distinct ingest.what_counts(p_user_id, i.id))
+        into v_known
+        from core.instruments i
+        where i.symbol in (v_symbol, upper(v_symbol))
+        and (p_type is null or i.instrument_type::text = p_type);
+        if cardinality(v_known) > 1 then
+            raise exception '%symbol: "%" is of several of your instruments', p_prefix, v_symbol
+                using errcode = 'QM003', hint = 'say instrument_type, instrument_currency and multiplier as well';
+        elsif v_known is not null then
+            return v_known[1];
+        end if;
+    end if;
+
+    v_option := regexp_match(upper(v_symbol), '^([A-Z0-9.]{1,6}) *([0-9]{6})([CP])([0-9]{8})$');
+    if v_option is not null and coalesce(v_fields ->> 'instrument_type', 'option') = 'option' then
+        v_symbol := rpad(v_option[1], 6) || v_option[2] || v_option[3] || v_option[4];
+        v_fields := jsonb_build_object(
+            'instrument_type', 'option',
+            'underlying', v_option[1],
+            'option_type', case v_option[3] when 'C' then 'call' else 'put' end,
+            'strike', trim_scale(v_option[4]::numeric / 1000)::text,
+            'expiration', to_date(v_option[2], 'YYMMDD')
+        ) || v_fields;
+    elsif coalesce(v_fields ->> 'instrument_type', p_type, 'stock') in ('stock', 'fund', 'currency', 'digital') then
+        v_symbol := upper(v_symbol);
+    end if;
+    if v_fields ->> 'instrument_type' in ('option', 'future_option') and not v_fields ?& array['option_type', 'strike', 'expiration'] then
+        raise exception '%symbol: an option needs option_type, strike and expiration', p_prefix
+            using errcode = 'QM002', hint = 'or the 21 characters of its symbol: root of six, YYMMDD, C or P, strike x 1000 in eight digits';
+    end if;
+
+    v_id := ingest.resolve_instrument(
+        p_user_id,
+        jsonb_strip_nulls(jsonb_build_object(
+            'type', coalesce(v_fields ->> 'instrument_type', p_type, 'stock'),
+            'symbol', v_symbol,
+            'currency', upper(coalesce(v_fields ->> 'instrument_currency', case when p_type = 'currency' then v_symbol end, p_currency)),
+            'name', v_fields -> 'instrument_name',
+            'exchange', v_fields -> 'exchange',
+            'underlying', v_fields -> 'underlying',
+            'option_type', v_fields -> 'option_type',
+            'strike', v_fields -> 'strike',
+            'expiration', v_fields -> 'expiration',
+            'multiplier', v_fields -> 'multiplier',
+            'identifiers', v_fields - array[
+                'symbol', 'instrument_type', 'instrument_currency', 'instrument_name', 'exchange', 'underlying', 'option_type', 'strike', 'expiration', 'multiplier'
+            ]
+        ))
+    );
+    -- A person sees the identities that the person's rows or facts use.
+    insert into tax.instrument_facts (user_id, instrument_id, identifiers)
+    values (p_user_id, v_id, ingest.identifier_list(v_fields))
+    on conflict on constraint instrument_facts_pkey do nothing;
+    insert into tax.instrument_facts (user_id, instrument_id)
+    select p_user_id, i.underlying_id
+    from core.instruments i
+    where i.id = v_id
+    and i.underlying_id is not null
+    on conflict on constraint instrument_facts_pkey do nothing;
+    return ingest.what_counts(p_user_id, v_id);
+end
+$$;
+
+comment on function ingest.named_instrument(uuid, jsonb, text, text, text) is
+    'Identity of the instrument that an object names, added to the catalogue if nobody had it; null if it names none.';
+
+-- What follows from what is stated: the date from the instant, amounts of a trade from quantity and price.
+create function ingest.complete_transaction(p_fields jsonb, p_multiplier numeric)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_fields jsonb := jsonb_strip_nulls(p_fields);
+    v_type text := v_fields ->> 'transaction_type';
+    v_quantity numeric := v_fields ->> 'quantity';
+    v_price numeric := v_fields ->> 'price';
+    v_costs numeric := coalesce((v_fields ->> 'commission')::numeric, 0) + coalesce((v_fields ->> 'fees')::numeric, 0);
+    v_is_trade boolean := v_type in ('buy', 'sell', 'reinvest');
+begin
+    if v_fields ->> 'trade_date' is null then
+        if v_fields ->> 'executed_at' is null then
+            raise exception 'trade_date: is wanted, or executed_at' using errcode = 'QM002';
+        end if;
+        v_fields := v_fields || jsonb_build_object(
+            'trade_date', ((v_fields ->> 'executed_at')::timestamptz at time zone 'America/New_York')::date
+        );
+    end if;
+    if v_quantity > 0 and v_type in ('sell', 'transfer_out', 'gift_out') or v_quantity < 0 and v_type in ('buy', 'reinvest', 'transfer_in', 'gift_in', 'inheritance') then
+        raise exception 'quantity: % units of a % have the wrong sign', trim_scale(v_quantity), v_type
+            using errcode = 'QM002', hint = 'units that come into the account are positive, units that leave it negative';
+    end if;
+    if v_is_trade and v_quantity is null then
+        raise exception 'quantity: is wanted for a %', v_type using errcode = 'QM002';
+    end if;
+    if v_is_trade and v_fields ->> 'gross_amount' is null and v_fields ->> 'net_amount' is null then
+        if v_price is null then
+            raise exception 'price: is wanted for a %, or net_amount', v_type using errcode = 'QM002';
+        end if;
+        v_fields := v_fields || jsonb_build_object('gross_amount', trim_scale(-v_quantity * v_price * p_multiplier)::text);
+    end if;
+    if v_fields ->> 'net_amount' is null and v_fields ->> 'gross_amount' is not null then
+        v_fields := v_fields || jsonb_build_object(
+            'net_amount',
+            trim_scale((v_fields ->> 'gross_amount')::numeric + case when v_fields ->> 'fee_currency' is null then v_costs else 0 end)::text
+        );
+    end if;
+    return v_fields;
+end
+$$;
+
+comment on function ingest.complete_transaction(jsonb, numeric) is
+    'Adds what follows from stated fields, and refuses (QM002) what is missing or has the wrong sign.';
+
+create function ingest.transaction_key(p_user_id uuid, p_transaction_id bigint)
+returns core.transactions
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_transaction core.transactions;
+begin
+    select t.*
+    into v_transaction
+    from core.transactions t
+    where t.user_id = p_user_id
+    and t.id = p_transaction_id;
+    if not found then
+        raise exception 'there is no transaction %', coalesce(p_transaction_id::text, '')
+            using errcode = 'QM001', hint = 'quantmatrix transactions list shows numbers';
+    end if;
+    return v_transaction;
+end
+$$;
+
+comment on function ingest.transaction_key(uuid, bigint) is 'The transaction of that number; QM001 if there is none.';
+
+grant execute on function
+    ingest.transaction_fields(), ingest.terms_fields(), ingest.instrument_fields(text), ingest.named_instrument(uuid, jsonb, text, text, text),
+    ingest.complete_transaction(jsonb, numeric), ingest.transaction_key(uuid, bigint)
+    to quantmatrix_writer;
