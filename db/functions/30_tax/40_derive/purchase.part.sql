@@ -10,12 +10,12 @@ if v_plain and (v_code = 1 and v_head[v_long + 1] = 0 or v_code = 4) then
     continue;
 end if;
 
--- With wash sales the same, where no loss waits for a replacement: it may be one for a loss to come.
+-- With wash sales the same, where no loss waits for a replacement or for the last fill of its order: it may replace a loss to come.
 if v_usual and (v_code = 1 and v_head[v_long + 1] = 0 or v_code = 4) then
     while v_loss_first <= v_loss and (v_loss_rest[v_loss_first] = 0 or v_loss_on[v_loss_first] < v_event_date[v_k] - 30) loop
         v_loss_first := v_loss_first + 1;
     end loop;
-    if v_loss_first > v_loss then
+    if v_loss_first > v_loss and v_incomplete = '{}' then
         v_s := v_tail[v_long];
         v_previous[v_k] := v_s;
         if v_s = 0 then

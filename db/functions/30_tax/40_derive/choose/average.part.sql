@@ -30,3 +30,5 @@ foreach v_s in array v_list loop
         v_extra := v_extra - v_wash[v_s];
     end if;
 end loop;
+-- What a later sale chooses by cost is ranked by the new costs.
+v_ranked_by[v_from] := null;

@@ -2,7 +2,15 @@
 if not v_forward and v_s <> 0 and v_quantity[v_s] > 0 and v_used[v_s] is null then
     v_a := v_free_tail;
     v_b := 0;
-    while v_a <> 0 and v_source[v_a] = v_source[v_s] and v_number[v_a] > v_number[v_s] loop
+    -- Shares from an option come last on their day, and those of a merger first, but they lie where their time puts them (A.2, F.7).
+    while v_a <> 0
+        and case
+            when v_source[v_a] = v_source[v_s] then v_number[v_a] > v_number[v_s]
+            else not v_sorted
+                and (v_acquired[v_a], v_acquired_at[v_a], v_event_rank[v_source[v_a]])
+                    > (v_acquired[v_s], v_acquired_at[v_s], v_event_rank[v_source[v_s]])
+        end
+    loop
         v_b := v_a;
         v_a := v_free_previous[v_a];
     end loop;
