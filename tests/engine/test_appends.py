@@ -18,6 +18,12 @@ RESUMES = """
     where t.user_id = %(user)s and t.id = %(id)s
 """
 
+SOLD_BY_THE_SECOND = """
+    select opening_transaction_id
+    from tax.closings
+    where user_id = %s and closing_transaction_id = 4
+"""
+
 
 def trade(
     number: int, instrument: int, day: date, quantity: float, price: float, **more: Any
@@ -135,6 +141,20 @@ def test_a_lot_that_replaces_one_loss_and_is_sold_by_the_next_sale(taxpayer: Tax
     taxpayer.load([trade(5, stock, day, -1, 50), trade(6, stock, day, -2, 50)])
     assert resumed(taxpayer, 6)
     assert taxpayer.value("select count(*) from tax.wash_matches where user_id = %s") == 3
+    assert taxpayer.differences() == []
+
+
+def test_what_remains_of_a_lot_has_another_rank_by_a_cent(taxpayer: Taxpayer) -> None:
+    taxpayer.connection.execute(
+        "update core.users set default_lot_method = 'lofo' where id = %s", [taxpayer.id]
+    )
+    stock = taxpayer.instrument()
+    bought, sold = date(2023, 1, 3), date(2024, 5, 1)
+    taxpayer.load([trade(1, stock, bought, 3, 76.033333), trade(2, stock, bought, 4.5, 76.146667)])
+    # 229.10 for three, 343.66 for four and a half; 76.37 for what the first sale leaves is the dearer one.
+    taxpayer.load([trade(3, stock, sold, -2, 90), trade(4, stock, sold, -1, 90)])
+    assert resumed(taxpayer, 4)
+    assert taxpayer.value(SOLD_BY_THE_SECOND) == 2
     assert taxpayer.differences() == []
 
 

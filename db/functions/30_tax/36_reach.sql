@@ -73,9 +73,10 @@ comment on function tax.lots_by_date(uuid, bigint, bigint, core.lot_side, numeri
 
 -- Tax-optimised, the dearest lots of either term come first: short-term ones are looked for among those of the last year, long-term ones from the
 -- dear end. A lot bought since p_steady_before may change its cost meanwhile (F.10), one whose term changes between the days of the sales belongs
--- to both, and inherited lots are long-term whatever their date: these are reached, but count for nothing.
+-- to both, and inherited lots are long-term whatever their date: these are reached, but count for nothing. Nor do as many of the largest as the
+-- sales but one may leave in part: what remains of a lot has its cost in whole cents, and thereby another rank.
 create function tax.lots_by_cost(
-    p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_units numeric, p_method integer, p_multiplier numeric,
+    p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_units numeric, p_sales bigint, p_method integer, p_multiplier numeric,
     p_first_day date, p_last_day date, p_steady_before timestamptz, p_inherited bigint[]
 )
 returns bigint[]
@@ -92,10 +93,12 @@ declare
     -- What is held from this day or before is long-term when the first, and when the last, of the sales takes place.
     v_long_first date;
     v_long_last date;
+    v_term text;
     v_lots refcursor;
     v_lot record;
     v_ids bigint[] := '{}';
-    v_rest numeric := p_units;
+    v_counted numeric;
+    v_largest numeric[];
     v_reached numeric;
     v_is_inherited boolean;
 begin
@@ -110,89 +113,88 @@ begin
     ) then
         return null;
     end if;
+    select
+        max(p_first_day - d.days) filter (where tax.first_long_date(p_first_day - d.days) <= p_first_day),
+        max(p_last_day - d.days) filter (where tax.first_long_date(p_last_day - d.days) <= p_last_day)
+    into v_long_first, v_long_last
+    from generate_series(365, 368) d (days);
 
-    if p_method = 5 then
-        select
-            max(p_first_day - d.days) filter (where tax.first_long_date(p_first_day - d.days) <= p_first_day),
-            max(p_last_day - d.days) filter (where tax.first_long_date(p_last_day - d.days) <= p_last_day)
-        into v_long_first, v_long_last
-        from generate_series(365, 368) d (days);
-
-        select coalesce(array_agg(r.id) filter (where coalesce(r.units_before, 0) < p_units), '{}')
-        into v_ids
-        from (
-            select
-                l.id,
-                sum(l.steady) over (order by l.unit_cost desc groups between unbounded preceding and 1 preceding) as units_before
-            from (
+    foreach v_term in array case p_method when 5 then array['short', 'long'] else array['either'] end loop
+        if v_term = 'short' then
+            open v_lots for
                 select
-                    o.id,
-                    round(o.cost_remaining / (o.quantity_remaining * p_multiplier), 4) as unit_cost,
-                    case
-                        when o.acquired_at < p_steady_before and o.holding_start > v_long_last and not o.id = any (p_inherited)
-                            then o.quantity_remaining
-                        else 0
-                    end as steady
-                from core.tax_lots o
-                where o.user_id = p_user_id
-                and o.account_id = p_account_id
-                and o.instrument_id = p_instrument_id
-                and o.side = 'long'
-                and o.closed_at is null
-                and o.acquired_at >= p_first_day::timestamptz - c_year
-                and o.holding_start > v_long_first
-            ) l
-        ) r;
-    end if;
-
-    if p_method = 3 then
-        open v_lots for
-            select
-                l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
-                round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
-            from core.tax_lots l
-            where l.user_id = p_user_id
-            and l.account_id = p_account_id
-            and l.instrument_id = p_instrument_id
-            and l.side = 'long'
-            and l.closed_at is null
-            order by l.side, l.cost_remaining / nullif(l.quantity_remaining, 0);
-    else
-        open v_lots for
-            select
-                l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
-                round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
-            from core.tax_lots l
-            where l.user_id = p_user_id
-            and l.account_id = p_account_id
-            and l.instrument_id = p_instrument_id
-            and l.side = 'long'
-            and l.closed_at is null
-            order by l.side desc, l.cost_remaining / nullif(l.quantity_remaining, 0) desc;
-    end if;
-    loop
-        fetch v_lots into v_lot;
-        exit when not found;
-        -- Lots of one rounded cost are in order of their dates (A.5): all of them are reached.
-        exit when v_rest <= 0 and abs(v_lot.unit_cost - v_reached) > 0.0001;
-        v_is_inherited := v_lot.id = any (p_inherited);
-        continue when p_method = 5 and v_lot.holding_start > v_long_last and not v_is_inherited;
-        v_ids := v_ids || v_lot.id;
-        if v_rest > 0
-            and v_lot.acquired_at < p_steady_before
-            and not v_is_inherited
-            and (p_method <> 5 or v_lot.holding_start <= v_long_first)
-        then
-            v_rest := v_rest - v_lot.quantity_remaining;
-            v_reached := v_lot.unit_cost;
+                    l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
+                    round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
+                from core.tax_lots l
+                where l.user_id = p_user_id
+                and l.account_id = p_account_id
+                and l.instrument_id = p_instrument_id
+                and l.side = 'long'
+                and l.closed_at is null
+                and l.acquired_at >= p_first_day::timestamptz - c_year
+                and l.holding_start > v_long_first
+                order by unit_cost desc;
+        elsif p_method = 3 then
+            open v_lots for
+                select
+                    l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
+                    round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
+                from core.tax_lots l
+                where l.user_id = p_user_id
+                and l.account_id = p_account_id
+                and l.instrument_id = p_instrument_id
+                and l.side = 'long'
+                and l.closed_at is null
+                order by l.side, l.cost_remaining / nullif(l.quantity_remaining, 0);
+        else
+            open v_lots for
+                select
+                    l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
+                    round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
+                from core.tax_lots l
+                where l.user_id = p_user_id
+                and l.account_id = p_account_id
+                and l.instrument_id = p_instrument_id
+                and l.side = 'long'
+                and l.closed_at is null
+                order by l.side desc, l.cost_remaining / nullif(l.quantity_remaining, 0) desc;
         end if;
+        v_counted := 0;
+        v_largest := '{}';
+        v_reached := null;
+        loop
+            fetch v_lots into v_lot;
+            exit when not found;
+            -- Lots of one rounded cost are in order of their dates (A.5): all of them are reached.
+            exit when abs(v_lot.unit_cost - v_reached) > 0.0001;
+            v_is_inherited := v_lot.id = any (p_inherited);
+            continue when v_term = 'long' and v_lot.holding_start > v_long_last and not v_is_inherited;
+            v_ids := v_ids || v_lot.id;
+            continue when v_reached is not null
+                or v_lot.acquired_at >= p_steady_before
+                or v_is_inherited
+                or v_term = 'short' and v_lot.holding_start <= v_long_last
+                or v_term = 'long' and v_lot.holding_start > v_long_first;
+            v_counted := v_counted + v_lot.quantity_remaining;
+            if p_sales > 1 then
+                v_largest := array(
+                    select u.units
+                    from unnest(v_largest || v_lot.quantity_remaining) u (units)
+                    order by u.units desc
+                    limit p_sales - 1
+                );
+            end if;
+            if v_counted - coalesce((select sum(u.units) from unnest(v_largest) u (units)), 0) >= p_units then
+                v_reached := v_lot.unit_cost;
+            end if;
+        end loop;
+        close v_lots;
     end loop;
-    close v_lots;
     return v_ids;
 end
 $$;
 
-comment on function tax.lots_by_cost(uuid, bigint, bigint, numeric, integer, numeric, date, date, timestamptz, bigint[]) is
+comment on function tax.lots_by_cost(uuid, bigint, bigint, numeric, bigint, integer, numeric, date, date, timestamptz, bigint[]) is
     'Numbers of the open lots of a pool that sales of so many units can reach by cost or by tax (A.5, A.8); null if one of unknown date is among them.';
 
 -- Units count only in lots that certainly may replace: bought in the window of the last sale as well, and not of a purchase of which something is

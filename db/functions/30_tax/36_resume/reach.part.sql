@@ -2,20 +2,20 @@
 -- more than their units from the front of each order.
 for v_pool in
     select
-        p.pool, p.method, u.units
+        p.pool, p.method, u.units, u.sales
     from (
         select distinct case when e.code in (1, 4) then e.pool + 1 else e.pool end as pool, case when e.code in (1, 4) then 0 else e.method end as method
         from unnest(v_h.event_pool, v_h.event_code, v_h.event_method) e (pool, code, method)
     ) p
     cross join lateral (
-        select sum(e.quantity) as units
+        select sum(e.quantity) as units, count(*) as sales
         from unnest(v_h.event_pool, v_h.event_code, v_h.event_quantity) e (pool, code, quantity)
         where case when e.code in (1, 4) then e.pool + 1 else e.pool end = p.pool
     ) u
 loop
     if v_pool.method in (2, 3, 5) then
         v_ids := tax.lots_by_cost(
-            p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_pool.units, v_pool.method,
+            p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_pool.units, v_pool.sales, v_pool.method,
             v_h.instrument_multiplier[(v_pool.pool - 1) / 2 % v_instruments + 1], v_first_day, v_h.event_date[cardinality(v_h.event_date)],
             case when v_h.wash_scope = 'none' then 'infinity' else (v_first_day - c_window)::timestamptz - c_slack end,
             array(
