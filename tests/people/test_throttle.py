@@ -119,7 +119,8 @@ def test_one_origin_cannot_try_many_addresses(people: People) -> None:
         for n in range(70)
     ]
     assert statuses[:30] == [401] * 30
-    assert statuses[-1] == 429
+    # Not the last one: on a busy machine the wait that was asked for may have passed by then.
+    assert 429 in statuses[30:]
 
 
 def test_an_administrator_unlocks(people: People) -> None:
