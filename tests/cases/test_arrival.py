@@ -1,4 +1,4 @@
-"""Each case again, in other statements: in two parts, last first, and each event taken away."""
+"""Each case again: gains equal cash (F.11), in two statements, last first, and each event taken away."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def test_the_order_of_arrival_changes_nothing(session: Connection, name: str) ->
         )
         user_id = enter(session, case, "arrival:")
         session.execute("reset session authorization")
+        groups = session.execute("select * from tax.conservation(%s)", [user_id]).fetchall()
+        assert [group for group in groups if group["gains"] != group["cash"]] == []
         reload = Reload(session, user_id)
         expected = reload.state()
         events = range(len(reload.events))

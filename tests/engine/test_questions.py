@@ -365,6 +365,49 @@ def test_fees_splits_and_shares_are_shown(taxpayer: Taxpayer) -> None:
     ]
 
 
+def test_a_fraction_of_what_an_action_brought_is_shown_after_it(taxpayer: Taxpayer) -> None:
+    parent, child, other = (taxpayer.instrument(symbol) for symbol in ("ABC", "KID", "NEW"))
+    fraction = {"new_instrument_id": child, "fraction_handling": "cash", "cash_in_lieu": "4.00"}
+    worth = {"new_instrument_id": other, "ratio_numerator": "5", "ratio_denominator": "8", "fx_rate": "1.1"}
+    taxpayer.load(
+        [
+            row(1, "buy", parent, "2024-01-10", quantity=30, price=10),
+            row(
+                2,
+                "spinoff",
+                parent,
+                "2024-02-01",
+                terms=fraction | {"ratio_numerator": "1", "ratio_denominator": "4", "basis_fraction": "0.2"},
+            ),
+            row(
+                3,
+                "merger_mixed",
+                parent,
+                "2024-03-01",
+                terms=worth
+                | {
+                    "taxable": True,
+                    "cash_per_share": "1",
+                    "value_per_new_share": "20",
+                    "fraction_handling": "cash",
+                    "cash_in_lieu": "15.00",
+                },
+                currency="EUR",
+            ),
+        ]
+    )
+    lots = "select id from core.tax_lots where user_id = %s and instrument_id = "
+    assert told(taxpayer, "api.lots_explain(%s)", taxpayer.value(f"{lots}{child}"))[1:] == [
+        "7.5 units for 30 of the parent (1 for 4)",
+        "round(300.00 × 0.2, 2) = 60.00 of the parent's basis",
+        "0.5 of 7.5 units go, with round(60.00 × 0.5 / 7.5, 2) = 4.00",
+    ]
+    assert told(taxpayer, "api.lots_explain(%s)", taxpayer.value(f"{lots}{other}")) == [
+        "18.75 × value 20 × rate 1.1 = 412.50",
+        "0.75 of 18.75 units go, with round(412.50 × 0.75 / 18.75, 2) = 16.50",
+    ]
+
+
 def test_a_wash_sale_is_shown_on_both_sides(taxpayer: Taxpayer) -> None:
     stock = taxpayer.instrument()
     taxpayer.load(

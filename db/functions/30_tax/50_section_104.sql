@@ -13,6 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_share record;
+    v_split record;
     v_n integer;
     v_i integer;
     v_j integer;
@@ -39,13 +40,12 @@ begin
     loop
         -- One row a day: the factor of that day's splits, then what was bought and what was sold.
         select
-            count(*), array_agg(d.day order by d.day), array_agg(d.ratio order by d.day), array_agg(d.bought order by d.day),
+            count(*), array_agg(d.day order by d.day), array_fill(1::numeric, array[count(*)::integer]), array_agg(d.bought order by d.day),
             array_agg(d.cost order by d.day), array_agg(d.sold order by d.day), array_agg(d.proceeds order by d.day)
         into v_n, v_day, v_ratio, v_bought, v_cost, v_sold, v_proceeds
         from (
             select
                 e.day,
-                coalesce(min(e.ratio), 1) as ratio,
                 coalesce(sum(e.units) filter (where e.is_purchase), 0) as bought,
                 coalesce(sum(e.amount + e.costs) filter (where e.is_purchase), 0) as cost,
                 coalesce(sum(e.units) filter (where not e.is_purchase), 0) as sold,
@@ -53,10 +53,6 @@ begin
             from (
                 select
                     t.trade_date as day,
-                    case
-                        when t.transaction_type = 'split' then x.ratio_numerator / x.ratio_denominator
-                        when t.transaction_type = 'stock_dividend' then 1 + x.ratio_numerator / x.ratio_denominator
-                    end as ratio,
                     case when t.transaction_type in ('buy', 'sell', 'reinvest') then t.transaction_type <> 'sell' end as is_purchase,
                     abs(t.quantity) as units,
                     detail.amount,
@@ -64,7 +60,6 @@ begin
                 from core.transactions t
                 join core.users u on u.id = t.user_id
                 join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
-                left join tax.transaction_terms x on x.user_id = t.user_id and x.transaction_id = t.id
                 cross join lateral tax.read_event(t.user_id, t.id, u.tax_currency) detail
                 where t.user_id = p_user_id
                 and t.instrument_id = v_share.id
@@ -73,6 +68,23 @@ begin
             ) e
             group by e.day
         ) d;
+        -- Accounts may each have a row of one split; different ones of a day follow each other (F.12).
+        for v_split in
+            select distinct
+                t.trade_date as day,
+                x.ratio_numerator / x.ratio_denominator + case t.transaction_type when 'split' then 0 else 1 end as ratio
+            from core.transactions t
+            join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
+            join tax.transaction_terms x on x.user_id = t.user_id and x.transaction_id = t.id
+            where t.user_id = p_user_id
+            and t.instrument_id = v_share.id
+            and a.account_type = 'taxable'
+            and t.transaction_type in ('split', 'stock_dividend')
+            and x.ratio_numerator / x.ratio_denominator is not null
+        loop
+            v_i := array_position(v_day, v_split.day);
+            v_ratio[v_i] := v_ratio[v_i] * v_split.ratio;
+        end loop;
 
         for v_i in 1 .. v_n loop
             v_units := least(v_bought[v_i], v_sold[v_i]);

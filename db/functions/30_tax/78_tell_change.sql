@@ -23,11 +23,14 @@ declare
     v_row record;
     v_total_units numeric;
     v_total numeric;
+    v_gone_units numeric;
+    v_gone numeric;
     v_base numeric;
     v_part numeric;
     v_x tax.event_detail;
     v_partner tax.event_partner;
     v_multiplier numeric;
+    v_is_subject boolean;
     v_lines text[] := '{}';
 begin
     v_x := tax.read_event(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
@@ -35,6 +38,12 @@ begin
     into v_multiplier
     from core.instruments i
     where i.id = (p_after ->> 'instrument_id')::bigint;
+    -- A corporate action may change lots of the other instrument too: a fraction is sold from all that is held of it.
+    select t.instrument_id = (p_before ->> 'instrument_id')::bigint
+    into v_is_subject
+    from core.transactions t
+    where t.user_id = p_user_id
+    and t.id = (p_after ->> 'transaction_id')::bigint;
     select coalesce(sum((m ->> 'amount')::numeric) filter (where not (m ->> 'is_permanent')::boolean), 0) * case when v_is_short then -1 else 1 end
     into v_washed
     from jsonb_array_elements(p_trace -> 'matches') m
@@ -52,7 +61,25 @@ begin
     )
     and (p_after ->> 'wash')::numeric <> coalesce((p_before ->> 'wash')::numeric, 0);
 
-    if p_before is null then
+    -- What the event took away: closings, among them a fraction of what the event itself brought.
+    select coalesce(sum(c.quantity), 0), coalesce(sum(c.lot) filter (where c.quantity > 0), 0)
+    into v_gone_units, v_gone
+    from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, piece integer, quantity numeric, lot numeric)
+    where c.event = v_event
+    and c.piece = v_piece;
+
+    if p_before is null and v_code = 46 then
+        v_units := v_to_units + v_gone_units;
+        v_cost := round(v_units * v_x.value_per_new_share * v_x.rate, 2);
+        v_lines := v_lines || case
+            when v_cost is null then 'its value or the rate is not known, so the basis is unknown'
+            else format(
+                '%s × value %s%s = %s', tax.shown_units(v_units), tax.shown_units(v_x.value_per_new_share),
+                case when v_x.rate <> 1 then format(' × rate %s', tax.shown_units(v_x.rate)) else '' end, tax.shown_money(v_cost)
+            )
+        end;
+
+    elsif p_before is null then
         -- The event made it, perhaps with others: what they cost together, then its share.
         select sum((s ->> 'quantity')::numeric), sum((s ->> 'cost')::numeric)
             - coalesce(
@@ -106,16 +133,6 @@ begin
                 'paid at the strike with fees %s %s option %s = %s', tax.shown_money(v_total - v_part), case when v_part < 0 then '−' else '+' end,
                 tax.shown_money(abs(v_part)), tax.shown_money(v_total)
             );
-        elsif v_code = 46 then
-            v_lines := v_lines || case
-                when v_total_units = v_to_units then format(
-                    '%s × value %s = %s', tax.shown_units(v_to_units), tax.shown_units(v_x.value_per_new_share), tax.shown_money(v_to_cost - v_washed)
-                )
-                else format(
-                    '%s units at a value of %s each, rounded lot by lot: %s', tax.shown_units(v_total_units), tax.shown_units(v_x.value_per_new_share),
-                    tax.shown_money(v_total)
-                )
-            end;
         else
             v_partner := tax.read_partner(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
             v_lines := v_lines || case
@@ -146,44 +163,40 @@ begin
     elsif p_is_cut then
         if v_code = 42 then
             v_lines := v_lines || format(
-                '%s units for %s of the parent%s', tax.shown_units(v_to_units), tax.shown_units(v_units),
+                '%s units for %s of the parent%s', tax.shown_units(v_to_units + v_gone_units), tax.shown_units(v_units),
                 case when v_x.ratio_numerator is not null
                     then format(' (%s for %s)', tax.shown_units(v_x.ratio_numerator), tax.shown_units(v_x.ratio_denominator))
                     else ''
                 end
             );
+            v_part := round(v_cost * v_x.basis_fraction, 2);
             v_lines := v_lines || case
                 when v_x.basis_fraction is null then 'the share of the basis is not stated, so the basis is unknown'
                 else format(
-                    'round(%s × %s, 2) = %s of the parent''s basis', tax.shown_money(v_cost), tax.shown_units(v_x.basis_fraction), tax.shown_money(v_to_cost)
+                    'round(%s × %s, 2) = %s of the parent''s basis', tax.shown_money(v_cost), tax.shown_units(v_x.basis_fraction), tax.shown_money(v_part)
                 )
             end;
+            v_units := v_to_units + v_gone_units;
+            v_cost := v_part;
         else
             v_lines := v_lines || format(
                 '%s of %s units: %s', tax.shown_units(v_to_units), tax.shown_units(v_units),
                 tax.tell_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
             );
+            v_cost := v_to_cost - v_washed;
         end if;
-        v_cost := v_to_cost - v_washed;
 
     else
-        -- What the event took away: closings, or units that went elsewhere.
-        select coalesce(sum(c.quantity), 0), coalesce(sum(c.lot) filter (where c.quantity > 0), 0)
-        into v_total_units, v_total
-        from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, piece integer, quantity numeric, lot numeric)
-        where c.event = v_event
-        and c.piece = v_piece;
-
-        if v_code between 40 and 46 and v_code <> 42 and v_to_units + v_total_units <> v_units then
+        if v_code between 40 and 46 and v_code <> 42 and v_to_units + v_gone_units <> v_units then
             v_lines := v_lines || case
                 when v_x.ratio_numerator is not null and v_code <> 41
                     then format(
                         '%s × %s / %s = %s units', tax.shown_units(v_units), tax.shown_units(v_x.ratio_numerator), tax.shown_units(v_x.ratio_denominator),
-                        tax.shown_units(v_to_units + v_total_units)
+                        tax.shown_units(v_to_units + v_gone_units)
                     )
-                else format('%s units became %s', tax.shown_units(v_units), tax.shown_units(v_to_units + v_total_units))
+                else format('%s units became %s', tax.shown_units(v_units), tax.shown_units(v_to_units + v_gone_units))
             end;
-            v_units := v_to_units + v_total_units;
+            v_units := v_to_units + v_gone_units;
         end if;
 
         if v_code = 34 then
@@ -199,49 +212,29 @@ begin
             );
             v_lines := v_lines || format('%s − %s = %s', tax.shown_money(v_cost), tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost));
             v_cost := v_to_cost;
-        elsif v_code = 42 and v_x.basis_fraction is not null and v_cost is not null then
+        elsif v_code = 42 and v_is_subject and v_x.basis_fraction is not null and v_cost is not null then
             v_lines := v_lines || format(
                 '%s of the basis went to what was spun off: %s − %s = %s', tax.shown_units(v_x.basis_fraction), tax.shown_money(v_cost),
                 tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost)
             );
             v_cost := v_to_cost;
-        elsif v_code = 46 and v_cost is distinct from v_to_cost + v_total then
+        elsif v_code = 46 and v_is_subject and v_cost is distinct from v_to_cost + v_gone then
             select c.other, c.other - c.lot
             into v_part, v_base
             from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, piece integer, quantity numeric, lot numeric, other numeric)
             where c.event = v_event
             and c.piece = v_piece
             and c.quantity = 0;
+            v_part := coalesce(v_part, v_cost - v_to_cost - v_gone);
+            v_base := coalesce(v_base, 0);
             v_lines := v_lines || format(
-                '%s − cash %s + recognised %s = %s', tax.shown_money(v_cost), tax.shown_money(coalesce(v_part, v_cost - v_to_cost - v_total)),
-                tax.shown_money(coalesce(v_base, 0)), tax.shown_money(v_to_cost + v_total)
+                '%s − cash %s + recognised %s = %s', tax.shown_money(v_cost), tax.shown_money(v_part), tax.shown_money(v_base),
+                tax.shown_money(v_cost - v_part + v_base)
             );
-            v_cost := v_to_cost + v_total;
+            v_cost := v_cost - v_part + v_base;
         end if;
 
-        if v_code <> 34 and v_total_units > 0 then
-            if v_cost <> v_to_cost - v_washed + v_total then
-                v_lines := v_lines || format(
-                    'as average over all lots of known basis: %s becomes %s', tax.shown_money(v_cost), tax.shown_money(v_to_cost - v_washed + v_total)
-                );
-                v_cost := v_to_cost - v_washed + v_total;
-            end if;
-            for v_row in
-                select c.quantity, c.lot
-                from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, ordinal integer, piece integer, quantity numeric, lot numeric)
-                where c.event = v_event
-                and c.piece = v_piece
-                and c.quantity > 0
-                order by c.ordinal
-            loop
-                v_lines := v_lines || format(
-                    '%s of %s units go, with %s', tax.shown_units(v_row.quantity), tax.shown_units(v_units),
-                    tax.tell_share(v_cost, v_row.quantity, v_units, v_row.lot)
-                );
-                v_units := v_units - v_row.quantity;
-                v_cost := v_cost - v_row.lot;
-            end loop;
-        elsif v_code <> 34 and v_to_units < v_units then
+        if v_code <> 34 and v_gone_units = 0 and v_to_units < v_units then
             v_lines := v_lines || case
                 when v_to_units = 0 then format('all %s units go, with the basis %s', tax.shown_units(v_units), tax.shown_money(v_cost))
                 else format(
@@ -251,6 +244,30 @@ begin
             end;
             v_cost := v_to_cost - v_washed;
         end if;
+    end if;
+
+    if v_code in (42, 46) or v_code <> 34 and v_gone_units > 0 and p_before is not null and not p_is_cut then
+        if v_cost <> v_to_cost - v_washed + v_gone then
+            v_lines := v_lines || format(
+                'as average over all lots of known basis: %s becomes %s', tax.shown_money(v_cost), tax.shown_money(v_to_cost - v_washed + v_gone)
+            );
+            v_cost := v_to_cost - v_washed + v_gone;
+        end if;
+        for v_row in
+            select c.quantity, c.lot
+            from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, ordinal integer, piece integer, quantity numeric, lot numeric)
+            where c.event = v_event
+            and c.piece = v_piece
+            and c.quantity > 0
+            order by c.ordinal
+        loop
+            v_lines := v_lines || format(
+                '%s of %s units go, with %s', tax.shown_units(v_row.quantity), tax.shown_units(v_units),
+                tax.tell_share(v_cost, v_row.quantity, v_units, v_row.lot)
+            );
+            v_units := v_units - v_row.quantity;
+            v_cost := v_cost - v_row.lot;
+        end loop;
     end if;
 
     if p_before ->> 'account_id' <> p_after ->> 'account_id' then

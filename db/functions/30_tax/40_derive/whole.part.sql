@@ -49,7 +49,8 @@ for v_side in 1 .. 2 loop
             v_cash := v_rest;
             v_native_cash := v_native_rest;
         else
-            v_t := round(v_rest_units * v_q / v_weight, v_scale);
+            -- More digits than are kept, so that a share of 18 decimals is rounded once.
+            v_t := round(v_rest_units * round(v_q, 36) / v_weight, v_scale);
             v_cash := round(v_rest * v_q / v_weight, 2);
             v_native_cash := round(v_native_rest * v_q / v_weight, p_history.instrument_native_scale[v_instrument]);
         end if;

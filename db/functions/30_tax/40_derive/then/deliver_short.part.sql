@@ -31,6 +31,7 @@ while v_i <= v_count and v_j <= cardinality(v_leg_quantity) loop
     if v_extra is not null and v_part <= v_of_lot then
         -- A.10 again: what was given is delivered.
         v_c_lot[v_c] := greatest(v_part, v_extra);
+        v_forfeited[v_account] := v_forfeited[v_account] + v_of_lot - v_c_lot[v_c];
         if v_part < v_extra then
             v_c_opened[v_c] := v_gift_on[v_s];
             v_c_held_from[v_c] := v_gift_on[v_s];
