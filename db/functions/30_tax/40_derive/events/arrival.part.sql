@@ -33,10 +33,12 @@ else
     elsif v_code = 25 then
         v_inherited[v_k] := true;
     end if;
-    -- E.8, H.3: a digital asset that moved was not kept where it was bought, unless a statement says otherwise.
-    if v_code = 21 and v_x.covered is not null then
+    -- E.8, H.3: a digital asset that moves loses its cover, whatever is stated, here as between own accounts.
+    if v_code in (23, 25) or v_code = 21 and v_scale = 18 then
+        v_covered[v_k] := false;
+    elsif v_code = 21 and v_x.covered is not null then
         v_covered[v_k] := v_x.covered;
-    elsif v_code in (23, 25) or v_code = 21 and v_scale = 18 or v_cost[v_k] is null or v_acquired[v_k] is null then
+    elsif v_cost[v_k] is null or v_acquired[v_k] is null then
         v_covered[v_k] := false;
     end if;
     v_flow[v_account] := v_flow[v_account] - coalesce(v_cost[v_k], 0);
