@@ -311,7 +311,7 @@ def exported(event: Transaction, traded: Instrument | None, new: Instrument | No
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_what_is_written_reads_back_equal(data: st.DataObject) -> None:
     written: list[tuple[Transaction, Instrument | None, Instrument | None]] = []
@@ -347,7 +347,7 @@ def test_what_is_written_reads_back_equal(data: st.DataObject) -> None:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60), st.text(max_size=10)), max_size=5))
 def test_a_damaged_file_is_read_or_refused_and_never_crashes(mutations: list[tuple[int, int, str]]) -> None:
     lines = FIXTURE.splitlines()

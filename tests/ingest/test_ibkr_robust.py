@@ -130,7 +130,7 @@ def damaged(draw: st.DrawFn) -> str:
     return "".join(lines)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged())
 def test_damaged_statements(text: str) -> None:
     records = swallow(text)
@@ -147,14 +147,14 @@ def hold_together_if_complete(text: str, records: list[Record]) -> None:
     rows_and_what_they_became(records)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, len(MARGIN)))
 def test_truncated_statements(length: int) -> None:
     text = MARGIN[:length]
     hold_together_if_complete(text, swallow(text))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(MARGIN.encode()) - 1), st.integers(0, 255)), max_size=5))
 def test_flipped_bytes(flips: list[tuple[int, int]]) -> None:
     data = bytearray(MARGIN.encode())

@@ -45,7 +45,6 @@ def test_every_way_of_reading_gives_the_same(cluster: Cluster, v1: str, tmp_path
         packed,
         archive(v1, tmp_path / "v1.dump", "-Fc"),
         archive(v1, tmp_path / "v1.tar", "-Ft"),
-        archive(v1, tmp_path / "plain.sql"),
         archive(v1, tmp_path / "inserts.sql", "--inserts"),
         archive(v1, tmp_path / "inserts.dump", "-Fc", "--column-inserts", "--rows-per-insert=7"),
         v1,

@@ -283,7 +283,7 @@ def test_an_attempt_that_was_killed_is_ended_by_the_next(person: Person, flex: F
     with person.session() as session:
         lock = session.call("sync_lock", {"feed": "main"})
         session.connection.execute("select pg_advisory_lock(%s)", [lock])
-        session.call("sync_begin", {"feed": "main", "run_id": "0" * 32, "try_number": 1})
+        session.call("sync_begin", {"feed": "main", "run_id": "0" * 32, "try_number": 1, "base_seconds": 0})
     assert person.sync()["status"] == "finished"
     assert [(a["status"], a["failure"]) for a in person.attempts()] == [
         ("failed", "interrupted"), ("finished", None),
@@ -296,11 +296,13 @@ def test_rows_of_a_run_that_was_killed_after_it_wrote_come_once(
     with person.session() as session:
         lock = session.call("sync_lock", {"feed": "main"})
         session.connection.execute("select pg_advisory_lock(%s)", [lock])
-        plan = session.call("sync_begin", {"feed": "main", "run_id": "0" * 32, "try_number": 1})
+        plan = session.call(
+            "sync_begin", {"feed": "main", "run_id": "0" * 32, "try_number": 1, "base_seconds": 0}
+        )
         windows = [
             Window(date.fromisoformat(w["from"]), date.fromisoformat(w["through"])) for w in plan["windows"]
         ]
-        [document] = fetch({**plan, "between_seconds": 0}, windows, {"token": flex.token}, tmp_path)
+        [document] = fetch(plan, windows, {"token": flex.token}, tmp_path)
         load_file(session, document.path, document.options)
     assert person.ids() == ["1", "2", "3"]
     assert person.feed()["fetched_through"] is None
