@@ -1,5 +1,29 @@
--- Which open lots of a pool a sale of so many units can reach, for an append that reads no others. Null where a lot has no date: such a group is
--- derived whole.
+-- Which open lots of a pool a sale of so many units can reach, for an append that reads no others. The lots of a pool have dates: a group in which
+-- one has none is derived whole.
+
+create function tax.has_undated_lots(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_side core.lot_side)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+begin
+    return exists (
+        select from core.tax_lots l
+        where l.user_id = p_user_id
+        and l.account_id = p_account_id
+        and l.instrument_id = p_instrument_id
+        and l.side = p_side
+        and l.closed_at is null
+        and l.acquired_at is null
+    );
+end
+$$;
+
+comment on function tax.has_undated_lots(uuid, bigint, bigint, core.lot_side) is 'Whether an open lot of this pool has no known date of acquisition.';
 
 -- The side is named in the order because under row-level security the planner does not conclude from a comparison of enums that it is the same.
 create function tax.lots_by_date(
@@ -15,25 +39,14 @@ set enable_bitmapscan = off
 as $$
 declare
     v_lots refcursor;
-    v_lot record;
+    v_lot core.tax_lots;
     v_ids bigint[] := '{}';
     v_rest numeric := p_units;
     v_reached timestamptz;
 begin
-    if exists (
-        select from core.tax_lots l
-        where l.user_id = p_user_id
-        and l.account_id = p_account_id
-        and l.instrument_id = p_instrument_id
-        and l.side = p_side
-        and l.closed_at is null
-        and l.acquired_at is null
-    ) then
-        return null;
-    end if;
     if p_newest_first then
         open v_lots for
-            select l.id, l.quantity_remaining, l.acquired_at
+            select l.*
             from core.tax_lots l
             where l.user_id = p_user_id
             and l.account_id = p_account_id
@@ -43,7 +56,7 @@ begin
             order by l.side desc, l.acquired_at desc;
     else
         open v_lots for
-            select l.id, l.quantity_remaining, l.acquired_at
+            select l.*
             from core.tax_lots l
             where l.user_id = p_user_id
             and l.account_id = p_account_id
@@ -69,7 +82,7 @@ end
 $$;
 
 comment on function tax.lots_by_date(uuid, bigint, bigint, core.lot_side, numeric, boolean) is
-    'Numbers of the open lots of a pool that a sale of so many units can reach by FIFO or LIFO; null if one of unknown date is among them.';
+    'Numbers of the open lots of a pool that a sale of so many units can reach by FIFO or LIFO.';
 
 -- Tax-optimised, the dearest lots of either term come first: short-term ones are looked for among those of the last year, long-term ones from the
 -- dear end. A lot bought since p_steady_before may change its cost meanwhile (F.10), one whose term changes between the days of the sales belongs
@@ -95,24 +108,14 @@ declare
     v_long_last date;
     v_term text;
     v_lots refcursor;
-    v_lot record;
+    v_lot core.tax_lots;
     v_ids bigint[] := '{}';
+    v_unit_cost numeric;
     v_counted numeric;
     v_largest numeric[];
     v_reached numeric;
     v_is_inherited boolean;
 begin
-    if exists (
-        select from core.tax_lots l
-        where l.user_id = p_user_id
-        and l.account_id = p_account_id
-        and l.instrument_id = p_instrument_id
-        and l.side = 'long'
-        and l.closed_at is null
-        and l.acquired_at is null
-    ) then
-        return null;
-    end if;
     select
         max(p_first_day - d.days) filter (where tax.first_long_date(p_first_day - d.days) <= p_first_day),
         max(p_last_day - d.days) filter (where tax.first_long_date(p_last_day - d.days) <= p_last_day)
@@ -122,9 +125,7 @@ begin
     foreach v_term in array case p_method when 5 then array['short', 'long'] else array['either'] end loop
         if v_term = 'short' then
             open v_lots for
-                select
-                    l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
-                    round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
+                select l.*
                 from core.tax_lots l
                 where l.user_id = p_user_id
                 and l.account_id = p_account_id
@@ -133,12 +134,10 @@ begin
                 and l.closed_at is null
                 and l.acquired_at >= p_first_day::timestamptz - c_year
                 and l.holding_start > v_long_first
-                order by unit_cost desc;
+                order by l.cost_remaining / l.quantity_remaining desc;
         elsif p_method = 3 then
             open v_lots for
-                select
-                    l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
-                    round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
+                select l.*
                 from core.tax_lots l
                 where l.user_id = p_user_id
                 and l.account_id = p_account_id
@@ -148,9 +147,7 @@ begin
                 order by l.side, l.cost_remaining / nullif(l.quantity_remaining, 0);
         else
             open v_lots for
-                select
-                    l.id, l.quantity_remaining, l.acquired_at, l.holding_start,
-                    round(l.cost_remaining / (l.quantity_remaining * p_multiplier), 4) as unit_cost
+                select l.*
                 from core.tax_lots l
                 where l.user_id = p_user_id
                 and l.account_id = p_account_id
@@ -165,8 +162,9 @@ begin
         loop
             fetch v_lots into v_lot;
             exit when not found;
+            v_unit_cost := round(v_lot.cost_remaining / (v_lot.quantity_remaining * p_multiplier), 4);
             -- Lots of one rounded cost are in order of their dates (A.5): all of them are reached.
-            exit when abs(v_lot.unit_cost - v_reached) > 0.0001;
+            exit when abs(v_unit_cost - v_reached) > 0.0001;
             v_is_inherited := v_lot.id = any (p_inherited);
             continue when v_term = 'long' and v_lot.holding_start > v_long_last and not v_is_inherited;
             v_ids := v_ids || v_lot.id;
@@ -185,7 +183,7 @@ begin
                 );
             end if;
             if v_counted - coalesce((select sum(u.units) from unnest(v_largest) u (units)), 0) >= p_units then
-                v_reached := v_lot.unit_cost;
+                v_reached := v_unit_cost;
             end if;
         end loop;
         close v_lots;
@@ -195,7 +193,7 @@ end
 $$;
 
 comment on function tax.lots_by_cost(uuid, bigint, bigint, numeric, bigint, integer, numeric, date, date, timestamptz, bigint[]) is
-    'Numbers of the open lots of a pool that sales of so many units can reach by cost or by tax (A.5, A.8); null if one of unknown date is among them.';
+    'Numbers of the open lots of a pool that sales of so many units can reach by cost or by tax (A.5, A.8).';
 
 -- Units count only in lots that certainly may replace: bought in the window of the last sale as well, and not of a purchase of which something is
 -- reached, for its rest replaces nothing (F.4). The lots are walked one by one: however many the window holds, few are read further.

@@ -83,15 +83,7 @@ declare
     v_opened_at timestamptz;
 begin
     foreach v_side in array enum_range(null::core.lot_side) loop
-        if exists (
-            select from core.tax_lots l
-            where l.user_id = p_user_id
-            and l.account_id = p_account_id
-            and l.instrument_id = p_instrument_id
-            and l.side = v_side
-            and l.closed_at is null
-            and l.acquired_at is null
-        ) then
+        if tax.has_undated_lots(p_user_id, p_account_id, p_instrument_id, v_side) then
             return null;
         end if;
         select l.acquired_at
@@ -132,6 +124,7 @@ declare
     v_instruments integer;
     v_first_day date;
     v_pool record;
+    v_side core.lot_side;
     v_ids bigint[];
     v_lot_ids bigint[] := '{}';
     v_loss_ids bigint[] := '{}';

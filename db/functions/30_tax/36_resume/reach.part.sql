@@ -13,6 +13,10 @@ for v_pool in
         where case when e.code in (1, 4) then e.pool + 1 else e.pool end = p.pool
     ) u
 loop
+    v_side := case v_pool.pool % 2 when 1 then 'long' else 'short' end;
+    if tax.has_undated_lots(p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_side) then
+        return null;
+    end if;
     if v_pool.method in (2, 3, 5) then
         v_ids := tax.lots_by_cost(
             p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_pool.units, v_pool.sales, v_pool.method,
@@ -28,12 +32,8 @@ loop
         );
     else
         v_ids := tax.lots_by_date(
-            p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool],
-            case v_pool.pool % 2 when 1 then 'long' else 'short' end::core.lot_side, v_pool.units, v_pool.method = 1
+            p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_side, v_pool.units, v_pool.method = 1
         );
-    end if;
-    if v_ids is null then
-        return null;
     end if;
     -- Two methods may reach the same lot.
     v_lot_ids := array(
