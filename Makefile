@@ -13,9 +13,12 @@ PYTEST_ARGS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 COVERAGE ?= 90
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
-COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --generate-hashes --strip-extras --allow-unsafe \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --build-deps-for editable
+UV := $(BIN)/uv --quiet --no-config --no-progress
+INSTALL := $(UV) pip install --python $(BIN)/python
+# One lock for every platform and every Python: extras and markers stay in it, so that no later release can be
+# asked for beside a pin. Build requirements are named, as nothing is built in an environment of its own.
+COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --python-version 3.11 \
+	--custom-compile-command "make lock" pyproject.toml
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -45,19 +48,22 @@ bench: setup
 	$(BIN)/python -m bench
 endif
 
-$(VENV)/bin/python:
+# pip does one thing: it brings the pinned uv, which has no dependencies that a release could change.
+$(BIN)/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "quantmatrix needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || echo absent)." >&2; \
 	    echo "Nothing was changed. Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --disable-pip-version-check --no-input -q install --require-hashes --no-deps -r requirements/uv.txt
+	@touch $@
 
-$(VENV)/.ready: requirements/embedded.txt pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --require-hashes -r requirements/embedded.txt
-	$(PIP) install --no-deps --no-build-isolation -e .
+$(VENV)/.ready: requirements/embedded.txt pyproject.toml $(BIN)/uv
+	$(INSTALL) --require-hashes -r requirements/embedded.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.ready-dev: requirements/dev.txt $(VENV)/.ready
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
@@ -67,10 +73,13 @@ node_modules/.ready: package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-lock: $(VENV)/.ready-dev
-	$(COMPILE) -o requirements/runtime.txt pyproject.toml
-	$(COMPILE) --extra embedded -o requirements/embedded.txt pyproject.toml
-	$(COMPILE) --extra embedded --extra dev -o requirements/dev.txt pyproject.toml
+# UPGRADE=--upgrade takes the newest releases; without it, what is pinned stays where it can.
+lock: $(BIN)/uv
+	$(UV) pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
+	    requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) $(UPGRADE) --group pyproject.toml:build -o requirements/runtime.txt
+	$(COMPILE) $(UPGRADE) --extra embedded --group pyproject.toml:build -o requirements/embedded.txt
+	$(COMPILE) $(UPGRADE) --extra embedded --extra dev --group pyproject.toml:build -o requirements/dev.txt
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
 migration-snapshot: $(VENV)/.ready

@@ -215,8 +215,15 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             shutil.copytree(ROOT / source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / source, target)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--no-build-isolation", "--target", str(folder / "site"), "."]
+    command = [
+        str(Path(sys.executable).parent / "uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--no-config",
+        "--no-deps",
+    ]
+    command += ["--no-build-isolation", "--python", sys.executable, "--target", str(folder / "site"), "."]
     subprocess.run(command, check=True, cwd=folder / "src")
     # Without coverage, which would count the copy as files of its own.
     return {
