@@ -75,6 +75,11 @@ class EmbeddedEnvironment(Environment):
             with self._locked():
                 self._start_api(self.known_state())
 
+    def load_keys(self) -> None:
+        """Let the database sign with the keys that PostgREST reads, whatever it signed with before."""
+        if migrate.was_ever_migrated(self.migrator_dsn):
+            signing.load(self.migrator_dsn, self.key_set_file)
+
     def choose_ports(
         self,
         database: int | None = None,
@@ -332,6 +337,7 @@ class EmbeddedEnvironment(Environment):
         write_state(self._data_dir, replace(state, roles_digest=bootstrap.digest()))
 
     def _start_api(self, state: State) -> None:
+        self.load_keys()
         server = self.postgrest(state)
         if not server.running():
             self._narrate("starting PostgREST")
