@@ -1,4 +1,4 @@
-"""Migrations that are killed, of the schema and of an old database: done or not begun, and done when repeated."""
+"""Migrations that are killed, of the schema and of an old database: done or not begun, done when repeated."""
 
 from __future__ import annotations
 
