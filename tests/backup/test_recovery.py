@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from quantmatrix import resources
-from quantmatrix.backup import make, restore
+from quantmatrix.backup import keep, make, restore
 from quantmatrix.backup.manifest import LEFT_OUT
 from quantmatrix.cli import cli
 from quantmatrix.cli.settings import Settings
@@ -143,6 +143,16 @@ def test_backups_by_the_clock_are_thinned_proved_and_told(
     proved = run(installed, "restore", "--verify", "--format", "json")
     assert json.loads(proved.stdout)["file"] == str(kept)
     assert "restored for proof 0 hours ago" in checked(installed, "backups")["detail"]
+    assert keep.turn(installed) is None
+    assert keep.drill_turn(installed) is None
+    long_ago = json.dumps({"saved_at": "2024-01-01T00:00:00+00:00", "scheduled": True})
+    (folder / "record.json").write_text(long_ago)
+    found = checked(installed, "backups")
+    assert found["result"] == "failed"
+    assert "the scheduled backups stopped" in found["next"]
+    assert (keep.turn(installed) or "").startswith("saved")
+    assert (keep.drill_turn(installed) or "").startswith("restored")
+    kept = max(folder.glob("*.backup"))
     content = bytearray(kept.read_bytes())
     content[len(content) // 2] ^= 1
     kept.write_bytes(content)

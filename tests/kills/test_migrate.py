@@ -53,7 +53,7 @@ def test_a_killed_move_from_an_old_database_is_whole_or_not_begun(
             stage.measure("legacy", LEGACY, other.variables())
     stage.strike("legacy", LEGACY, kill, empty.variables())
     found = rows(migrating)
-    assert found["ingest.staging"] == 0
+    assert found["staging"] == 0
     assert found["core.transactions"] in (before["core.transactions"], wanted["core.transactions"])
     again = migrating.migrate(SAMPLE, *WITH_FILE)
     assert again["status"] == ("imported" if found["core.transactions"] == 0 else "known")

@@ -7,6 +7,7 @@ itself is lost.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,13 @@ from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.environment import Environment
 from quantmatrix.services.files import exclusive_lock, read_if_there, write_whole
 
+FOLDER_VARIABLE = "QUANTMATRIX_BACKUP_DIR"
+KEEP_VARIABLE = "QUANTMATRIX_BACKUP_KEEP"
+KEEP_USUALLY = "daily=7,weekly=5,monthly=12"
 RECORD = "record.json"
+# A little less than a day and a week, so that the hour does not wander.
+BACKUP_EVERY = timedelta(hours=23, minutes=45)
+DRILL_EVERY = timedelta(days=6, hours=23)
 # Beyond these somebody must look: a day and an hour of grace, and a month and some days.
 OLDEST_BACKUP = timedelta(hours=49)
 OLDEST_DRILL = timedelta(days=35)
@@ -110,6 +117,43 @@ def drill(environment: Environment, folder: Path, secrets: Secrets) -> tuple[Pat
         raise
     _note(folder, drilled_at=_now(), drilled_file=path.name, drill_failed=None)
     return path, manifest
+
+
+def turn(environment: Environment) -> str | None:
+    """Take the backup that is due by the folder's record, in the folder that the environment names.
+
+    Called more often than backups are due: whoever is started again and again takes no more of them.
+    """
+    folder = configured()
+    if folder is None or not _due(read(folder).saved_at, BACKUP_EVERY):
+        return None
+    wish = parse_keep(os.environ.get(KEEP_VARIABLE) or KEEP_USUALLY)
+    path, manifest, removed = save(environment, folder, Secrets.of_environment().to_seal(), wish)
+    return f"saved {manifest.rows} rows to {path.name}, removed {len(removed)}"
+
+
+def drill_turn(environment: Environment) -> str | None:
+    """Prove the newest backup, if that is due, or if the one before it failed."""
+    folder = configured()
+    files = backups(folder) if folder else {}
+    if folder is None or not files:
+        return None
+    record = read(folder)
+    again = record.drill_failed is not None and record.drilled_file != files[max(files)].name
+    if not again and not _due(record.drilled_at, DRILL_EVERY):
+        return None
+    path, manifest = drill(environment, folder, Secrets.of_environment())
+    return f"restored {manifest.rows} rows of {path.name} for proof"
+
+
+def configured() -> Path | None:
+    """The folder that the environment names for backups by the clock."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named) if named else None
+
+
+def _due(last: str | None, every: timedelta) -> bool:
+    return last is None or datetime.now(UTC) - datetime.fromisoformat(last) >= every
 
 
 def backups(folder: Path) -> dict[datetime, Path]:

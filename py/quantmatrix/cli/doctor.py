@@ -174,8 +174,7 @@ def _copies(environment: Environment) -> str:
 
 
 def _backups(environment: Environment) -> str:
-    named = os.environ.get("QUANTMATRIX_BACKUP_DIR")
-    return keep.health(Path(named) if named else environment.data_dir / "backups")
+    return keep.health(keep.configured() or environment.data_dir / "backups")
 
 
 def _schema(environment: Environment) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from quantmatrix.database.connection import open_connection
 from quantmatrix.database.repeatable import OWNER
-from quantmatrix.errors import Problem
+from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.credentials import new_key
 from quantmatrix.services.files import write_whole
 from quantmatrix.services.postgrest import AUDIENCE
@@ -46,7 +47,15 @@ def in_file(key_set: Path) -> list[tuple[str, str]]:
 def loaded(migrator_dsn: str) -> list[tuple[str, str]]:
     """The name of each key that the database has, in order, and the digest of the key."""
     with open_connection(migrator_dsn) as connection, connection.transaction():
-        connection.execute("set local role quantmatrix_keeper")
+        try:
+            connection.execute("set local role quantmatrix_keeper")
+        except psycopg.errors.InsufficientPrivilege:
+            raise Problem(
+                "this login may not see which keys the database has",
+                where=connection.info.user,
+                next_step="name the login that migrates in QUANTMATRIX_DATABASE_URL",
+                exit_code=ExitCode.PERMISSION,
+            ) from None
         return connection.execute(
             "select k.key_id, encode(sha256(k.secret), 'hex') from auth.signing_keys k order by k.place"
         ).fetchall()
