@@ -127,10 +127,13 @@ def find_clients(server: int) -> Clients:
 
 def _client_folders() -> Iterator[Path]:
     explicit = os.environ.get("QUANTMATRIX_POSTGRES")
-    yield from (folder for folder, _, _ in _postgres_folders(explicit))
+    if explicit:
+        # It may be of a server alone.
+        yield Path(explicit)
+    yield from (folder for folder, _, _ in _postgres_folders(None))
     on_path = shutil.which("pg_dump")
-    if on_path and not explicit:
-        # Not resolved: Debian's is a wrapper that does not know its versions from elsewhere.
+    if on_path:
+        # Not resolved: Debian's is a wrapper that finds its versions by where it stands.
         yield Path(on_path).parent
 
 
