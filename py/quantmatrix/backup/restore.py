@@ -72,16 +72,13 @@ def restore(environment: Environment, path: Path, secrets: Secrets = NONE) -> Ma
 
 
 def _begin_anew(environment: Environment, restored: str) -> None:
-    """What a restored database must not go on with: keys, the digest key of counters, the log's epoch."""
+    """What a restored database must not go on with: keys, and the key of the counters' digests."""
     with open_connection(restored) as connection, connection.transaction():
         connection.execute("delete from auth.signing_keys")
         connection.execute(
             "update auth.settings set secret ="
             " sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))"
         )
-        row = connection.execute("select to_regprocedure('audit.open_epoch(text)') is not null").fetchone()
-        if row and row[0]:
-            connection.execute("select audit.open_epoch('restore')")
     key_set = environment.key_set_file
     if key_set is not None:
         signing.load(restored, key_set)

@@ -101,11 +101,11 @@ class Gate:
                 pass
             holders = self._holders()
             personal = [holder for holder in holders if holder.personal]
+            if time.monotonic() > deadline:
+                raise _in_use(holders)
             if self.end_sessions and personal:
                 self._end(personal)
                 continue
-            if time.monotonic() > deadline:
-                raise _in_use(holders)
             if holders and not told:
                 self.narrate(f"waiting for {'; '.join(map(str, holders))}")
                 told = True
