@@ -144,7 +144,7 @@ def test_browsers_of_other_origins_are_kept_out() -> None:
 KEYS = {
     "image", "build", "restart", "shm_size", "command", "entrypoint", "environment", "secrets", "volumes",
     "networks", "healthcheck", "depends_on", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs",
-    "ports", "profiles", "mem_limit",
+    "ports", "profiles", "mem_limit", "stop_grace_period",
 }  # fmt: skip
 # The image of PostgreSQL reads these itself.
 OF_THE_DATABASE = {"POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS"}

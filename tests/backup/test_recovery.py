@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,3 +190,20 @@ def test_what_a_killed_restore_left_is_told_and_swept(installed: EmbeddedEnviron
     assert "0123456789ab" in checked(installed, "copies of restores")["detail"]
     run(installed, "restore", "--verify", str(saved))
     assert checked(installed, "copies of restores")["result"] == "ok"
+
+
+def test_a_worker_takes_and_proves_backups_where_a_folder_is_named(
+    installed: EmbeddedEnvironment, tmp_path: Path
+) -> None:
+    words = ["--data-dir", str(installed.data_dir), "work", "--only", "backup,drill", "--once"]
+    command = [sys.executable, "-m", "quantmatrix", *words]
+    without = {name: value for name, value in os.environ.items() if name != keep.FOLDER_VARIABLE}
+    refused = subprocess.run(command, env=without, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    folder = tmp_path / "kept"
+    named = without | {keep.FOLDER_VARIABLE: str(folder)}
+    done = subprocess.run(command, env=named, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.backup")
+    record = keep.read(folder)
+    assert (record.saved_file, record.drilled_file, record.drill_failed) == (path.name, path.name, None)

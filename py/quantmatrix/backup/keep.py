@@ -133,8 +133,10 @@ def turn(environment: Environment) -> str | None:
 
 
 def drill_turn(environment: Environment) -> str | None:
-    """Prove the newest backup, if that is due, or if the one before it failed."""
+    """Prove the newest backup, if that is due, or if the one before it failed; sweep what others left."""
     folder = configured()
+    if folder is not None:
+        restore.sweep(environment)
     files = backups(folder) if folder else {}
     if folder is None or not files:
         return None

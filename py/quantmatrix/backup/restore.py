@@ -129,7 +129,7 @@ def _beside(
 ) -> Iterator[tuple[Connection, str]]:
     """A closed copy with the backup in it, and the session that keeps it; dropped unless it was renamed."""
     administrator = _named(environment.superuser_dsn, "postgres")
-    copies.sweep(administrator)
+    sweep(environment)
     with copies.new_copy(administrator) as (connection, name):
         said = _fill(connection, _named(administrator, name), stream, manifest)
         if said is not None:
@@ -200,6 +200,11 @@ def _damaged(path: Path, why: str) -> Problem:
         next_step="use another copy of this file, or an older backup",
         exit_code=ExitCode.REFUSED,
     )
+
+
+def sweep(environment: Environment) -> list[str]:
+    """Drop the copies that a killed restore has left; their names."""
+    return copies.sweep(_named(environment.superuser_dsn, "postgres"))
 
 
 def _named(dsn: str, database: str) -> str:
