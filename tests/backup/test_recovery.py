@@ -19,6 +19,7 @@ from quantmatrix.backup.manifest import LEFT_OUT
 from quantmatrix.cli import cli
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database import signing
+from quantmatrix.errors import Problem
 from quantmatrix.services.binaries import find_clients
 from quantmatrix.services.embedded import EmbeddedEnvironment
 from quantmatrix.testing.cluster import Api, Cluster, Database
@@ -207,3 +208,10 @@ def test_a_worker_takes_and_proves_backups_where_a_folder_is_named(
     (path,) = folder.glob("*.backup")
     record = keep.read(folder)
     assert (record.saved_file, record.drilled_file, record.drill_failed) == (path.name, path.name, None)
+
+
+def test_programs_that_do_not_fit_the_server_are_told() -> None:
+    with pytest.raises(Problem, match="no pg_dump and pg_restore of PostgreSQL 99") as refused:
+        find_clients(99)
+    assert "older programs refuse it" in (refused.value.why or "")
+    assert "postgresql-client-99" in (refused.value.next_step or "")

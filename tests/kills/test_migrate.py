@@ -20,7 +20,7 @@ def rows(migrating: Migrating) -> dict[str, int]:
     return {table.table: table.rows for table in migrating.content()}
 
 
-@pytest.mark.parametrize("kill", kills("first up", 3))
+@pytest.mark.parametrize("kill", kills("first up", 2))
 def test_a_killed_first_migration_is_taken_up_again(stage: Stage, kill: Kill) -> None:
     if "first" not in stage.seconds:
         with stage.cluster.empty_database() as other:
@@ -31,7 +31,7 @@ def test_a_killed_first_migration_is_taken_up_again(stage: Stage, kill: Kill) ->
         migrate.verify(new.dsn(MIGRATOR))
 
 
-@pytest.mark.parametrize("kill", kills("up again", 2))
+@pytest.mark.parametrize("kill", kills("up again", 1))
 def test_a_killed_migration_of_a_book_loses_nothing(stage: Stage, full: Migrating, kill: Kill) -> None:
     before = [table for table in full.content() if table.table != "migrations.repeatable"]
     if "again" not in stage.seconds:

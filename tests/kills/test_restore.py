@@ -41,7 +41,7 @@ def require_closed(database: Database) -> None:
     assert all(limit == 0 for _, limit in found), found
 
 
-@pytest.mark.parametrize("kill", kills("restore", 4))
+@pytest.mark.parametrize("kill", kills("restore", 3))
 def test_a_killed_restore_leaves_the_database_empty_or_whole(
     stage: Stage, full: Migrating, saved: Path, empty: Database, kill: Kill
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_killed_restore_leaves_the_database_empty_or_whole(
     assert left_over(empty) == []
 
 
-@pytest.mark.parametrize("kill", kills("verify", 2))
+@pytest.mark.parametrize("kill", kills("verify", 1))
 def test_a_killed_proof_touches_nothing_and_the_next_sweeps(
     stage: Stage, full: Migrating, saved: Path, kill: Kill
 ) -> None:
