@@ -33,12 +33,15 @@ def up(settings: Settings) -> None:
     """
     from quantmatrix.database import migrate as migrations
     from quantmatrix.database import signing
+    from quantmatrix.services.embedded import EmbeddedEnvironment
 
     settings.environment.ensure_running()
     outcome = migrations.up(settings.environment.migrator_dsn, settings.narrate)
     key_set = settings.environment.key_set_file
     if key_set is not None:
         signing.load(settings.environment.migrator_dsn, key_set)
+    if isinstance(settings.environment, EmbeddedEnvironment):
+        settings.environment.reload_api()
     count = len(outcome.applied)
     done = f"{count} migration{'' if count == 1 else 's'} applied" if count else "no migration was pending"
     settings.narrate(f"{done}; {outcome.repeatable_files} files of functions and policies in force")

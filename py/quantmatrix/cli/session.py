@@ -69,11 +69,16 @@ def reader(settings: Settings) -> Iterator[Reader]:
     from quantmatrix.cli.api_login import access_token
     from quantmatrix.cli.api_session import ApiSession
 
-    token = access_token(settings.api)
-    if settings.book is not None:
-        with ApiSession(settings.api, token) as own:
-            token = _book_token(own, settings.book)
-    with ApiSession(settings.api, token) as session_over_http:
+    api = settings.api
+
+    def token() -> str:
+        own_token = access_token(api)
+        if settings.book is None:
+            return own_token
+        with ApiSession(api, own_token) as own:
+            return _book_token(own, settings.book)
+
+    with ApiSession(api, token(), settings.narrate, token) as session_over_http:
         yield session_over_http
 
 

@@ -52,6 +52,8 @@ def up(dsn: str, narrate: Callable[[str], None] = lambda _: None) -> Outcome:
         apply_with_yoyo(dsn, connection, chain, done, narrate)
         with connection.transaction():
             files = repeatable.apply(connection)
+        if not repeatable.tell_postgrest(connection):
+            narrate("PostgREST could not be told: let it read the schema again (SIGUSR1, or a restart)")
         return Outcome(pending, files)
 
 

@@ -34,6 +34,7 @@ from quantmatrix.services.postgres import PostgresServer, Running
 from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
 from quantmatrix.services.sign_in import SignInConfig, SignInServer
 from quantmatrix.services.tokens import SigningKey, signing_key
+from quantmatrix.services.worker import WorkerServer
 
 CONNECT_SECONDS = 10
 FIRST_START_TRIES = 5
@@ -115,6 +116,8 @@ class EmbeddedEnvironment(Environment):
             return []
         with self._locked():
             stopped = []
+            if self.worker(state).stop():
+                stopped.append("the worker")
             if self.sign_in_page(state).stop():
                 stopped.append("the sign-in page")
             if self.nginx(state).stop():
@@ -126,9 +129,14 @@ class EmbeddedEnvironment(Environment):
             return stopped
 
     def stop_api(self) -> None:
-        """Stop PostgREST if it runs; the database goes on."""
+        """Stop PostgREST and the worker if they run; the database goes on."""
         with self._locked():
+            self.worker(self.known_state()).stop()
             self.postgrest(self.known_state()).stop()
+
+    def reload_api(self) -> None:
+        """Let a running API read the schema again."""
+        self.postgrest(self.known_state()).reload()
 
     def restart_api(self) -> None:
         """Let a running API read its configuration and keys again; one that does not run stays so."""
@@ -136,6 +144,18 @@ class EmbeddedEnvironment(Environment):
         if self.postgrest(state).running():
             with self._locked():
                 self._start_api(state)
+
+    def start_worker(self) -> None:
+        """Start the worker beside the API, where it does not run from this program already."""
+        with self._locked():
+            server = self.worker(self.known_state())
+            if not server.running():
+                self._narrate("starting the worker")
+            server.start()
+
+    def worker(self, state: State) -> WorkerServer:
+        """The worker of this environment."""
+        return WorkerServer(self.layout(state).worker, self._data_dir)
 
     def start_proxy(self) -> bool:
         """Start nginx before the API, which must run, where nginx is installed; whether it is."""

@@ -9,6 +9,7 @@
 ``HOME/postgrest/``      PostgREST's configuration and pid
 ``HOME/nginx/``          the proxy's configuration and pid
 ``DATA/sign-in/``        the sign-in page's pid and log
+``DATA/worker/``         the worker's
 
 ``HOME`` is ``DATA/server``. When root runs the program the servers run as another user, who may not be able
 to enter ``DATA``; then it is a folder of that user's under ``/var/lib/quantmatrix/clusters``.
@@ -90,6 +91,11 @@ class Layout:
     def sign_in(self) -> Path:
         """Folder of the sign-in page's pid file and log."""
         return self.data_dir / "sign-in"
+
+    @property
+    def worker(self) -> Path:
+        """Folder of the worker's pid file and log."""
+        return self.data_dir / "worker"
 
     @property
     def postgrest(self) -> Path:

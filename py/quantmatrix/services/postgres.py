@@ -109,7 +109,9 @@ class PostgresServer:
         programs = executable_postgres(self.programs(), self.account)
         if not ports.is_free(port):
             raise ports.taken(port, "PostgreSQL", "--database-port")
-        text = settings_file(port, self.layout.socket_directory, self.layout.logs, self.settings)
+        text = settings_file(
+            port, self.layout.socket_directory, self.layout.logs, self.settings, self._major_version()
+        )
         self._write_owned(self.data / INCLUDE, text)
         command = [programs.program("pg_ctl"), "start", "--pgdata", str(self.data), "--wait", "--silent"]
         command += ["--timeout", str(START_SECONDS), "--log", str(self.layout.logs / START_LOG)]
@@ -193,5 +195,9 @@ class PostgresServer:
 
     def programs(self) -> Postgres:
         """The installation that fits the data (or, before there are any, the one that will make them)."""
+        return find_postgres(self._major_version())
+
+    def _major_version(self) -> int | None:
+        """That of the data; None before there are any."""
         version = read_if_there(self.data / "PG_VERSION")
-        return find_postgres(int(version) if version else None)
+        return int(version) if version else None

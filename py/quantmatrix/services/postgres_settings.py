@@ -28,6 +28,8 @@ SETTINGS: dict[str, str] = {
     "random_page_cost": "1.5",
     # Compiling costs more than these queries take.
     "jit": "off",
+    # Whoever connects may listen and notify, and a listener that sleeps keeps every notice: 8 GB by default.
+    "max_notify_queue_pages": "1024",
     "wal_level": "replica",
     "wal_compression": "on",
     "min_wal_size": "80MB",
@@ -45,9 +47,15 @@ SETTINGS: dict[str, str] = {
 }
 
 
-def settings_file(port: int, socket_directory: Path, logs: Path, changed: Mapping[str, str]) -> str:
-    """Text of the included configuration; ``changed`` wins over ``SETTINGS``."""
-    values = SETTINGS | {
+# The major version that brought a setting; older servers do not start with it.
+SINCE = {"max_notify_queue_pages": 17}
+
+
+def settings_file(
+    port: int, socket_directory: Path, logs: Path, changed: Mapping[str, str], version: int | None
+) -> str:
+    """Text of the included configuration for a major ``version``; ``changed`` wins over ``SETTINGS``."""
+    values = {name: value for name, value in SETTINGS.items() if SINCE.get(name, 0) <= (version or 0)} | {
         "port": str(port),
         "unix_socket_directories": str(socket_directory),
         "log_directory": str(logs),

@@ -68,6 +68,16 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             files=str(page.log),
         )
     ]
+    worker = environment.worker(state)
+    working = worker.running()
+    workers = [
+        _row(
+            "worker",
+            "running" if working else "stopped",
+            pid=working.pid if working else None,
+            files=str(worker.log),
+        )
+    ]
     return [
         _row(
             "PostgreSQL",
@@ -85,6 +95,7 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
         ),
         *(proxies if state.proxy_port else []),
         *(pages if state.providers else []),
+        *(workers if worker.folder.exists() else []),
     ]
 
 
