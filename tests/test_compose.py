@@ -133,7 +133,7 @@ def test_browsers_of_other_origins_are_kept_out() -> None:
 
 KEYS = {
     "image", "build", "restart", "shm_size", "command", "entrypoint", "environment", "secrets", "volumes",
-    "networks", "healthcheck", "depends_on", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs",
+    "networks", "healthcheck", "depends_on", "stop_grace_period", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs",
     "ports", "profiles", "mem_limit",
 }  # fmt: skip
 # The image of PostgreSQL reads these itself.
