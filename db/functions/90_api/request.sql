@@ -18,7 +18,6 @@ declare
     v_tokens_from timestamptz;
     v_key auth.api_keys;
     v_rate integer;
-    v_wait integer;
 begin
     if v_role is null or v_role = 'anon' then
         return;
@@ -90,10 +89,9 @@ begin
         select s.writes_per_second
         into v_rate
         from auth.settings s;
-        v_wait := auth.throttle('write', coalesce('key ' || v_key.id, 'person') || ' of ' || v_user.id, 10 * v_rate, 1.0 / v_rate);
-        if v_wait > 0 then
-            perform auth.slow_down(v_wait);
-        end if;
+        perform auth.slow_down(
+            auth.throttle('write', coalesce('key ' || v_key.id, 'person') || ' of ' || v_user.id, 10 * v_rate, 1.0 / v_rate)
+        );
     end if;
 exception
     when invalid_text_representation or numeric_value_out_of_range then
