@@ -6,6 +6,8 @@
 --   owners    quantmatrix_owner (tables, views), quantmatrix_writer (functions that write what a person may write, scoped to that person),
 --             quantmatrix_engine (functions that derive lots), quantmatrix_keeper (functions that know secrets and people),
 --             quantmatrix_eraser (blanks an erased person's values in the log, and nothing else), quantmatrix_backup (reads everything, for dumps)
+--             quantmatrix_entrance: the API for signing in, may only become anon; quantmatrix_page, quantmatrix_mailer: the sign-in page and the
+--             sender of mails, may only what quantmatrix_service may
 --   others    quantmatrix_importer: a reader who may import, for keys; quantmatrix_service: the platform's own helpers (mail, sign-in page)
 
 do $$
@@ -26,9 +28,14 @@ begin
     if not exists (select from pg_catalog.pg_roles r where r.rolname = 'quantmatrix_importer') then
         create role quantmatrix_importer nologin inherit;
     end if;
-    foreach v_role in array array['authenticator', 'quantmatrix_migrator'] loop
+    foreach v_role in array array['authenticator', 'quantmatrix_migrator', 'quantmatrix_entrance'] loop
         if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
             execute format('create role %I login noinherit', v_role);
+        end if;
+    end loop;
+    foreach v_role in array array['quantmatrix_page', 'quantmatrix_mailer'] loop
+        if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
+            execute format('create role %I login inherit', v_role);
         end if;
     end loop;
 end
@@ -38,6 +45,8 @@ alter role quantmatrix_backup bypassrls;
 
 grant quantmatrix_readonly to quantmatrix_importer;
 grant anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_importer, quantmatrix_admin, quantmatrix_service to authenticator;
+grant anon to quantmatrix_entrance;
+grant quantmatrix_service to quantmatrix_page, quantmatrix_mailer;
 grant quantmatrix_owner to quantmatrix_migrator;
 grant quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser to quantmatrix_owner;
 

@@ -15,6 +15,7 @@ import pytest
 from quantmatrix.cli.api_session import ApiSession
 from quantmatrix.services import ports
 from quantmatrix.services.nginx import NginxServer, ProxyConfig
+from quantmatrix.services.processes import wait_until
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.people import PASSWORD, People
 from quantmatrix.testing.proxy import pinned_nginx
@@ -28,11 +29,12 @@ class Proxied:
     people: People
     url: str
     server: NginxServer
+    entrance: str
 
 
 @pytest.fixture(scope="module")
 def proxied(module_database: Database) -> Iterator[Proxied]:
-    with module_database.postgrest() as api:
+    with module_database.postgrest() as api, module_database.entrance() as entrance:
         with module_database.connect() as connection:
             connection.execute("update auth.settings set bcrypt_cost = 10")
         account = api.server.account
@@ -44,13 +46,16 @@ def proxied(module_database: Database) -> Iterator[Proxied]:
             config = ProxyConfig(
                 port,
                 api.config.port,
+                entrance_port=entrance.config.port,
                 calls_per_second=5,
                 calls_at_once=20,
                 origin_calls_per_second=50,
                 origin_calls_at_once=100,
             )
             server.start(program, config)
-            yield Proxied(People(Service(api, module_database)), f"http://{ports.LOOPBACK}:{port}", server)
+            yield Proxied(
+                People(Service(api, module_database)), f"http://{ports.LOOPBACK}:{port}", server, entrance.url
+            )
         finally:
             server.stop()
 
@@ -157,6 +162,80 @@ def test_behind_the_operator_s_own_proxy_people_are_told_apart(proxied: Proxied)
             assert statuses(["198.51.100.7"] * 60) == {401, 429}
     finally:
         behind.stop()
+
+
+def test_a_network_of_ipv6_is_one_origin(proxied: Proxied) -> None:
+    """As the operator's own proxy reports the addresses; those of IPv4 written as IPv6 are told apart."""
+    server = proxied.server
+    folder = server.account.make_directory(server.folder / "sixth")
+    behind, port = NginxServer(folder, folder, server.account), ports.choose(1)[0]
+    upstream = proxied.people.service.api.config.port
+    try:
+        behind.start(pinned_nginx(server.account), ProxyConfig(port, upstream, tls_proxy=ports.LOOPBACK))
+        with httpx.Client() as client:
+
+            def statuses(addresses: list[str]) -> set[int]:
+                return {
+                    client.post(
+                        f"http://{ports.LOOPBACK}:{port}/rpc/refresh",
+                        json={"refresh_token": "x"},
+                        headers={"X-Forwarded-For": address},
+                    ).status_code
+                    for address in addresses
+                }
+
+            assert statuses([f"2001:db8:1:{n:x}::1" for n in range(60)]) == {401}
+            assert statuses([f"::ffff:203.0.113.{n}" for n in range(60)]) == {401}
+            assert statuses([f"2001:db8:2:3:{n:x}::1" for n in range(60)]) == {401, 429}
+    finally:
+        behind.stop()
+
+
+def test_people_sign_in_while_others_hold_every_connection_of_the_api(proxied: Proxied) -> None:
+    service = proxied.people.service
+    member = proxied.people.member("unhurried@example.test")
+    proxied.people.release()
+    with (
+        service.database.connect() as lock,
+        service.database.connect() as observer,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        with lock.transaction():
+            lock.execute("lock table core.accounts in access exclusive mode")
+            slow = [pool.submit(service.get, "accounts", service.ann) for _ in range(20)]
+
+            def all_wait() -> bool:
+                row = observer.execute(
+                    "select count(*) from pg_stat_activity where datname = current_database()"
+                    " and usename = 'authenticator' and wait_event_type = 'Lock'"
+                ).fetchone()
+                return row == (10,)
+
+            assert wait_until(all_wait, 20)
+            answer = httpx.post(
+                f"{proxied.url}/rpc/sign_in",
+                json={"email": member.email, "password": PASSWORD},
+                headers=service.headers(service.ann, "quantmatrix_admin"),
+                timeout=30,
+            )
+            assert answer.status_code == 204, answer.text
+            renewed = httpx.post(
+                f"{proxied.url}/rpc/refresh", json={"refresh_token": answer.headers["refresh-token"]}
+            )
+            assert renewed.status_code == 200
+            assert all_wait(), "nobody of the others was done meanwhile"
+        assert {call.result().status_code for call in slow} <= {200, 504}
+
+
+def test_who_signs_in_reaches_nothing_else(proxied: Proxied) -> None:
+    """The login of the API for signing in becomes no person, whatever token is sent to it."""
+    service = proxied.people.service
+    entrance = proxied.entrance
+    assert httpx.get(f"{entrance}/rpc/schema_version").status_code == 200
+    for role in ("quantmatrix_user", "quantmatrix_admin"):
+        answer = httpx.get(f"{entrance}/accounts", headers=service.headers(service.root, role))
+        assert not answer.is_success
+        assert "permission denied" in answer.text
 
 
 def test_what_is_too_large_is_refused(proxied: Proxied) -> None:

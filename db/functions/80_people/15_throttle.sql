@@ -98,7 +98,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_both bigint := coalesce(pg_sequence_last_value(format('auth.throttle_%s', p_counter / 2)::regclass), 0);
-    v_paid bigint := v_both >> (31 * (p_counter % 2)) & 2147483647;
+    v_paid bigint := (v_both >> (31 * (p_counter % 2))) & 2147483647;
     v_ahead bigint := (v_paid - p_now) & 2147483647;
 begin
     return case when v_paid = 0 or v_ahead > p_most then 0 else v_ahead end;
@@ -120,7 +120,9 @@ declare
     v_shift integer := 31 * (p_counter % 2);
     v_paid bigint := greatest(1, p_paid & 2147483647);
 begin
-    perform setval(v_sequence, coalesce(pg_sequence_last_value(v_sequence), 0) & ~(2147483647::bigint << v_shift) | v_paid << v_shift);
+    perform setval(
+        v_sequence, (coalesce(pg_sequence_last_value(v_sequence), 0) & ~(2147483647::bigint << v_shift)) | (v_paid << v_shift)
+    );
 end
 $$;
 
@@ -218,7 +220,8 @@ comment on function auth.throttle_origin(text, text, integer, numeric, timestamp
     'As auth.throttle for the place a request came from; where none is known nothing is counted.';
 
 -- Where the person signed in before, attempts are counted apart: many places that guess together use up what all strangers have, and do not lock the
--- person out. Then the pair of place and address: whoever guesses from one place uses up the own attempts, not those of the person.
+-- person out. Then, one guess at a time for each address, the pair of place and address: whoever guesses from one place uses up the own attempts, not
+-- those of the person.
 create function auth.throttle_sign_in(p_email text, p_origin text, p_is_known boolean, p_now timestamptz default clock_timestamp())
 returns integer
 language plpgsql
@@ -230,9 +233,13 @@ declare
     v_pair text := p_origin || ' ' || p_email;
     v_wait integer := auth.throttle_origin(case when p_is_known then 'known' else 'sign in' end, p_origin, 60, 4, p_now);
 begin
-    if v_wait = 0 and p_is_known then
+    if v_wait > 0 then
+        return v_wait;
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('sign in ' || p_email, 0));
+    if p_is_known then
         v_wait := auth.throttle('known', v_pair, 5, 60, p_now);
-    elsif v_wait = 0 then
+    else
         v_wait := auth.throttle('pair', v_pair, 5, 60, p_now);
         if v_wait = 0 then
             v_wait := auth.throttle('account', p_email, 30, 20, p_now);
@@ -242,7 +249,7 @@ begin
 end
 $$;
 
-comment on function auth.throttle_sign_in(text, text, boolean, timestamptz) is 'Counts an attempt to sign in and returns 0, or the seconds to wait.';
+comment on function auth.throttle_sign_in(text, text, boolean, timestamptz) is 'Counts an attempt to sign in and returns 0, or the seconds to wait. Holds the lock of the address.';
 
 create function auth.slow_down(p_seconds integer)
 returns void

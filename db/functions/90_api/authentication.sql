@@ -123,8 +123,6 @@ declare
     v_credentials auth.credentials;
     v_is_right boolean;
 begin
-    -- One guess at a time for each address; then the counters, before anything is looked at.
-    perform pg_advisory_xact_lock(hashtextextended('sign in ' || v_email, 0));
     v_is_known := exists (
         select from core.users u
         join auth.sessions s on s.user_id = u.id
