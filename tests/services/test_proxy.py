@@ -75,8 +75,8 @@ def test_requests_pass_and_tokens_come_back(proxied: Proxied) -> None:
 
 def test_reads_are_limited_for_each_token_with_429_and_when_to_come_back(proxied: Proxied) -> None:
     quick = proxied.people.service.headers(proxied.people.service.ann)
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: httpx.get(f"{proxied.url}/me", headers=quick), range(60)))
+    with httpx.Client(headers=quick) as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.get(f"{proxied.url}/me"), range(60)))
     counted = Counter(answer.status_code for answer in answers)
     assert set(counted) == {200, 429}
     assert counted[200] >= 20
@@ -100,11 +100,11 @@ def test_who_makes_up_a_token_for_each_call_is_limited_by_address(proxied: Proxi
 
 def test_signing_in_is_limited_for_each_origin_and_takes_no_query(proxied: Proxied) -> None:
     assert httpx.post(f"{proxied.url}/rpc/sign_in?select=x", json={}).status_code == 400
-    with ThreadPoolExecutor(8) as pool:
+    with httpx.Client() as client, ThreadPoolExecutor(8) as pool:
         statuses = list(
             pool.map(
                 lambda n: (
-                    httpx.post(f"{proxied.url}/rpc/refresh", json={"refresh_token": str(n)}).status_code
+                    client.post(f"{proxied.url}/rpc/refresh", json={"refresh_token": str(n)}).status_code
                 ),
                 range(60),
             )
@@ -272,10 +272,8 @@ def test_no_secret_stands_in_the_log(proxied: Proxied) -> None:
     """Neither in that of requests nor in that of errors, a refusal for being too quick included."""
     key = "qm_00000000_" + "S" * 43
     headers = {"Authorization": f"Bearer {key}"}
-    with ThreadPoolExecutor(4) as pool:
-        asked = list(
-            pool.map(lambda _: httpx.get(f"{proxied.url}/me?select={key}", headers=headers), range(60))
-        )
+    with httpx.Client(headers=headers) as client, ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(lambda _: client.get(f"{proxied.url}/me?select={key}"), range(60)))
     assert 429 in {answer.status_code for answer in asked}
     for path in ("start", "callback"):
         assert httpx.get(f"{proxied.url}/oauth/local/{path}?code={key}").status_code == 503
