@@ -172,7 +172,7 @@ def test_a_refresh_whose_answer_was_lost_is_asked_again(people: People) -> None:
 
 @pytest.mark.parametrize("case", ["elsewhere", "late", "older", "replaced"])
 def test_any_other_refresh_token_that_comes_again_ends_the_session(people: People, case: str) -> None:
-    member = people.member(f"{case}@example.test")
+    member = people.member(f"replay-{case}@example.test")
     home = {"X-Real-IP": "198.51.100.3"}
     presented, origin = member.renewal, home
     second = people.call("refresh", None, home, refresh_token=presented).json()
