@@ -25,6 +25,11 @@ Row = dict[str, Any]
 NOBODY = UUID(int=0)
 """Whoever acts for the platform and is no person."""
 
+# A session of the command line has a connection of its own, so that nobody waits for it: an import of a large
+# file takes minutes, and the next command waits for it rather than fail.
+OWN_LIMITS = {"statement_timeout": "10min", "lock_timeout": "10min"}
+SERVICE = "quantmatrix_service"
+
 
 class PersonSession:
     """One person's session: the authenticator's login; the person's role and claims in each transaction."""
@@ -37,7 +42,7 @@ class PersonSession:
         self.role = role
         claims = {"sub": str(user_id), "role": role} | ({"book": str(book)} if book else {})
         self._claims = json.dumps(claims)
-        self._role_settings = _role_settings(connection, role)
+        self._role_settings = _role_settings(connection, role) | (OWN_LIMITS if role != SERVICE else {})
 
     @contextmanager
     def transaction(
@@ -117,7 +122,7 @@ def person(
 @contextmanager
 def helper(environment: Environment, login: str) -> Iterator[PersonSession]:
     """A session of one of the platform's own helpers: nobody's, by a login that may do nothing else."""
-    with _session(environment.helper_dsn(login), NOBODY, "quantmatrix_service", None) as session:
+    with _session(environment.helper_dsn(login), NOBODY, SERVICE, None) as session:
         yield session
 
 
