@@ -12,9 +12,8 @@ declare
     v_email text := auth.address_of(user_unlock.email);
 begin
     perform auth.require_admin();
-    -- An hour more than any counter of attempts can be ahead; those of one origin pass by themselves within minutes.
-    perform auth.throttle_release('account', v_email, 4 * 3600000), auth.throttle_release('pair', ' ' || v_email, 4 * 3600000),
-        auth.throttle_release('mail', v_email, 4 * 3600000);
+    -- Those of one origin pass by themselves within minutes.
+    perform auth.throttle_release('account', v_email), auth.throttle_release('pair', ' ' || v_email), auth.throttle_release('mail', v_email);
 end
 $$;
 

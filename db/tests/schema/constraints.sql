@@ -165,6 +165,8 @@ insert into tries (name, refused, accepted) values
     ('sessions_method_is_known', $$method = 'magic'$$, $$method = 'oauth:google'$$),
     ('sessions_end_has_a_reason', $$ended_at = now()$$, $$ended_at = now(), ended_because = 'signed out'$$),
     ('refresh_tokens_digest_is_sha256', $$token_digest = '\x00'$$, $$token_digest = sha256('x')$$),
+    ('refresh_tokens_used_origin_digest_is_sha256', $$used_origin_digest = '\x00'$$, $$used_origin_digest = sha256('x')$$),
+    ('refresh_tokens_follows_is_sha256', $$follows = '\x00'$$, $$follows = sha256('x')$$),
     ('api_keys_name_is_short_and_not_blank', $$name = ' '$$, $$name = 'n'$$),
     ('api_keys_prefix_is_eight_letters', $$prefix = 'ABCDEF01'$$, $$prefix = 'abcdef01'$$),
     ('api_keys_digest_is_sha256', $$key_digest = '\x00'$$, $$key_digest = sha256('x')$$),

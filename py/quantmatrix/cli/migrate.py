@@ -130,9 +130,18 @@ def keys(settings: Settings, rotate: bool) -> None:
 )
 @click.option("--authenticator-password-file", type=click.Path(exists=True, dir_okay=False), required=True)
 @click.option("--migrator-password-file", type=click.Path(exists=True, dir_okay=False), required=True)
+@click.option("--entrance-password-file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--page-password-file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--mailer-password-file", type=click.Path(exists=True, dir_okay=False))
 @click.pass_obj
 def prepare(
-    settings: Settings, administrator_url: str, authenticator_password_file: str, migrator_password_file: str
+    settings: Settings,
+    administrator_url: str,
+    authenticator_password_file: str,
+    migrator_password_file: str,
+    entrance_password_file: str | None,
+    page_password_file: str | None,
+    mailer_password_file: str | None,
 ) -> None:
     """Make the roles, the database and its extension on a PostgreSQL (15 or newer) that you run.
 
@@ -140,19 +149,29 @@ def prepare(
       quantmatrix migrate prepare --administrator-url postgresql://postgres@db/postgres \\
           --authenticator-password-file authenticator.txt --migrator-password-file migrator.txt
 
-    Safe to repeat: it changes nothing that is right, and sets the two passwords. The embedded server needs no
-    such step.
+    Safe to repeat: it changes nothing that is right, and sets the passwords given. The embedded server needs
+    no such step. The three others are for the API that signs people in (quantmatrix_entrance), 'serve'
+    (quantmatrix_page) and 'mail' (quantmatrix_mailer), which may do less than the authenticator; a login
+    without a password cannot be used.
     """
     from quantmatrix.services import bootstrap
-    from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR
+    from quantmatrix.services.credentials import LOGINS
     from quantmatrix.services.external import external_dsn, first_line
 
     administrator = external_dsn(
         administrator_url, "QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE", "--administrator-url"
     )
+    files = (
+        authenticator_password_file,
+        migrator_password_file,
+        entrance_password_file,
+        page_password_file,
+        mailer_password_file,
+    )
     passwords = {
-        AUTHENTICATOR: first_line(authenticator_password_file, "--authenticator-password-file"),
-        MIGRATOR: first_line(migrator_password_file, "--migrator-password-file"),
+        login: first_line(file, f"--{login.removeprefix('quantmatrix_')}-password-file")
+        for login, file in zip(LOGINS, files, strict=True)
+        if file is not None
     }
     bootstrap.prepare(administrator, passwords)
     settings.narrate(f"roles and database {bootstrap.DATABASE} are ready; next: quantmatrix migrate up")
