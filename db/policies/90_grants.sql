@@ -35,8 +35,10 @@ grant usage on sequence core.transactions_id_seq to quantmatrix_writer;
 
 grant usage on schema ingest to quantmatrix_user;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_user, quantmatrix_admin;
-grant select, insert, delete on ingest.staging to quantmatrix_writer;
-grant select on ingest.staging to quantmatrix_engine;
+grant select, insert on ingest.staging to quantmatrix_writer;
+grant select, delete on ingest.staging to quantmatrix_engine;
+grant select on ingest.staged_parts to quantmatrix_writer;
+grant select, insert, update, delete on ingest.staged_parts to quantmatrix_engine;
 
 -- Secrets and people: the keeper alone, by its functions alone.
 grant select, insert, update, delete on auth.credentials, auth.recovery_codes, auth.registrations, auth.one_time_tokens, auth.sessions,
