@@ -44,11 +44,11 @@ declare
     v_next integer := 1;
     v_file record;
 begin
-    perform ingest.take_load(p_user_id, p_load_id, (p_migration ->> 'records')::bigint);
     if not exists (select from ingest.staging s where s.load_id = p_load_id and s.user_id = p_user_id and s.kind = 'v1_accounts') then
         raise exception 'the old database has no accounts, or is none'
             using errcode = 'QM010', hint = 'name a database of V1 or a dump of it with --from';
     end if;
+    perform ingest.take_load(p_user_id, p_load_id, (p_migration ->> 'records')::bigint);
     perform ingest.legacy_require_ids(p_user_id, p_load_id);
     perform ingest.legacy_require_clear_accounts(p_user_id, p_load_id);
     v_next := v_next + ingest.legacy_read_transactions(p_user_id, p_load_id, v_zone, v_frozen_at);
