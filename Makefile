@@ -2,6 +2,7 @@
 #
 #   make demo    a ready environment in .venv, and the demonstration
 #   make test    every check: ruff, mypy, pytest (Python, pgTAP, HTTP) with coverage
+#   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command
 #   make lint    the static checks alone
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
 #   make lock    write the lock files again
@@ -22,7 +23,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test lint bench setup lock migration-snapshot clean help
+.PHONY: demo test soak lint bench setup lock migration-snapshot clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,6 +38,10 @@ test: setup lint
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
+
+# A test's marks are the later ones' to choose: this runs what 'test' leaves out, one after the other.
+soak: setup
+	QUANTMATRIX_SOAK_RUNS=$(or $(QUANTMATRIX_SOAK_RUNS),60) $(BIN)/python -m pytest -m soak --numprocesses=0
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check py tests bench
