@@ -27,7 +27,7 @@ begin
     group by p.user_id
     having sum(p.bytes) > 4 * auth.quota('staged');
     if found then
-        perform ingest.refuse_amount('staged', v_over.bytes);
+        perform ingest.refuse_amount('staged', v_over.bytes::bigint);
     end if;
     return null;
 end

@@ -1,7 +1,7 @@
 -- People, accounts, lot methods and facts: what each function changes, and what it refuses.
 begin;
 
-select plan(38);
+select plan(39);
 select tests.create_user('ann');
 select tests.create_user('root', 'admin');
 

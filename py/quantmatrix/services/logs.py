@@ -1,7 +1,7 @@
-"""Logs that cannot fill a disk: each file is cut at a size, and PostgreSQL's, which cuts its own, are counted.
+"""Logs that cannot fill a disk: files are cut at a size, and PostgreSQL's, which cuts its own, are counted.
 
-The servers append to files that nobody reopens: what is too long is copied aside and emptied in place. Done whenever
-the program looks at the servers, and by the worker.
+The servers append to files that nobody reopens: what is too long is copied aside and emptied in place. Done
+whenever the program looks at the servers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def keep_bounded(*folders: Path, largest: int = LARGEST) -> None:
 
 
 def _cut(path: Path, largest: int) -> None:
-    """Keep the end of ``path`` beside it, and empty it. Whoever holds it open for appending goes on at its start."""
+    """Keep the end of ``path`` beside it, and empty it: whoever appends to it goes on at its start."""
     aside = path.with_name(path.name + ".1")
     aside.unlink(missing_ok=True)
     source = os.open(path, os.O_RDWR | os.O_NOFOLLOW)

@@ -39,7 +39,7 @@ SETTINGS: dict[str, str] = {
     "log_filename": "postgres-%Y%m%d-%H%M%S.log",
     "log_rotation_age": "1d",
     "log_rotation_size": "10MB",
-    # What people ask holds their figures and account numbers; roles.sql says the same for the login of requests.
+    # What people ask holds their figures and account numbers; roles.sql says more for the login of requests.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
