@@ -119,6 +119,17 @@ def test_the_same_account_again_is_the_one_that_is_there(service: Service, perso
         assert (refused.status_code, refused.json()["code"]) == (409, "QM062")
 
 
+def test_the_same_share_again_is_the_one_that_is_there(service: Service, person: Person) -> None:
+    grant = {"email": service.bob.email, "account": "U1", "access": "read"}
+    first = service.done("grant_add", person, grant)
+    assert service.done("grant_add", person, grant) == first
+    other = service.done("grant_add", person, grant | {"access": "write"})
+    assert other["id"] != first["id"]
+    service.done("grant_revoke", person, {"id": first["id"]})
+    assert service.done("grant_add", person, grant)["id"] not in (first["id"], other["id"])
+    assert number_of(service, person, "auth.grants") == 3
+
+
 @contextmanager
 def losing(service: Service, person: Person, times: int) -> Iterator[tuple[ApiSession, Lossy]]:
     """A session whose connection breaks after the body of a request was sent and answered."""
