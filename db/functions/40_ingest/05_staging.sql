@@ -11,7 +11,7 @@ as $$
 declare
     v_over record;
 begin
-    perform ingest.sweep_staging(now(), 3);
+    perform ingest.sweep_staging(now(), 1 << 20);
     -- A hundred bytes stand for what a row costs beside its values.
     insert into ingest.staged_parts (user_id, load_id, chunk, records, bytes)
     select
@@ -120,7 +120,7 @@ $$;
 comment on function ingest.drop_load(uuid, uuid) is 'Removes a load from staging.';
 
 -- Two hours after the last record came nobody is going to load it. A load that is being loaded at this moment is held, and passed over.
-create function ingest.sweep_staging(p_now timestamptz default now(), p_at_most integer default null)
+create function ingest.sweep_staging(p_now timestamptz default now(), p_bytes bigint default null)
 returns integer
 language plpgsql
 volatile
@@ -131,9 +131,10 @@ declare
     v_load record;
     v_held integer;
     v_swept integer := 0;
+    v_bytes bigint := 0;
 begin
     for v_load in
-        select p.user_id, p.load_id, count(*) as parts
+        select p.user_id, p.load_id, count(*) as parts, sum(p.bytes) as bytes
         from ingest.staged_parts p
         where (p.user_id, p.load_id) in (
             select o.user_id, o.load_id
@@ -142,8 +143,9 @@ begin
         )
         group by p.user_id, p.load_id
         having max(p.staged_at) < p_now - interval '2 hours'
-        limit p_at_most
+        limit 1000
     loop
+        exit when v_bytes >= p_bytes;
         perform
         from ingest.staged_parts p
         where p.user_id = v_load.user_id
@@ -153,14 +155,15 @@ begin
         if v_held = v_load.parts then
             perform ingest.drop_load(v_load.user_id, v_load.load_id);
             v_swept := v_swept + 1;
+            v_bytes := v_bytes + v_load.bytes;
         end if;
     end loop;
     return v_swept;
 end
 $$;
 
-comment on function ingest.sweep_staging(timestamptz, integer) is
-    'Removes loads of everybody that nobody came back for within two hours; returns how many. p_at_most: of these, null for all.';
+comment on function ingest.sweep_staging(timestamptz, bigint) is
+    'Removes loads of everybody that nobody came back for within two hours; returns how many. p_bytes: until so much is gone; null for a thousand loads.';
 
 create trigger staged
 after insert on ingest.staging
@@ -170,9 +173,9 @@ execute function ingest.note_staged();
 
 grant execute on function ingest.refuse_amount(text, bigint) to quantmatrix_writer, quantmatrix_engine;
 grant execute on function ingest.take_load(uuid, uuid, bigint), ingest.drop_load(uuid, uuid) to quantmatrix_writer;
-grant execute on function ingest.sweep_staging(timestamptz, integer) to quantmatrix_keeper;
+grant execute on function ingest.sweep_staging(timestamptz, bigint) to quantmatrix_keeper;
 
 alter function ingest.note_staged() owner to quantmatrix_engine;
 alter function ingest.take_load(uuid, uuid, bigint) owner to quantmatrix_engine;
 alter function ingest.drop_load(uuid, uuid) owner to quantmatrix_engine;
-alter function ingest.sweep_staging(timestamptz, integer) owner to quantmatrix_engine;
+alter function ingest.sweep_staging(timestamptz, bigint) owner to quantmatrix_engine;

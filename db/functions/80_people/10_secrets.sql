@@ -19,6 +19,7 @@ begin
                 when 403 then 'Forbidden'
                 when 409 then 'Conflict'
                 when 413 then 'Content Too Large'
+                when 503 then 'Service Unavailable'
                 else 'Too Many Requests'
             end,
             'headers', p_headers

@@ -20,7 +20,11 @@ from quantmatrix.services.files import exclusive_lock, read_if_there, write_whol
 SPARE_SECONDS = 30
 TIMEOUT = httpx.Timeout(15.0, read=600.0)
 # What a server says while it restarts, or another takes over from it.
-PASSING = frozenset({"57P01", "57P02", "57P03", "0A000", "PGRST000", "PGRST001", "PGRST003"})
+PASSING = frozenset(
+    {"57P01", "57P02", "57P03", "0A000", "PGRST000", "PGRST001", "PGRST003", "QM120", "QM121"}
+)
+# Refused before anything was begun: others were at work.
+NOT_BEGUN = frozenset({"QM120", "QM121"})
 # A second call would make a second one, or finds its secret used.
 ONCE = frozenset({"sign_in", "refresh", "key_create", "oauth_collect", "second_factor_begin", "book_inspect"})
 
@@ -127,8 +131,9 @@ def refused(api: str, status: int, body: str, retry_after: str | None = None) ->
         exit_code=_exit_code(status, code),
         code=code or None,
     )
-    if isinstance(problem, Passing) and retry_after and retry_after.isdigit():
-        problem.retry_after = float(retry_after)
+    if isinstance(problem, Passing):
+        problem.maybe_done = code not in NOT_BEGUN
+        problem.retry_after = float(retry_after) if retry_after and retry_after.isdigit() else None
     return problem
 
 

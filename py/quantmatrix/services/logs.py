@@ -1,7 +1,7 @@
 """Logs that cannot fill a disk: files are cut at a size, and PostgreSQL's, which cuts its own, are counted.
 
 The servers append to files that nobody reopens: what is too long is copied aside and emptied in place. Done
-whenever the program looks at the servers.
+whenever the program looks at the servers, and every minute by the worker.
 """
 
 from __future__ import annotations
