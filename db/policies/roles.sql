@@ -69,3 +69,16 @@ begin
 end
 $$;
 alter role quantmatrix_service set statement_timeout = '30s';
+
+-- What a request gets wrong is told to whoever asked. In the server's log it would be account numbers and symbols, as often as anybody likes. Where
+-- the administrator may not set these, the server's own configuration must.
+do $$
+begin
+    alter role authenticator set log_min_messages = 'fatal';
+    alter role authenticator set log_min_error_statement = 'panic';
+    alter role authenticator set log_error_verbosity = 'terse';
+exception
+    when insufficient_privilege then
+        raise warning 'the log of the server may hold what people ask: set log_min_messages = fatal for authenticator as a superuser';
+end
+$$;

@@ -17,13 +17,17 @@ create table auth.settings (
     writes_per_second integer not null default 50,
     site_url text,
     secret bytea not null default sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')),
+    staged_megabytes integer not null default 1024,
+    stored_megabytes integer not null default 10240,
     constraint settings_pkey primary key (only_row),
     constraint settings_is_one_row check (only_row),
     constraint settings_bcrypt_cost_is_slow_enough check (bcrypt_cost between 10 and 16),
     constraint settings_access_is_short check (access_minutes between 1 and 60),
     constraint settings_session_ends check (session_days between 1 and 365),
     constraint settings_writes_are_limited check (writes_per_second between 1 and 1000),
-    constraint settings_site_url_is_an_address check (site_url ~ '^https?://[^[:space:]]+[^/[:space:]]$')
+    constraint settings_site_url_is_an_address check (site_url ~ '^https?://[^[:space:]]+[^/[:space:]]$'),
+    constraint settings_staged_is_limited check (staged_megabytes between 1 and 100000),
+    constraint settings_stored_is_limited check (stored_megabytes between 1 and 10000000)
 );
 
 insert into auth.settings default values;
@@ -36,6 +40,8 @@ comment on column auth.settings.session_days is 'How long a session lasts withou
 comment on column auth.settings.registration_open is 'Whether people may register by themselves.';
 comment on column auth.settings.writes_per_second is 'Requests that write, per person and per key; ten times as many at once.';
 comment on column auth.settings.site_url is 'Address that mails name, without a slash at the end; null: mails carry the bare token.';
+comment on column auth.settings.staged_megabytes is 'What one person may have staged over the API at a time; four times that by COPY.';
+comment on column auth.settings.stored_megabytes is 'What the files that one person imported may amount to, as they were staged.';
 
 create table auth.signing_keys (
     key_id text not null,

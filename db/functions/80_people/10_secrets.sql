@@ -1,4 +1,4 @@
--- What all functions of signing in share. Everything here belongs to quantmatrix_keeper and is executed by nobody else.
+-- What all functions of signing in share. Everything here belongs to quantmatrix_keeper and is executed by nobody else, but for the refusal.
 
 -- An answer with a status of HTTP, a code of ours and headers: PostgREST's own way to carry all three.
 create function auth.refuse(p_status integer, p_code text, p_message text, p_hint text default null, p_headers jsonb default '{}')
@@ -13,14 +13,23 @@ begin
         message = jsonb_build_object('code', p_code, 'message', p_message, 'details', null, 'hint', p_hint)::text,
         detail = jsonb_build_object(
             'status', p_status,
-            'status_text', case p_status when 400 then 'Bad Request' when 401 then 'Unauthorized' when 403 then 'Forbidden' when 409 then 'Conflict'
-                when 503 then 'Service Unavailable' else 'Too Many Requests' end,
+            'status_text', case p_status
+                when 400 then 'Bad Request'
+                when 401 then 'Unauthorized'
+                when 403 then 'Forbidden'
+                when 409 then 'Conflict'
+                when 413 then 'Content Too Large'
+                when 503 then 'Service Unavailable'
+                else 'Too Many Requests'
+            end,
             'headers', p_headers
         )::text;
 end
 $$;
 
 comment on function auth.refuse(integer, text, text, text, jsonb) is 'Ends the request with this status and PostgREST''s object {code, message, details, hint}.';
+
+grant execute on function auth.refuse(integer, text, text, text, jsonb) to quantmatrix_writer, quantmatrix_engine;
 
 create function auth.base64url(p_bytes bytea)
 returns text
@@ -205,8 +214,6 @@ $$;
 
 comment on function auth.post(text, text, text, text, text) is 'Writes a mail to the outbox.';
 
--- The engine refuses to wait for another writer of the book.
-grant execute on function auth.refuse(integer, text, text, text, jsonb) to quantmatrix_engine;
 alter function auth.refuse(integer, text, text, text, jsonb) owner to quantmatrix_keeper;
 alter function auth.base64url(bytea) owner to quantmatrix_keeper;
 alter function auth.digest_of(text) owner to quantmatrix_keeper;

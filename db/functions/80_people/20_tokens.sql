@@ -126,7 +126,18 @@ begin
     -- What ended long ago goes; a hundred open sessions are enough for anybody.
     delete from auth.sessions s
     where s.user_id = p_user_id
-    and (s.expires_at < now() - interval '30 days' or s.ended_at < now() - interval '30 days');
+    and (
+        s.expires_at < now() - interval '30 days'
+        or s.ended_at < now() - interval '30 days'
+        or s.ended_at is not null
+        and s.id not in (
+            select n.id
+            from auth.sessions n
+            where n.user_id = p_user_id
+            order by n.created_at desc
+            limit 1000
+        )
+    );
     update auth.sessions s
     set ended_at = now(),
         ended_because = 'too many sessions'

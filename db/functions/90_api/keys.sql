@@ -285,6 +285,21 @@ begin
     if (select count(*) from auth.grants g where g.user_id = v_user_id and g.revoked_at is null) >= 1000 then
         raise exception 'there are a thousand grants already' using errcode = 'QM002', hint = 'revoke those that are not used';
     end if;
+    -- The same once more, as after an answer that was lost, is the one that is there: revoking it must leave none behind.
+    select g.*
+    into v_grant
+    from auth.grants g
+    where g.user_id = v_user_id
+    and g.grantee_id = v_grantee_id
+    and g.account_id is not distinct from case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end
+    and g.kind = 'share'
+    and g.access = v_access
+    and g.expires_at is not distinct from grant_add.expires_at
+    and g.revoked_at is null
+    limit 1;
+    if found then
+        return auth.grant_shown(v_grant);
+    end if;
     insert into auth.grants (user_id, grantee_id, account_id, access, expires_at)
     values (
         v_user_id, v_grantee_id, case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end,

@@ -143,6 +143,8 @@ insert into tries (name, refused, accepted) values
     ('settings_access_is_short', $$access_minutes = 61$$, $$access_minutes = 60$$),
     ('settings_session_ends', $$session_days = 0$$, $$session_days = 1$$),
     ('settings_writes_are_limited', $$writes_per_second = 0$$, $$writes_per_second = 1$$),
+    ('settings_staged_is_limited', $$staged_megabytes = 0$$, $$staged_megabytes = 1$$),
+    ('settings_stored_is_limited', $$stored_megabytes = 0$$, $$stored_megabytes = 1$$),
     ('settings_site_url_is_an_address', $$site_url = 'javascript:x'$$, $$site_url = 'https://example.test'$$),
     ('settings_site_url_is_an_address', $$site_url = 'https://example.test/'$$, $$site_url = null$$),
     ('settings_is_one_row', $$only_row = false$$, $$only_row = true$$),
@@ -212,6 +214,9 @@ insert into tries (name, refused, accepted) values
     ),
 
     ('files_size_is_not_negative', $$size_bytes = -1$$, $$size_bytes = 0$$),
+    ('files_stored_is_not_negative', $$stored_bytes = -1$$, $$stored_bytes = 0$$),
+    ('staged_parts_records_is_positive', $$records = 0$$, $$records = 1$$),
+    ('staged_parts_bytes_is_positive', $$bytes = 0$$, $$bytes = 1$$),
     ('files_warnings_is_a_list', $$warnings = '{}'$$, $$warnings = '[{}]'$$),
     ('files_report_is_an_object', $$report = '[]'$$, $$report = '{"a": 1}'$$),
     ('lines_number_counts_from_one', $$line_number = 0$$, $$line_number = 99$$),

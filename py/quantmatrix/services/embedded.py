@@ -37,6 +37,7 @@ from quantmatrix.services.layout import (
     read_state,
     write_state,
 )
+from quantmatrix.services.logs import keep_bounded
 from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
 from quantmatrix.services.postgres import PostgresServer, Running
 from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
@@ -76,6 +77,7 @@ class EmbeddedEnvironment(Environment):
     def ensure_running(self, *, api: bool = False) -> None:
         """Start what does not run. A database that is new is made, prepared and migrated first."""
         state = read_state(self._data_dir)
+        self.keep_logs()
         if state and self._is_up(state, api=api):
             return
         make_data_dir(self._data_dir)
@@ -85,6 +87,13 @@ class EmbeddedEnvironment(Environment):
         if api:
             with self._locked():
                 self._start_api(self.known_state())
+
+    def keep_logs(self) -> None:
+        """Cut logs that have become long; before the first start there are none."""
+        state = read_state(self._data_dir)
+        if state:
+            found = self.layout(state)
+            keep_bounded(found.logs, found.sign_in)
 
     def choose_ports(
         self,

@@ -5,7 +5,7 @@
 ``DATA/secrets/``        passwords and the signing keys, 0600 in a 0700 folder
 ``HOME/postgres/``       PostgreSQL's data
 ``HOME/run/``            the socket, in a 0700 folder
-``HOME/logs/``           a week of PostgreSQL's logs, and PostgREST's
+``HOME/logs/``           the newest of PostgreSQL's logs, and PostgREST's and nginx's
 ``HOME/postgrest/``      PostgREST's configuration and pid
 ``HOME/entrance/``       those of the PostgREST for signing in
 ``HOME/nginx/``          the proxy's configuration and pid

@@ -16,6 +16,7 @@ from quantmatrix.services.binaries import Postgres, executable_postgres, find_po
 from quantmatrix.services.credentials import SUPERUSER
 from quantmatrix.services.files import last_lines, read_if_there, write_whole
 from quantmatrix.services.layout import Layout
+from quantmatrix.services.logs import START_LOG
 from quantmatrix.services.postgres_failures import explain_failure, not_enough_room, still_ending
 from quantmatrix.services.postgres_settings import INCLUDE, access_file, settings_file
 from quantmatrix.services.processes import any_works_in, clean_environment, is_alive, wait_until, works_in
@@ -23,7 +24,6 @@ from quantmatrix.services.processes import any_works_in, clean_environment, is_a
 START_SECONDS = 120
 STOP_SECONDS = 120
 ENDING_SECONDS = 20
-START_LOG = "postgres-start.log"
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 
 

@@ -37,11 +37,13 @@ SETTINGS: dict[str, str] = {
     "checkpoint_timeout": "15min",
     "logging_collector": "on",
     "log_file_mode": "0600",
-    # One file for each day of the week, overwritten a week later.
-    "log_filename": "postgres-%a.log",
-    "log_truncate_on_rotation": "on",
+    # A new file each day and every ten megabytes; services.logs removes all but the newest.
+    "log_filename": "postgres-%Y%m%d-%H%M%S.log",
     "log_rotation_age": "1d",
-    "log_rotation_size": "0",
+    "log_rotation_size": "10MB",
+    # What people ask holds their figures and account numbers; roles.sql says more for the login of requests.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %u@%d ",
 }

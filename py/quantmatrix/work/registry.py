@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from quantmatrix.work import jobs, seal, sessions, sweep
+from quantmatrix.work import jobs, logs, seal, sessions, sweep
 from quantmatrix.work.context import Context
 
 
@@ -18,5 +18,5 @@ class Kind(Protocol):
         """Do one turn; what was done, in a few words, or None where there was nothing to do."""
 
 
-_ALL: tuple[Kind, ...] = (jobs, seal, sessions, sweep)
+_ALL: tuple[Kind, ...] = (jobs, logs, seal, sessions, sweep)
 KINDS: dict[str, Kind] = {kind.NAME: kind for kind in _ALL}
