@@ -28,6 +28,9 @@ from quantmatrix.services.postgres import LEAST_FREE_BYTES
 from quantmatrix.services.report import forgotten, servers
 
 Check = tuple[str, Callable[[], str]]
+# A worker beats every five seconds and seals each minute; a transaction may hold the seal back for ten.
+WORKER_SECONDS = 60
+SEAL_SECONDS = 900
 
 
 @click.command()
@@ -70,6 +73,8 @@ def _checks(environment: Environment) -> Iterator[Check]:
         yield "programs of backups", lambda: _clients(environment)
         yield "other databases", lambda: _other_databases(environment)
         yield "copies of restores", lambda: _copies(environment)
+        yield "worker", lambda: _worker(environment)
+        yield "seal of the audit log", lambda: _seal(environment)
     yield "backups", lambda: _backups(environment)
 
 
@@ -183,3 +188,44 @@ def _schema(environment: Environment) -> str:
     if behind:
         raise Problem(f"not at this version: {', '.join(behind)}", next_step="quantmatrix migrate up")
     return f"at this version ({steps[-2].name})"
+
+
+def _work_state(environment: Environment) -> dict[str, Any]:
+    from quantmatrix.database.connect import NOBODY, SERVICE, person
+
+    with person(environment, NOBODY, SERVICE) as session:
+        found: dict[str, Any] = session.rows("select work.state() as state")[0]["state"]
+    return found
+
+
+def _worker(environment: Environment) -> str:
+    state = _work_state(environment)
+    workers, jobs = state["workers"], state["jobs"]
+    failing = {kind: turn for kind, turn in state["turns"].items() if turn["failures"]}
+    if failing:
+        kind, turn = next(iter(failing.items()))
+        raise Problem(
+            f"{kind} failed {turn['failures']} times: {turn['error']}",
+            next_step="mend that; it is tried again",
+        )
+    alive = [worker for worker in workers if worker["seen_seconds"] <= WORKER_SECONDS]
+    if not alive:
+        seen = min((worker["seen_seconds"] for worker in workers), default=None)
+        raise Problem(
+            "no worker runs" if seen is None else f"no worker was seen for {seen} seconds",
+            why=f"{jobs['waiting']} jobs wait" if jobs["waiting"] else None,
+            next_step="quantmatrix up, or quantmatrix work where the servers are somebody else's",
+        )
+    told = ", ".join(f"{' '.join(w['kinds'])} ({w['seen_seconds']} s ago)" for w in alive)
+    return f"{told}; {jobs['running']} jobs run, {jobs['waiting']} wait"
+
+
+def _seal(environment: Environment) -> str:
+    age = _work_state(environment)["unsealed_seconds"]
+    if age is not None and age > SEAL_SECONDS:
+        raise Problem(
+            f"the oldest entry without a seal is {age} seconds old",
+            why="no worker seals, or an open transaction holds it back",
+            next_step="quantmatrix work --only sessions,seal --once",
+        )
+    return "all is sealed" if age is None else f"the oldest entry without a seal is {age} seconds old"

@@ -67,7 +67,10 @@ def up(
                 close(connection)
                 return repeatable.apply(connection)
 
-        return Outcome(pending, way.pass_through(apply_again))
+        files = way.pass_through(apply_again)
+        if not repeatable.tell_postgrest(connection):
+            narrate("PostgREST could not be told: let it read the schema again (SIGUSR1, or a restart)")
+        return Outcome(pending, files)
 
 
 def status(dsn: str) -> list[Step]:

@@ -11,12 +11,12 @@ from psycopg.conninfo import make_conninfo
 
 from quantmatrix import resources
 from quantmatrix.errors import Problem
-from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR
+from quantmatrix.services.credentials import AUTHENTICATOR, LOGINS, MIGRATOR
 
 DATABASE = "quantmatrix"
 OWNER = "quantmatrix_owner"
-# Who may open a session: requests as the authenticator, people with direct SQL as members of a role.
-MAY_CONNECT = (AUTHENTICATOR, MIGRATOR, "quantmatrix_backup", "quantmatrix_user", "quantmatrix_readonly")
+# Who may open a session: our own logins, people with direct SQL as members of a role.
+MAY_CONNECT = (*LOGINS, "quantmatrix_backup", "quantmatrix_user", "quantmatrix_readonly")
 # A lock has a number that anybody can work out: whoever may lock may keep others from what waits for it, from
 # signing in, syncing, migrating. Large objects and messages in the write-ahead log fill the disk. Where the
 # administrator may not revoke these, the server warns and goes on.
