@@ -74,6 +74,16 @@ def test_images_are_pinned() -> None:
         assert SERVICES[name]["image"] == f"quantmatrix:{__version__}"
 
 
+def test_the_image_saves_with_the_programs_of_the_server_that_it_runs_beside() -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    version = SERVICES["database"]["image"].removeprefix("postgres:")
+    assert f"FROM postgres:{version}-bookworm AS postgres" in dockerfile
+    assert re.search(r"^FROM python:\S+-bookworm$", dockerfile, re.MULTILINE)
+    major = version.split(".")[0]
+    for name in ("pg_dump", "pg_restore"):
+        assert f"/usr/lib/postgresql/{major}/bin/{name} " in dockerfile
+
+
 def test_the_proxy_fills_in_the_whole_template() -> None:
     proxy = SERVICES["proxy"]
     source, target, _ = proxy["volumes"][0].split(":")
@@ -310,7 +320,7 @@ def test_every_variable_is_read_by_something() -> None:
 
 def copied_by_the_dockerfile() -> list[str]:
     lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
-    found = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+    found = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from=" not in line]
     return [source for sources in found for source in sources]
 
 

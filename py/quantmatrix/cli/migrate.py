@@ -7,6 +7,7 @@ import click
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services.environment import Environment
 
 
 @click.group()
@@ -21,22 +22,31 @@ def migrate() -> None:
 
 
 @migrate.command(short_help="Apply what is pending.")
+@click.option(
+    "--end-sessions", is_flag=True, help="End people's own SQL sessions (qm_…) that are in the way."
+)
 @click.pass_obj
-def up(settings: Settings) -> None:
+def up(settings: Settings, end_sessions: bool) -> None:
     """Apply pending migrations, then make functions, views, policies and grants anew.
 
     \b
       quantmatrix migrate up
       QUANTMATRIX_DATABASE_URL=postgresql://quantmatrix_migrator@db/quantmatrix quantmatrix migrate up
 
-    Safe to interrupt and to repeat. One program migrates at a time; others wait.
+    Safe to interrupt and to repeat. One program migrates at a time; others wait. A step begins when all of
+    it is free for a moment; sessions that hold on are named, and requests go on meanwhile.
     """
     from quantmatrix.database import migrate as migrations
     from quantmatrix.database import signing
     from quantmatrix.services.embedded import EmbeddedEnvironment
 
     settings.environment.ensure_running()
-    outcome = migrations.up(settings.environment.migrator_dsn, settings.narrate)
+    outcome = migrations.up(
+        settings.environment.migrator_dsn,
+        settings.narrate,
+        watcher=_watcher(settings.environment, needed=end_sessions),
+        end_sessions=end_sessions,
+    )
     key_set = settings.environment.key_set_file
     if key_set is not None:
         signing.load(settings.environment.migrator_dsn, key_set)
@@ -45,6 +55,16 @@ def up(settings: Settings) -> None:
     count = len(outcome.applied)
     done = f"{count} migration{'' if count == 1 else 's'} applied" if count else "no migration was pending"
     settings.narrate(f"{done}; {outcome.repeatable_files} files of functions and policies in force")
+
+
+def _watcher(environment: Environment, *, needed: bool) -> str | None:
+    """The login that sees and ends others' sessions; None where nothing names it and it is not ``needed``."""
+    try:
+        return environment.superuser_dsn
+    except Problem:
+        if needed:
+            raise
+        return None
 
 
 @migrate.command(short_help="Show what is applied and what is pending.")

@@ -95,6 +95,11 @@ class EmbeddedEnvironment(Environment):
             found = self.layout(state)
             keep_bounded(found.logs, found.sign_in)
 
+    def load_keys(self) -> None:
+        """Let the database sign with the keys that PostgREST reads, whatever it signed with before."""
+        if migrate.was_ever_migrated(self.migrator_dsn):
+            signing.load(self.migrator_dsn, self.key_set_file)
+
     def choose_ports(
         self,
         database: int | None = None,
@@ -403,6 +408,7 @@ class EmbeddedEnvironment(Environment):
         write_state(self._data_dir, replace(state, roles_digest=bootstrap.digest()))
 
     def _start_api(self, state: State) -> None:
+        self.load_keys()
         server = self.postgrest(state)
         if not server.running():
             self._narrate("starting PostgREST")

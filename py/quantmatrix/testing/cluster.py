@@ -68,8 +68,13 @@ class Cluster:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Make the cluster and migrate its template."""
+        """Make the cluster and migrate its template; clones are open to logins as the one database is."""
         self.environment.ensure_running()
+        access = self.environment.postgres(self.environment.known_state()).data / "pg_hba.conf"
+        with access.open("a", encoding="utf-8") as text:
+            text.write(f"host all all {ports.LOOPBACK}/32 scram-sha-256\n")
+        with psycopg.connect(self.environment.dsn(SUPERUSER, "postgres"), autocommit=True) as connection:
+            connection.execute("select pg_reload_conf()")
 
     def destroy(self) -> None:
         """Stop the server and remove all its files."""
