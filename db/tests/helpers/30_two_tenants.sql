@@ -263,8 +263,7 @@ begin
         sha256(('state ' || v_marker)::bytea), 'google', v_marker, v_marker, 'http://127.0.0.1/', sha256(('ticket ' || v_marker)::bytea), v_user_id,
         now() + interval '1 hour'
     );
-    insert into audit.erasures (person_id)
-    values (gen_random_uuid());
+    perform audit.erase(gen_random_uuid());
 
     -- Derived rows: what the engine made stays; where it made none, one row stands in.
     foreach v_derived in array array[
