@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from quantmatrix import __version__
 from quantmatrix.backup.manifest import Manifest, append, applied, count, file_digest
+from quantmatrix.database import chain
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.binaries import find_postgres
@@ -64,6 +65,8 @@ def backup(environment: Environment, path: Path) -> Manifest:
 
 
 def _dump(dsn: str, path: Path) -> Manifest:
+    with open_connection(dsn) as connection:
+        chain.seal(connection)
     with open_connection(dsn, autocommit=False) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
@@ -90,6 +93,7 @@ def _dump(dsn: str, path: Path) -> Manifest:
                 )
             tables = count(connection)
             migrations = applied(connection)
+            audit_head = chain.head(connection)
     with path.open("rb") as stream:
         size = stream.seek(0, 2)
         return Manifest(
@@ -100,4 +104,5 @@ def _dump(dsn: str, path: Path) -> Manifest:
             tables=tables,
             dump_bytes=size,
             dump_sha256=file_digest(stream, size),
+            audit_head=audit_head,
         )

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from quantmatrix import resources
 from quantmatrix.backup.make import client_environment
 from quantmatrix.backup.manifest import Manifest, count, read
-from quantmatrix.database import checksums, migrate
+from quantmatrix.database import chain, checksums, migrate
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap
@@ -55,7 +55,8 @@ def restore(environment: Environment, path: Path) -> Manifest:
         _prove(environment, restored, manifest, path)
         with open_connection(_named(environment.superuser_dsn, "postgres")) as connection:
             bootstrap.secure_database(connection, restored)
-        migrate.up(_named(environment.migrator_dsn, restored))
+        with chain.new_epoch(_named(environment.superuser_dsn, restored), "restored from a backup"):
+            migrate.up(_named(environment.migrator_dsn, restored))
         _swap(environment, restored)
     return manifest
 

@@ -13,6 +13,7 @@ import click
 
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database import chain
 from quantmatrix.database import migrate as migrations
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
@@ -23,6 +24,9 @@ from quantmatrix.services.environment import Environment
 from quantmatrix.services.layout import make_data_dir, read_state
 from quantmatrix.services.postgres import LEAST_FREE_BYTES
 from quantmatrix.services.report import forgotten, servers
+
+# Longer than any request or import should keep a transaction open.
+HELD_TOO_LONG_SECONDS = 3600
 
 Check = tuple[str, Callable[[], str]]
 
@@ -63,6 +67,7 @@ def _checks(environment: Environment) -> Iterator[Check]:
     if not isinstance(environment, EmbeddedEnvironment) or servers(environment)[0]["state"] == "running":
         yield "time zones", lambda: _time_zones(environment)
         yield "schema", lambda: _schema(environment)
+        yield "audit log", lambda: _audit_log(environment)
 
 
 def _postgres_program() -> str:
@@ -121,3 +126,18 @@ def _schema(environment: Environment) -> str:
     if behind:
         raise Problem(f"not at this version: {', '.join(behind)}", next_step="quantmatrix migrate up")
     return f"at this version ({steps[-2].name})"
+
+
+def _audit_log(environment: Environment) -> str:
+    with chain.as_owner(environment) as connection:
+        state = chain.state(connection)
+    unsealed = state["oldest_unsealed_seconds"]
+    if state["held_by"] and unsealed > HELD_TOO_LONG_SECONDS:
+        processes = ", ".join(str(process) for process in state["held_by"])
+        raise Problem(
+            f"entries wait for their seal for {unsealed} seconds",
+            why=f"a transaction of process {processes} is open",
+            next_step=f"end it: select pg_terminate_backend({state['held_by'][0]})",
+        )
+    waiting = "nothing waits" if unsealed is None else f"the oldest unsealed entry is {unsealed} seconds old"
+    return f"head {state['head'] or 'none yet'}; {waiting}"
