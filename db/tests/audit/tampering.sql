@@ -1,7 +1,7 @@
 -- What may be done behind the triggers' back, and what each look at the log says of it: at everything, at what is new since the checkpoint, at
 -- one person's own. Where only a noted head tells, that is said.
 begin;
-select plan(53);
+select plan(52);
 
 select tests.fixture_two_tenants();
 create function pg_temp.entry(p_xid text, p_key text, p_person uuid default tests.user_id('ann'))
@@ -242,7 +242,7 @@ begin
 end
 $$;
 select is((select max(l.position) > 20000 from audit.links l), true, 'many others changed many things');
-select is(pg_temp.rows_read(tests.user_id('ann')), (select c.before from costs c), 'a person reads as many rows as before');
+select cmp_ok(pg_temp.rows_read(tests.user_id('ann')), '<=', (select c.before from costs c), 'a person reads no more rows than before');
 
 select * from finish();
 rollback;
