@@ -1,15 +1,16 @@
 -- Who may do what. People read tables under row-level security and write through the functions of api alone.
 
 revoke create on schema tax, ingest, auth, audit, api from quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser;
+revoke create on schema work from quantmatrix_keeper, quantmatrix_warden;
 
 grant usage on schema api to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser, quantmatrix_writer;
-grant usage on schema core, tax, ingest to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema core, tax, ingest, work to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_service;
 
-revoke all on all tables in schema core, tax, ingest, auth, audit
+revoke all on all tables in schema core, tax, ingest, auth, audit, work
     from anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_importer, quantmatrix_service,
-    quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser;
+    quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser, quantmatrix_warden;
 revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_engine;
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
@@ -58,3 +59,12 @@ grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging 
 -- A constraint of core.sync_history calls it as whoever writes the row.
 revoke execute on function core.sum_of_counts(jsonb) from public;
 grant execute on function core.sum_of_counts(jsonb) to quantmatrix_writer;
+
+-- The worker: what it decides is decided by functions of the keeper. People see their own jobs, but not the claims and the result, which
+-- api.job_result gives.
+grant usage on schema work to quantmatrix_service;
+grant select, insert, update, delete on work.jobs, work.heartbeats, work.turns to quantmatrix_keeper;
+grant select (user_id, id, kind, arguments, status, done, total, progress, error, cancel_asked, asked_at, started_at, finished_at) on work.jobs
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema auth to quantmatrix_warden;
+grant select on auth.database_logins to quantmatrix_warden;

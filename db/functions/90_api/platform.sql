@@ -214,13 +214,14 @@ begin
         ),
         'signing_keys', (select jsonb_agg(jsonb_build_object('key_id', k.key_id, 'loaded_at', k.loaded_at) order by k.place) from auth.signing_keys k),
         'audit', audit.state(),
+        'work', work.state(),
         'database', auth.database_state() || jsonb_build_object('schema_version', api.schema_version())
     );
 end
 $$;
 
 comment on function api.platform_state() is $$State of the platform
-Administrators only: counts of people, sessions and keys, the mail and sync queues, signing keys, the audit chain, the database. Names nobody.$$;
+Administrators only: counts of people, sessions and keys, the mail and sync queues, signing keys, the audit chain, workers and jobs, the database. Names nobody.$$;
 
 create function auth.database_state()
 returns jsonb

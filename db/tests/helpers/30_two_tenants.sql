@@ -263,6 +263,14 @@ begin
         sha256(('state ' || v_marker)::bytea), 'google', v_marker, v_marker, 'http://127.0.0.1/', sha256(('ticket ' || v_marker)::bytea), v_user_id,
         now() + interval '1 hour'
     );
+    insert into work.jobs (user_id, person_id, kind, asked_as, idempotency_key, progress, result)
+    values (
+        v_user_id, v_user_id, 'totals', jsonb_build_object('sub', v_user_id, 'role', 'quantmatrix_user'), v_marker, v_marker || ' asked', '{}'
+    );
+    insert into work.heartbeats (worker, kinds, started_at, seen_at)
+    values (v_marker, '{jobs}', now(), now());
+    insert into work.turns (kind, due_at)
+    values (v_marker, now());
     perform audit.erase(gen_random_uuid());
 
     -- Derived rows: what the engine made stays; where it made none, one row stands in.

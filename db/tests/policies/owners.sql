@@ -42,7 +42,7 @@ select
     jsonb_array_length(tests.rows_of(tests.user_id('ann')) -> p.table_name)::text,
     case
         when p.table_name in (select d.table_name from derived d) then 'derived'
-        when p.table_name = 'core.audit_logs' or p.table_name like 'auth.%' then 'kept by the owner'
+        when p.table_name = 'core.audit_logs' or p.table_name ~ '^(auth|work)\.' then 'kept by the owner'
         else 'given by people'
     end
 from tests.probes('ann', 'bob') p
@@ -125,7 +125,7 @@ cross join (
         and r.rolname not in ('quantmatrix_owner')
         and r.rolname !~ '^pg_'
 ) r
-where c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace)
+where c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace)
     and c.relkind in ('r', 'p')
 group by c.oid;
 

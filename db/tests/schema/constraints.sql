@@ -13,7 +13,7 @@ select
     c.confkey as target_key
 from pg_constraint c
 where c.connamespace in (
-    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
 )
     and c.contype in ('c', 'f', 'p', 'u');
 
@@ -170,6 +170,25 @@ insert into tries (name, refused, accepted) values
     ('api_keys_digest_is_sha256', $$key_digest = '\x00'$$, $$key_digest = sha256('x')$$),
     ('api_keys_may_do_something', $$scopes = '{}'$$, $$scopes = '{read}'$$),
     ('api_keys_accounts_are_named_or_all', $$account_ids = '{}'$$, $$account_ids = '{1}'$$),
+    ('jobs_kind_is_a_plain_name', $$kind = 'Totals'$$, $$kind = 'section_104'$$),
+    ('jobs_arguments_are_a_small_object', $$arguments = '[]'$$, $$arguments = '{"a": 1}'$$),
+    ('jobs_arguments_are_a_small_object', $$arguments = jsonb_build_object('a', repeat('a', 65536))$$, $$arguments = jsonb_build_object('a', repeat('a', 65000))$$),
+    ('jobs_asked_as_is_an_object', $$asked_as = '1'$$, $$asked_as = '{}'$$),
+    ('jobs_key_is_short', $$idempotency_key = ''$$, $$idempotency_key = 'k'$$),
+    ('jobs_key_is_short', $$idempotency_key = repeat('k', 201)$$, $$idempotency_key = repeat('k', 200)$$),
+    ('jobs_progress_is_within_the_whole', $$done = 3, total = 2$$, $$done = 2, total = 2$$),
+    ('jobs_progress_is_within_the_whole', $$done = -1$$, $$done = 7$$),
+    ('jobs_running_is_claimed', $$status = 'running'$$, $$status = 'running', worker = 'w', claimed_until = now(), started_at = now()$$),
+    ('jobs_ended_has_a_time', $$status = 'finished'$$, $$status = 'finished', finished_at = now()$$),
+    ('jobs_ended_has_a_time', $$finished_at = now()$$, $$finished_at = null$$),
+    ('jobs_failed_says_why', $$status = 'failed', finished_at = now()$$, $$status = 'failed', finished_at = now(), error = '{}'$$),
+    ('jobs_failed_says_why', $$error = '{}'$$, $$error = null$$),
+    ('jobs_attempts_are_counted', $$attempts = -1$$, $$attempts = 1$$),
+    ('heartbeats_worker_is_short', $$worker = ''$$, $$worker = 'w'$$),
+    ('heartbeats_follow_the_start', $$seen_at = started_at - interval '1 second'$$, $$seen_at = started_at$$),
+    ('turns_kind_is_a_plain_name', $$kind = 'Seal it'$$, $$kind = 'seal'$$),
+    ('turns_claimed_by_somebody', $$claimed_until = now(), worker = null$$, $$claimed_until = now(), worker = 'w'$$),
+    ('turns_failures_are_counted', $$failures = -1$$, $$failures = 1$$),
     ('grants_are_for_others', $$grantee_id = user_id$$, $$access = 'write'$$),
     (
         'grants_administration_has_reason_and_end', $$kind = 'administration'$$,

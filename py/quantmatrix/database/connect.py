@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+# A session of the command line has a connection of its own, so that nobody waits for it: an import of a large
+# file takes minutes, and the next command waits for it rather than fail.
+OWN_LIMITS = {"statement_timeout": "10min", "lock_timeout": "10min"}
+SERVICE = "quantmatrix_service"
+
 
 class PersonSession:
     """One person's session: the authenticator's login; the person's role and claims in each transaction."""
@@ -35,7 +40,7 @@ class PersonSession:
         self.role = role
         claims = {"sub": str(user_id), "role": role} | ({"book": str(book)} if book else {})
         self._claims = json.dumps(claims)
-        self._role_settings = _role_settings(connection, role)
+        self._role_settings = _role_settings(connection, role) | (OWN_LIMITS if role != SERVICE else {})
 
     @contextmanager
     def transaction(
