@@ -268,7 +268,11 @@ insert into tries (name, refused, accepted) values
     ('findings_accepted_has_a_reason', $$status = 'accepted', reason = null$$, $$status = 'open', reason = null$$),
     ('staging_kind_is_known', $$kind = 'row'$$, $$kind = 'transaction'$$),
     ('database_logins_are_our_own', $$login_name = 'postgres'$$, $$login_name = 'qm_a'$$),
-    ('links_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$);
+    ('links_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$),
+    ('checkpoints_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$),
+    ('epochs_are_counted', 'number = 0', 'number = 2'),
+    ('epochs_begin_before_they_are_told', 'first_entry = log_id + 1', 'first_entry = log_id'),
+    ('epochs_begin_before_they_are_told', 'first_entry = 0', 'first_entry = 1');
 
 insert into tries (name, refused, accepted, base) values
     ('tax_lots_piece_counts_from_one', $$piece = 0$$, $$piece = 99$$, 'closed_at is null'),
@@ -430,6 +434,10 @@ from core.instruments i
 where i.symbol = 'ZQANN';
 insert into audit.links (position, log_id, values_digest, link_digest)
 values (1, 1, sha256(''), sha256('a'));
+insert into audit.checkpoints (position, link_digest)
+values (1, sha256('a'));
+insert into audit.epochs (number, first_entry, log_id, reason)
+values (1, 2, 9000000000, 'restored');
 
 -- Constraints alone are tried here: the triggers of our own would answer first, or derive rows anew.
 do $$

@@ -19,6 +19,7 @@ from quantmatrix import __version__
 from quantmatrix.backup.manifest import LEFT_OUT, Manifest, append, applied, count
 from quantmatrix.backup.new_file import new_file
 from quantmatrix.backup.sealed import Sealing, Secret
+from quantmatrix.database import chain
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import Problem
 from quantmatrix.services.binaries import Clients, find_clients
@@ -76,6 +77,8 @@ def backup(environment: Environment, path: Path, secret: Secret | None = None) -
 
 
 def _save(dsn: str, sink: BinaryIO) -> Manifest:
+    with open_connection(dsn) as connection:
+        chain.seal(connection)
     with open_connection(dsn, autocommit=False) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
@@ -85,6 +88,7 @@ def _save(dsn: str, sink: BinaryIO) -> Manifest:
             dump = _dump(dsn, clients_for(connection), row[0], sink)
             tables = count(connection)
             migrations = applied(connection)
+            audit_head = chain.head(connection)
     return Manifest(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         program=__version__,
@@ -93,6 +97,7 @@ def _save(dsn: str, sink: BinaryIO) -> Manifest:
         tables=tables,
         dump_bytes=dump.length,
         dump_sha256=dump.sha256,
+        audit_head=audit_head,
     )
 
 

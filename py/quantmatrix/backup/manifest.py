@@ -37,7 +37,8 @@ class TableCount:
 
 @dataclass(frozen=True)
 class Manifest:
-    """``migrations``: applied ones with their chained checksums; ``dump_sha256``: of the archive alone."""
+    """``migrations``: applied ones with their chained checksums; ``dump_sha256``: of the archive alone;
+    ``audit_head``: the newest link of the audit log, which must stand in its chain ever after."""
 
     made_at: str
     program: str
@@ -46,6 +47,7 @@ class Manifest:
     tables: tuple[TableCount, ...]
     dump_bytes: int
     dump_sha256: str
+    audit_head: str | None = None
 
     @property
     def schema_version(self) -> str:

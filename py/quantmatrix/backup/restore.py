@@ -18,7 +18,7 @@ from quantmatrix.backup.copies import Connection
 from quantmatrix.backup.make import client_environment, clients_for
 from quantmatrix.backup.manifest import LEFT_OUT, Manifest, count, read
 from quantmatrix.backup.sealed import Secrets, opened
-from quantmatrix.database import checksums, migrate, signing
+from quantmatrix.database import chain, checksums, migrate, signing
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap
@@ -65,7 +65,8 @@ def restore(environment: Environment, path: Path, secrets: Secrets = NONE) -> Ma
             with open_connection(administrator) as inside:
                 bootstrap.install_extension(inside)
             # By the superuser, as nobody else may connect yet.
-            migrate.up(administrator)
+            with chain.new_epoch(administrator, "restored from a backup"):
+                migrate.up(administrator)
             _begin_anew(environment, administrator)
             _swap(environment, connection, restored)
     return manifest
@@ -87,10 +88,10 @@ def _begin_anew(environment: Environment, restored: str) -> None:
 def _known(stream: BinaryIO, path: Path) -> Manifest:
     """The manifest, if this program knows the schema it describes."""
     manifest = read(stream, path)
-    chain = checksums.recorded(resources.migrations_directory())
+    known = checksums.recorded(resources.migrations_directory())
     for name, recorded in manifest.migrations.items():
-        if chain.get(name) != recorded:
-            newer = name not in chain
+        if known.get(name) != recorded:
+            newer = name not in known
             raise Problem(
                 "the backup is newer than this program"
                 if newer

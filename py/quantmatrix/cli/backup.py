@@ -175,6 +175,7 @@ def _tell(settings: Settings, path: Path, manifest: Manifest) -> None:
             "rows": manifest.rows,
             "dump_bytes": manifest.dump_bytes,
             "dump_sha256": manifest.dump_sha256,
+            "audit_head": manifest.audit_head,
         },
         settings.format,
     )

@@ -15,6 +15,7 @@ import click
 from quantmatrix.backup import copies, keep
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database import chain
 from quantmatrix.database import migrate as migrations
 from quantmatrix.database import signing
 from quantmatrix.database.connection import open_connection
@@ -69,12 +70,12 @@ def _checks(environment: Environment) -> Iterator[Check]:
     if not isinstance(environment, EmbeddedEnvironment) or servers(environment)[0]["state"] == "running":
         yield "time zones", lambda: _time_zones(environment)
         yield "schema", lambda: _schema(environment)
+        yield "worker", lambda: _worker(environment)
+        yield "audit log", lambda: _audit_log(environment)
         yield "signing keys", lambda: _signing_keys(environment)
         yield "programs of backups", lambda: _clients(environment)
         yield "other databases", lambda: _other_databases(environment)
         yield "copies of restores", lambda: _copies(environment)
-        yield "worker", lambda: _worker(environment)
-        yield "seal of the audit log", lambda: _seal(environment)
     yield "backups", lambda: _backups(environment)
 
 
@@ -220,12 +221,16 @@ def _worker(environment: Environment) -> str:
     return f"{told}; {jobs['running']} jobs run, {jobs['waiting']} wait"
 
 
-def _seal(environment: Environment) -> str:
-    age = _work_state(environment)["unsealed_seconds"]
-    if age is not None and age > SEAL_SECONDS:
+def _audit_log(environment: Environment) -> str:
+    with chain.as_owner(environment) as connection:
+        state = chain.state(connection)
+    unsealed = state["oldest_unsealed_seconds"]
+    if unsealed is not None and unsealed > SEAL_SECONDS:
+        processes = ", ".join(str(process) for process in state["held_by"] or [])
         raise Problem(
-            f"the oldest entry without a seal is {age} seconds old",
-            why="no worker seals, or an open transaction holds it back",
+            f"entries wait for their seal for {unsealed} seconds",
+            why=f"a transaction of process {processes} is open" if processes else "no worker seals",
             next_step="quantmatrix work --only sessions,seal --once",
         )
-    return "all is sealed" if age is None else f"the oldest entry without a seal is {age} seconds old"
+    waiting = "nothing waits" if unsealed is None else f"the oldest unsealed entry is {unsealed} seconds old"
+    return f"head {state['head'] or 'none yet'}; {waiting}"

@@ -88,17 +88,17 @@ class EmbeddedEnvironment(Environment):
             with self._locked():
                 self._start_api(self.known_state())
 
-    def load_keys(self) -> None:
-        """Let the database sign with the keys that PostgREST reads, whatever it signed with before."""
-        if migrate.was_ever_migrated(self.migrator_dsn):
-            signing.load(self.migrator_dsn, self.key_set_file)
-
     def keep_logs(self) -> None:
         """Cut logs that have become long; before the first start there are none."""
         state = read_state(self._data_dir)
         if state:
             found = self.layout(state)
             keep_bounded(found.logs, found.sign_in)
+
+    def load_keys(self) -> None:
+        """Let the database sign with the keys that PostgREST reads, whatever it signed with before."""
+        if migrate.was_ever_migrated(self.migrator_dsn):
+            signing.load(self.migrator_dsn, self.key_set_file)
 
     def choose_ports(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from quantmatrix.backup import keep
-from quantmatrix.work import backup, drill, jobs, logs, seal, sessions, sweep
+from quantmatrix.work import backup, drill, jobs, logs, seal, sessions, sweep, verify
 from quantmatrix.work.context import Context
 
 
@@ -21,5 +21,5 @@ class Kind(Protocol):
 
 # A worker that knows no folder for backups must not take the turn of one that does.
 _SAVING: tuple[Kind, ...] = (backup, drill) if keep.configured() else ()
-_ALL: tuple[Kind, ...] = (jobs, logs, seal, sessions, sweep, *_SAVING)
+_ALL: tuple[Kind, ...] = (jobs, logs, seal, sessions, sweep, verify, *_SAVING)
 KINDS: dict[str, Kind] = {kind.NAME: kind for kind in _ALL}
