@@ -139,7 +139,7 @@ def test_a_new_migration_is_applied_once(database: Database, released: Path) -> 
         "do $$ begin insert into core.extra values (1); insert into core.extra values (2); end $$;\n",
     )
     dsn = database.dsn(MIGRATOR)
-    assert [step.state for step in migrate.status(dsn)][:2] == ["applied", "pending"]
+    assert [step.state for step in migrate.status(dsn)][-3:-1] == ["applied", "pending"]
     with pytest.raises(Problem, match="needs a migration"):
         migrate.verify(dsn)
     told: list[str] = []

@@ -14,7 +14,7 @@ begin
         detail = jsonb_build_object(
             'status', p_status,
             'status_text', case p_status when 400 then 'Bad Request' when 401 then 'Unauthorized' when 403 then 'Forbidden' when 409 then 'Conflict'
-                when 503 then 'Service Unavailable' else 'Too Many Requests' end,
+                else 'Too Many Requests' end,
             'headers', p_headers
         )::text;
 end
