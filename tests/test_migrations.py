@@ -331,3 +331,35 @@ def test_the_snapshot_is_one_command(
     (released / "9002_next.sql").write_text("select 2;\n")
     assert snapshot.main() == 1
     assert "was edited" in capsys.readouterr().err
+
+
+def test_erasures_from_before_they_were_told_in_the_log_are_told(cluster: Cluster) -> None:
+    with cluster.empty_database() as old:
+        with as_owner(old) as connection:
+            repeatable.run_file(connection, resources.migrations_directory() / "0001_initial.sql")
+            # As functions and policies of then left the tables.
+            connection.execute(
+                "create function audit.refuse_change() returns trigger language plpgsql as"
+                " $$begin raise exception 'refused'; end$$"
+            )
+            connection.execute(
+                "create trigger refuse_change before update or delete on audit.erasures"
+                " for each statement execute function audit.refuse_change()"
+            )
+            connection.execute("insert into audit.erasures (person_id) values (%s)", [uuid4()])
+            for table in ("core.audit_logs", "audit.erasures"):
+                connection.execute(f"alter table {table} enable row level security".encode())
+                connection.execute(f"alter table {table} force row level security".encode())
+            connection.execute(
+                "create policy logged on core.audit_logs for all to quantmatrix_owner using (true)"
+            )
+            connection.execute(
+                "create policy verified on audit.erasures for select to quantmatrix_owner using (true)"
+            )
+            repeatable.run_file(connection, resources.migrations_directory() / "0004_audit_epochs.sql")
+        told = count(
+            old,
+            "select count(*) from audit.erasures r join core.audit_logs e on e.id = r.log_id"
+            " and e.table_name = 'audit.erasures' and e.record_key = r.person_id::text",
+        )
+    assert told == 1

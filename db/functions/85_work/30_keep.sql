@@ -38,6 +38,19 @@ $$;
 
 comment on function work.sweep_heartbeats(timestamptz) is 'Forgets workers that were not seen for a day.';
 
+create function work.sweep_staging(p_now timestamptz default clock_timestamp())
+returns bigint
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    -- What one turn can remove within its time; the next goes on.
+    select ingest.sweep_staging(p_now, 512 << 20)
+$$;
+
+comment on function work.sweep_staging(timestamptz) is 'Removes what was staged and never loaded; counts loads.';
+
 -- A sweep is a function work.sweep_NAME(timestamptz): what is made under such a name is called from then on.
 create function work.sweeps()
 returns text[]
@@ -100,9 +113,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select min(e.created_at)
-    from core.audit_logs e
-    where e.id > coalesce((select max(l.log_id) from audit.links l), 0)
+    select w.created_at
+    from audit.waiting(1, null) w
 $$;
 
 comment on function work.unsealed_since() is 'When the oldest entry of the audit log that waits for its seal was written; null if none waits.';
@@ -156,12 +168,37 @@ $$;
 
 comment on function work.seal(integer) is 'Seals up to so many finished entries of the audit log, for the worker; returns how many. Call again while it returns p_limit.';
 
+create function work.head()
+returns text
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select audit.head()
+$$;
+
+comment on function work.head() is 'The newest link of the audit log, for the worker''s journal: noted outside the database, it shows later that nobody cut the chain.';
+
+create function work.verify_new(p_limit integer default 100000)
+returns jsonb
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select audit.verify_new(p_limit)
+$$;
+
+comment on function work.verify_new(integer) is 'Looks at what was sealed since the last look, up to so many links, for the worker: {from, to, sealed, head, broken}.';
+
 grant execute on function work.unsealed_since() to quantmatrix_keeper;
 grant execute on function
-    work.sweeps(), work.sweep(text, timestamptz), work.end_idle_sessions(timestamptz), work.state(timestamptz), work.seal(integer)
+    work.sweeps(), work.sweep(text, timestamptz), work.end_idle_sessions(timestamptz), work.state(timestamptz), work.seal(integer), work.head(), work.verify_new(integer)
     to quantmatrix_service;
 
 alter function work.sweep_jobs(timestamptz) owner to quantmatrix_keeper;
+alter function work.sweep_staging(timestamptz) owner to quantmatrix_keeper;
 alter function work.sweep_heartbeats(timestamptz) owner to quantmatrix_keeper;
 alter function work.sweeps() owner to quantmatrix_keeper;
 alter function work.sweep(text, timestamptz) owner to quantmatrix_keeper;

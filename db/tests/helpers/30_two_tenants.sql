@@ -203,8 +203,8 @@ begin
         v_marker || ' is two'
     );
 
-    insert into ingest.staging (load_id, user_id, kind, line_number, raw)
-    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker);
+    insert into ingest.staging (load_id, user_id, kind, line_number, raw, chunk)
+    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker, 1);
 
     -- After the import: its number is the larger one.
     insert into ingest.feeds (user_id, name, service, settings, since, account_ids)
@@ -271,8 +271,7 @@ begin
     values (v_marker, '{jobs}', now(), now());
     insert into work.turns (kind, due_at)
     values (v_marker, now());
-    insert into audit.erasures (person_id)
-    values (gen_random_uuid());
+    perform audit.erase(gen_random_uuid());
 
     -- Derived rows: what the engine made stays; where it made none, one row stands in.
     foreach v_derived in array array[

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from postgrest import APIError, SyncPostgrestClient
 
 from quantmatrix.cli.api_login import TIMEOUT, ask, refused, unreachable
+from quantmatrix.cli.retries import repeated
 from quantmatrix.database.views import Row, Where, order_key
 from quantmatrix.errors import ExitCode, Problem
 
@@ -108,12 +109,7 @@ class ApiSession:
                     query = query.filter(part.column, part.operator, str(part.value))
             for key in map(order_key, order):
                 query = query.order(key.column, desc=key.descending, nullsfirst=key.nulls_first)
-            try:
-                found: Any = query.range(offset, offset + size - 1).execute().data
-            except APIError as error:
-                raise self._refused(error) from error
-            except httpx.HTTPError as error:
-                raise unreachable(self.url, error) from error
+            found = repeated(partial(self._page, query.range(offset, offset + size - 1)))
             for row in found:
                 yield {
                     column: value if value is None or column not in readers else readers[column](value)
@@ -122,6 +118,14 @@ class ApiSession:
             offset += len(found)
             if len(found) < size:
                 return
+
+    def _page(self, query: Any) -> Any:
+        try:
+            return query.execute().data
+        except APIError as error:
+            raise self._refused(error) from error
+        except httpx.HTTPError as error:
+            raise unreachable(self.url, error) from error
 
     def call(
         self, function: str, arguments: Mapping[str, Any] | None = None, *, read_only: bool = False
@@ -190,33 +194,27 @@ class ApiSession:
         from quantmatrix.ingest.load import staged_rows
 
         load_id = uuid.uuid4()
-        count = self.stage(load_id, staged_rows(load_id, records))
-        file = json.loads(describe().as_json())
+        number = self.stage(load_id, staged_rows(load_id, records))
+        file = json.loads(describe().as_json(number))
         if dry_run:
             file["dry_run"] = True
         else:
             self.call("import_resolve", {"load_id": str(load_id)})
         arguments = {"load_id": str(load_id), "file": file}
         return dict(
-            self.job("import_load", arguments) if count > MANY else self.call("import_load", arguments)
+            self.job("import_load", arguments) if number > MANY else self.call("import_load", arguments)
         )
 
     def stage(self, load_id: uuid.UUID, rows: Iterable[tuple[object, ...]]) -> int:
-        """Stage rows of ``ingest.staging`` in chunks that are neither long nor large; how many."""
-        chunk: list[dict[str, Any]] = []
-        size = count = 0
-        for row in rows:
-            record = _record(row)
-            length = len(json.dumps(record))
-            if chunk and (len(chunk) == CHUNK or size + length > CHUNK_BYTES):
-                self.call("import_stage", {"load_id": str(load_id), "records": chunk})
-                chunk, size = [], 0
-            chunk.append(record)
-            size += length
-            count += 1
-        if chunk:
-            self.call("import_stage", {"load_id": str(load_id), "records": chunk})
-        return count
+        """Stage rows of ``ingest.staging`` in chunks that are neither long nor large; returns their number.
+
+        Chunks are numbered, so that one whose answer was lost is sent again without being there twice.
+        """
+        number = 0
+        for place, chunk in enumerate(_chunks(rows), start=1):
+            staged = self.call("import_stage", {"load_id": str(load_id), "records": chunk, "chunk": place})
+            number += int(staged)
+        return number
 
     def rows(self, query: str, parameters: Any = None) -> list[Row]:
         """Never: queries of one's own go to the database."""
@@ -240,6 +238,9 @@ class ApiSession:
 
     @cached_property
     def _description(self) -> dict[str, Any]:
+        return repeated(self._describe)
+
+    def _describe(self) -> dict[str, Any]:
         try:
             answer = httpx.get(
                 f"{self.url}/", headers={"Authorization": f"Bearer {self.token}"}, timeout=TIMEOUT
@@ -252,7 +253,27 @@ class ApiSession:
 
     def _refused(self, error: APIError) -> Problem:
         told = {"message": error.message, "code": error.code, "details": error.details, "hint": error.hint}
-        return refused(self.url, STATUS.get(str(error.code), 400), json.dumps(told))
+        code = str(error.code or "")
+        return refused(
+            self.url,
+            STATUS.get(code, int(code) if code.isdigit() and len(code) == 3 else 400),
+            json.dumps(told),
+        )
+
+
+def _chunks(rows: Iterable[tuple[object, ...]]) -> Iterator[list[dict[str, Any]]]:
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        record = _record(row)
+        length = len(json.dumps(record))
+        if chunk and (len(chunk) == CHUNK or size + length > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += length
+    if chunk:
+        yield chunk
 
 
 def _record(row: tuple[object, ...]) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def up(
         environment.stop()
         environment.choose_ports(*wanted)
     environment.ensure_running(api=True)
+    environment.load_keys()
     if providers is not None or no_providers:
         environment.choose_providers(providers, public_url)
     if not no_proxy:

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession, Row, person
+from quantmatrix.database.connect import NOBODY, PersonSession, Row, person
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 
-NOBODY = UUID(int=0)
 LOCAL_EMAIL = "me@localhost"
 
 _ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}

@@ -63,7 +63,8 @@ class PostgrestConfig:
             "server-port": str(self.port),
             "admin-server-port": str(self.admin_port),
             "server-cors-allowed-origins": origins,
-            "log-level": "warn",
+            # The other levels log the request line, in which account numbers and symbols stand.
+            "log-level": "crit",
         } | dict(self.changed)
 
 
@@ -78,12 +79,12 @@ class RunningPostgrest:
 class PostgrestServer:
     """The PostgREST of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
 
-    def __init__(self, folder: Path, logs: Path, account: Account) -> None:
+    def __init__(self, folder: Path, logs: Path, account: Account, name: str = "postgrest") -> None:
         self.folder = folder
         self.account = account
         self.config_file = folder / "postgrest.conf"
         self.pid_file = folder / "pid.json"
-        self.log = logs / "postgrest.log"
+        self.log = logs / f"{name}.log"
 
     def running(self) -> RunningPostgrest | None:
         """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""

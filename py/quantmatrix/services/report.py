@@ -57,6 +57,17 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             files=str(nginx.log),
         )
     ]
+    entrance = environment.entrance(state)
+    entering = entrance.running()
+    entrances = [
+        _row(
+            "PostgREST for signing in",
+            "running" if entering else "stopped",
+            pid=entering.pid if entering else None,
+            address=f"http://{ports.LOOPBACK}:{state.entrance_port}",
+            files=str(entrance.log),
+        )
+    ]
     page = environment.sign_in_page(state)
     serving_sign_ins = page.running()
     pages = [
@@ -93,6 +104,7 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             address=environment.api_url if state.api_port else None,
             files=str(postgrest.log),
         ),
+        *(entrances if state.entrance_port else []),
         *(proxies if state.proxy_port else []),
         *(pages if state.providers else []),
         *(workers if worker.folder.exists() else []),
