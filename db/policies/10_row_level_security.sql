@@ -18,7 +18,8 @@ declare
     ];
     v_derived constant text[] := array[
         'core.positions', 'core.tax_lots',
-        'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices'
+        'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices',
+        'ingest.staged_parts'
     ];
     -- Secrets and who sees what: the keeper's functions look across persons, by address or by token, and nobody else reads them.
     v_kept constant text[] := array[

@@ -17,7 +17,7 @@ grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
     ingest.reconciliations, ingest.findings, ingest.cash_movements, ingest.standing_findings,
     ingest.feeds, ingest.sync_attempts, ingest.today_executions,
-    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
+    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes, ingest.staged_parts
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
 grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
@@ -36,8 +36,9 @@ grant usage on sequence core.transactions_id_seq to quantmatrix_writer;
 
 grant usage on schema ingest to quantmatrix_user;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_user, quantmatrix_admin;
-grant select, insert, delete on ingest.staging to quantmatrix_writer;
-grant select on ingest.staging to quantmatrix_engine;
+grant select, insert on ingest.staging to quantmatrix_writer;
+grant select, delete on ingest.staging to quantmatrix_engine;
+grant insert, update, delete on ingest.staged_parts to quantmatrix_engine;
 
 -- Secrets and people: the keeper alone, by its functions alone.
 grant select, insert, update, delete on auth.credentials, auth.recovery_codes, auth.registrations, auth.one_time_tokens, auth.sessions,

@@ -140,8 +140,9 @@ def test_personal_sessions_that_hold_others_back_are_ended(database: Database) -
             " select 'qm_test_idle', id from core.users limit 1"
         )
         try:
-            parts = psycopg.conninfo.conninfo_to_dict(database.dsn("authenticator"))
-            dsn = psycopg.conninfo.make_conninfo(**(parts | {"user": "qm_test_idle", "password": "x"}))
+            dsn = psycopg.conninfo.make_conninfo(
+                database.dsn("authenticator"), user="qm_test_idle", password="x"
+            )
             with psycopg.connect(dsn) as idle, psycopg.connect(dsn, autocommit=True) as quiet:
                 idle.execute("select pg_current_xact_id()")
                 connection.execute(

@@ -38,6 +38,19 @@ $$;
 
 comment on function work.sweep_heartbeats(timestamptz) is 'Forgets workers that were not seen for a day.';
 
+create function work.sweep_staging(p_now timestamptz default clock_timestamp())
+returns bigint
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    -- What one turn can remove within its time; the next goes on.
+    select ingest.sweep_staging(p_now, 512 << 20)
+$$;
+
+comment on function work.sweep_staging(timestamptz) is 'Removes what was staged and never loaded; counts loads.';
+
 -- A sweep is a function work.sweep_NAME(timestamptz): what is made under such a name is called from then on.
 create function work.sweeps()
 returns text[]
@@ -185,6 +198,7 @@ grant execute on function
     to quantmatrix_service;
 
 alter function work.sweep_jobs(timestamptz) owner to quantmatrix_keeper;
+alter function work.sweep_staging(timestamptz) owner to quantmatrix_keeper;
 alter function work.sweep_heartbeats(timestamptz) owner to quantmatrix_keeper;
 alter function work.sweeps() owner to quantmatrix_keeper;
 alter function work.sweep(text, timestamptz) owner to quantmatrix_keeper;

@@ -203,8 +203,8 @@ begin
         v_marker || ' is two'
     );
 
-    insert into ingest.staging (load_id, user_id, kind, line_number, raw)
-    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker);
+    insert into ingest.staging (load_id, user_id, kind, line_number, raw, chunk)
+    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker, 1);
 
     -- After the import: its number is the larger one.
     insert into ingest.feeds (user_id, name, service, settings, since, account_ids)

@@ -19,10 +19,10 @@ values
     ('import_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.import_resolve('[load]')$$, 'own'),
     (
         'import_load', '{quantmatrix_admin,quantmatrix_user}',
-        $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "sha256": "[digest]"}')$$, 'own'
+        $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "records": 1, "sha256": "[digest]"}')$$, 'own'
     ),
-    ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{}')$$, 'QM010'),
-    ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1"}')$$, 'QM010'),
+    ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{"records": 1}')$$, 'QM010'),
+    ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1", "records": 1}')$$, 'QM010'),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
     ('import_totals', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_totals([sync])', 'own'),
@@ -37,7 +37,7 @@ values
     ('sync_judge', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_judge([attempt], '[]')$$, 'QM001'),
     ('sync_end', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_end([attempt], '[]')$$, 'QM001'),
     ('sync_fail', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_fail([attempt], 'server_error')$$, 'QM001'),
-    ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]')$$, 'QM001'),
+    ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]', 1)$$, 'QM001'),
     (
         'import_conflict_resolve', '{quantmatrix_admin,quantmatrix_user}',
         $$api.import_conflict_resolve('[match]', 'different', 'two orders')$$, 'QM001'
