@@ -25,7 +25,7 @@ exception
     -- A request waits as long as its role's lock_timeout says: its connection is everybody's.
     when lock_not_available then
         perform auth.refuse(
-            503, 'QM121', 'another request or job is changing this book', 'nothing was changed: try again in a moment',
+            409, 'QM121', 'another request or job is changing this book', 'nothing was changed: try again in a moment',
             jsonb_build_object('Retry-After', '5')
         );
 end
