@@ -7,17 +7,16 @@ alone looks as good as the whole key.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from quantmatrix.ingest.model import Instrument, InstrumentType, Line, Record, Transaction
-from quantmatrix.testing.cluster import Database
+from quantmatrix.ingest.model import Instrument, InstrumentType, Line, Record
+from quantmatrix.testing.cluster import Cluster, Database
 from quantmatrix.testing.importer import Importer, fill, statement
 
 PEOPLE = 2_000
@@ -33,7 +32,11 @@ SHARED = ("instrument_id", "group_id")
 
 
 class Statistics(StrEnum):
-    """What the planner knows of the tables."""
+    """What the planner knows of the tables when a person's file comes.
+
+    ``FRESH``: all that is there. ``STALE``: what was there when the first sixty persons had come, though
+    thousands have come since. ``NONE``: nothing was ever gathered.
+    """
 
     FRESH = "fresh"
     STALE = "stale"
@@ -53,34 +56,30 @@ def small_file(kind: int, trades: int = TRADES) -> list[Record]:
     chosen = [instruments()[(kind * 7 + step) % INSTRUMENTS] for step in range(5)]
     records: list[Record] = [statement(account=f"L-{kind}"), *chosen]
     for number in range(trades):
-        day = date(2024, 1, 2) + timedelta(days=number * 5)
-        units = Decimal(10 if number % 3 else -5)
-        traded = fill(number + 1, 1, 0, int(units), str(100 - number))
-        changed = traded.model_copy(
-            update={
-                "instrument": chosen[number // 3 % 5].key,
-                "trade_date": day,
-                "executed_at": traded.executed_at.replace(year=2024, month=day.month, day=day.day)
-                if traded.executed_at
-                else None,
-            }
+        traded = fill(
+            number + 1,
+            1 + number,
+            number,
+            10 if number % 3 else -5,
+            str(100 - number),
+            instrument=chosen[number // 3 % 5].key,
         )
-        records += [Line(number=number + 1, raw=f"line {number + 1} of {kind}", verdict="row"), changed]
+        records += [Line(number=traded.line, raw=f"line {traded.line} of {kind}", verdict="row"), traded]
     return records
 
 
-def move_in(database: Database, people: int = PEOPLE, kinds: int = KINDS) -> None:
-    """Let ``people`` small persons live in the database; no statistics are gathered."""
-    originals = [Importer(database, f"lived-{kind}@example.org") for kind in range(kinds)]
+def move_in(database: Database, people: int, *, first: int = 0, kinds: int = KINDS) -> None:
+    """Let ``people`` small persons live in the database, beside ``first`` others; gather no statistics."""
+    originals = [Importer(database, f"lived-{first + kind}@example.org") for kind in range(kinds)]
     for kind, original in enumerate(originals):
         original.load(small_file(kind))
     with database.connect() as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(
             "create temporary table copy as select o.id as original, gen_random_uuid() as person, n as number"
-            " from generate_series(1, %s) n join unnest(%s::uuid[]) with ordinality o (id, place)"
+            " from generate_series(%s + 1, %s) n join unnest(%s::uuid[]) with ordinality o (id, place)"
             " on o.place = 1 + n %% %s",
-            [people, [original.user_id for original in originals], kinds],
+            [first, first + people, [original.user_id for original in originals], kinds],
         )
         with connection.transaction():
             connection.execute(
@@ -90,27 +89,37 @@ def move_in(database: Database, people: int = PEOPLE, kinds: int = KINDS) -> Non
             )
             for schema, table, columns in _tables(connection):
                 _copy(connection, schema, table, columns)
-        _advance(connection, people)
+        _advance(connection, first + people)
 
 
-def know(connection: psycopg.Connection[Any], statistics: Statistics) -> None:
-    """Bring the planner's knowledge about: gathered now, gathered when nothing was there yet, or never.
+@contextmanager
+def lived_in(cluster: Cluster, statistics: Statistics, people: int = PEOPLE) -> Iterator[None]:
+    """Clone databases of the cluster from one in which ``people`` live; autovacuum must be off."""
+    with cluster.database() as database:
+        before = cluster.template
+        settle_in(database, statistics, people)
+        cluster.template = database.name
+        try:
+            yield
+        finally:
+            cluster.template = before
 
-    For ``STALE`` call it while the tables hold what the statistics shall tell.
-    """
-    if statistics is Statistics.NONE:
-        connection.execute(
-            "delete from pg_statistic where starelid in (select c.oid from pg_class c"
-            " join pg_namespace n on n.oid = c.relnamespace where n.nspname = any (%s))",
-            [list(SCHEMAS)],
-        )
-        connection.execute(
-            "update pg_class set reltuples = -1, relpages = 0 where relkind in ('r', 'i') and relnamespace in"
-            " (select oid from pg_namespace where nspname = any (%s))",
-            [list(SCHEMAS)],
-        )
-        return
-    connection.execute("analyze")
+
+def settle_in(database: Database, statistics: Statistics, people: int = PEOPLE) -> None:
+    """Let ``people`` live in the database, and bring about what the planner knows."""
+    few = min(people, 60)
+    move_in(database, few)
+    if statistics is Statistics.STALE:
+        _analyze(database)
+    if people > few:
+        move_in(database, people - few, first=few)
+    if statistics is Statistics.FRESH:
+        _analyze(database)
+
+
+def _analyze(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("analyze")
 
 
 def _tables(connection: psycopg.Connection[Any]) -> Sequence[tuple[str, str, list[tuple[str, bool]]]]:
