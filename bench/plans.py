@@ -76,6 +76,18 @@ def computed(cluster: Cluster) -> float:
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
+def wait_for_the_end(database: Database) -> None:
+    """Until the server has counted all sessions: it does so when their processes are gone, a moment later."""
+    with database.connect() as connection:
+        query = (
+            "select count(*) from pg_stat_activity where datname = current_database()"
+            " and backend_type = 'client backend' and pid <> pg_backend_pid()"
+        )
+        while (row := connection.execute(query).fetchone()) and row[0] > 0:
+            time.sleep(0.05)
+    time.sleep(0.5)
+
+
 def ask(person: Importer, query: str) -> None:
     """One query of the person, in a session of its own."""
     with person.session() as session, session.transaction() as connection:
@@ -108,9 +120,8 @@ def measure(database: Database, file: list[Record]) -> dict[str, tuple[float, fl
         began, before = time.perf_counter(), computed(database.cluster)
         step()
         clock = time.perf_counter() - began
-        # The server counts a session once it has ended, a moment after it was left.
-        while (spent := computed(database.cluster) - before) == 0 and time.perf_counter() - began < clock + 5:
-            time.sleep(0.05)
+        wait_for_the_end(database)
+        spent = computed(database.cluster) - before
         taken[name] = (clock, spent)
     return taken
 
