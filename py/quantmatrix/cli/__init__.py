@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from quantmatrix import __version__
 from quantmatrix.cli.errors import report
 from quantmatrix.cli.settings import Settings, add_common_options, common_options
 from quantmatrix.errors import ExitCode
+from quantmatrix.services.programs import search_path
 
 
 class Entry(NamedTuple):
@@ -136,4 +138,6 @@ cli = LazyGroup(
 
 def main() -> None:
     """Run the command line."""
+    # A browser or a pager, which libraries look for, is run with the caller's rights too.
+    os.environ["PATH"] = search_path()
     cli.main(prog_name="quantmatrix")

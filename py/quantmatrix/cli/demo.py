@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from quantmatrix.cli.session import administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services.programs import find_program
 
 EMAIL = "demo@localhost"
 
@@ -102,8 +104,12 @@ def _say(text: str) -> None:
 
 
 def _program() -> str:
-    local = Path(".venv/bin/quantmatrix")
-    return str(local) if local.exists() else "quantmatrix"
+    """The program that runs, as a person would type it from here."""
+    running = Path(sys.argv[0])
+    on_path = find_program("quantmatrix")
+    if running.name != "quantmatrix" or (on_path is not None and on_path.samefile(running)):
+        return "quantmatrix"
+    return _shown(running)
 
 
 def _shown(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -161,9 +160,10 @@ def _run(settings: Settings, dsn: str, statement: str) -> None:
 
 def _psql(dsn: str) -> int:
     from quantmatrix.services.binaries import find_postgres
+    from quantmatrix.services.programs import find_program
 
     beside = Path(find_postgres().program("psql"))
-    program = str(beside) if beside.exists() else shutil.which("psql")
+    program = beside if beside.exists() else find_program("psql")
     if program is None:
         raise Problem(
             "psql was not found",
