@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import StringIO
 from typing import Any, NamedTuple
 
 import click
@@ -14,6 +15,7 @@ from quantmatrix.cli.errors import report
 from quantmatrix.cli.settings import Settings, add_common_options, common_options
 from quantmatrix.errors import ExitCode
 from quantmatrix.services.programs import search_path
+from quantmatrix.terminal import say
 
 
 class Entry(NamedTuple):
@@ -102,10 +104,12 @@ class LazyGroup(click.Group):
             ended = run(*args, standalone_mode=False, **extra)
             sys.exit(int(ended) if isinstance(ended, int) else 0)
         except click.exceptions.Abort:
-            click.echo("interrupted: what was not finished was rolled back", err=True)
+            say("interrupted: what was not finished was rolled back", err=True)
             sys.exit(ExitCode.INTERRUPTED)
         except click.ClickException as error:
-            error.show()
+            told = StringIO()
+            error.show(told)
+            say(told.getvalue().rstrip("\n"), err=True, lines=True)
             sys.exit(error.exit_code)
         except Exception as error:
             sys.exit(report(error, verbose=settings.verbose))
@@ -113,7 +117,7 @@ class LazyGroup(click.Group):
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        click.echo(f"quantmatrix {__version__}")
+        say(f"quantmatrix {__version__}")
         context.exit()
 
 

@@ -12,6 +12,7 @@ from quantmatrix.cli.session import administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.programs import find_program
+from quantmatrix.terminal import Styled, say
 
 EMAIL = "demo@localhost"
 
@@ -55,7 +56,7 @@ def demo(settings: Settings) -> ExitCode:
         "quantmatrix status                        where the database and the API are",
         f"quantmatrix --user {EMAIL} holdings   look around in this demonstration",
     ):
-        click.echo(f"  {_program()}{line.removeprefix('quantmatrix')}")
+        say(f"  {_program()}{line.removeprefix('quantmatrix')}")
     return ExitCode.DONE
 
 
@@ -71,7 +72,8 @@ def _run(settings: Settings, *arguments: str, ends_with: ExitCode = ExitCode.DON
 
     words = ["--user", EMAIL, *arguments]
     shown = " ".join(f"'{word}'" if " " in word else word for word in words)
-    click.echo(click.style(f"\n$ {_program()} {shown}", bold=True))
+    say()
+    say(Styled(f"$ {_program()} {shown}", bold=True))
     own = Settings(
         data_dir=settings.data_dir,
         database_url=settings.database_url,
@@ -100,7 +102,8 @@ def _transfer(settings: Settings) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(f"\n{click.style(text, fg='cyan')}")
+    say()
+    say(Styled(text, fg="cyan"))
 
 
 def _program() -> str:

@@ -20,6 +20,7 @@ from quantmatrix.database.connection import open_connection
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
+from quantmatrix.terminal import data
 
 MANY = 500
 """So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
@@ -205,10 +206,10 @@ def _tell(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> No
     if settings.format == "table" or not reports:
         return
     if settings.format == "json":
-        click.echo(to_json(reports[0] if one else reports))
+        data(to_json(reports[0] if one else reports))
     elif settings.format == "ndjson":
         for report in reports:
-            click.echo(to_json(report, indent=None))
+            data(to_json(report, indent=None))
     else:
         write_rows(
             [

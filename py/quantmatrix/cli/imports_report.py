@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import click
-
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
+from quantmatrix.terminal import Styled, say
 
 SHOWN = 20
 """So many refusals and warnings are told on the terminal; ``import show`` and ``--format json`` have all."""
@@ -27,20 +26,20 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
     words, color = _STATUS[report["status"]]
     if report.get("dry_run"):
         words += " (dry run: rolled back)"
-    name = click.style(report["file"], bold=True)
+    name = Styled(report["file"], bold=True)
     number = (
         f"  import {report['sync_id']}" if report["sync_id"] is not None and not report.get("dry_run") else ""
     )
-    click.echo(f"{name}  {report['source'] or 'unknown format'}{number}  {click.style(words, fg=color)}")
+    say(name, f"  {report['source'] or 'unknown format'}{number}  ", Styled(words, fg=color))
     counts = ", ".join(
         f"{rows[key]:,} {key}" for key in ("new", "known", "changed", "refused") if rows[key] or key == "new"
     )
-    click.echo(f"  {rows['read']:,} rows: {counts}")
+    say(f"  {rows['read']:,} rows: {counts}")
     if report["types"]:
         kinds = sorted(report["types"].items(), key=lambda item: (-item[1], item[0]))
-        click.echo("  " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds))
+        say("  " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds))
     if report.get("matched"):
-        click.echo(f"  {report['matched']:,} rows are told by another source too, and count once")
+        say(f"  {report['matched']:,} rows are told by another source too, and count once")
     if report.get("conflicts"):
         settings.narrate(
             f"  {report['conflicts']:,} conflicts with another source; all of it counts until you decide: "
@@ -60,7 +59,7 @@ def print_undo(undone: Mapping[str, Any]) -> None:
     """What taking an import back changed."""
     counts = undone["transactions"]
     tense = "would be" if undone["dry_run"] else "were"
-    click.echo(
+    say(
         f"import {undone['sync_id']}: {counts['removed']:,} transactions {tense} removed, "
         f"{counts['changed']:,} changed, {counts['kept']:,} kept because other imports attest them"
     )
@@ -78,6 +77,6 @@ def _print_remarks(kind: str, file: str, remarks: list[Mapping[str, Any]], color
     for remark in remarks[:SHOWN]:
         place = ":".join(str(part) for part in (file, remark["line"], remark["column"]) if part is not None)
         text = f" [{remark['text'][:80]}]" if remark["text"] else ""
-        click.echo(f"  {click.style(kind, fg=color)} {place}: {remark['reason']}{text}", err=True)
+        say("  ", Styled(kind, fg=color), f" {place}: {remark['reason']}{text}", err=True)
     if len(remarks) > SHOWN:
-        click.echo(f"  ... and {len(remarks) - SHOWN:,} more: --format json lists all", err=True)
+        say(f"  ... and {len(remarks) - SHOWN:,} more: --format json lists all", err=True)

@@ -9,6 +9,7 @@ import click
 from quantmatrix.cli.output import to_json, write_object
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.terminal import data
 
 FROM = click.option(
     "--from",
@@ -55,7 +56,7 @@ def legacy_inspect(settings: Settings, origin: str, timezone: str) -> None:
     if settings.format == "table":
         print_inspection(found)
     elif settings.format == "json":
-        click.echo(to_json(found))
+        data(to_json(found))
     else:
         write_object(found, settings.format)
 
@@ -136,7 +137,7 @@ def legacy_migrate(
     if settings.format == "table":
         print_proof(proof)
     elif settings.format == "json":
-        click.echo(to_json(proof))
+        data(to_json(proof))
     else:
         write_object(proof, settings.format)
     if dry_run and any(criterion["verdict"] == "no-go" for criterion in proof["criteria"]):

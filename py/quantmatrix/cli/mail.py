@@ -11,6 +11,7 @@ from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import NOBODY, administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.terminal import say
 
 if TYPE_CHECKING:
     from quantmatrix.mail.outbox import Sent
@@ -114,7 +115,7 @@ def show(settings: Settings, email: str) -> None:
             next_step="quantmatrix mail list shows what became of mails",
         )
     if settings.format == "table":
-        click.echo(f"{found[0]}\n\n{found[1]}")
+        say(f"{found[0]}\n\n{found[1]}", lines=True)
     else:
         write_object({"subject": found[0], "body": found[1]}, settings.format)
 

@@ -12,6 +12,7 @@ from quantmatrix.cli.output import to_json, write_rows
 from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode
+from quantmatrix.terminal import data, say
 
 FIELDS = ("account", "symbol", "kind", "ours", "broker", "cause", "evidence")
 
@@ -50,7 +51,7 @@ def reconcile(
 def _write(report: dict[str, Any], output_format: str) -> None:
     if output_format == "json":
         lists = {name: [_ordered(row) for row in report[name]] for name in ("differences", "explained")}
-        click.echo(to_json({"as_of": report["as_of"], "checked": report["checked"], **lists}))
+        data(to_json({"as_of": report["as_of"], "checked": report["checked"], **lists}))
     elif output_format == "table":
         _write_tables(report)
     else:
@@ -67,18 +68,18 @@ def _write_tables(report: dict[str, Any]) -> None:
     differences, explained = report["differences"], report["explained"]
     if differences:
         write_rows([_told(row) for row in differences], "table")
-        click.echo()
+        say()
         for row in differences:
-            click.echo(f"{row['evidence']['finding_id']}: {_story(row)}")
-        click.echo()
+            say(f"{row['evidence']['finding_id']}: {_story(row)}", lines=True)
+        say()
     if explained:
-        click.echo("explained, nothing to do:")
+        say("explained, nothing to do:")
         write_rows([_told(row) for row in explained], "table")
-        click.echo()
+        say()
     checked = report["checked"]
     counted = ", ".join(f"{checked[kind]} {kind}" for kind in ("positions", "lots", "cash"))
     noun = "difference" if len(differences) == 1 else "differences"
-    click.echo(f"{len(differences)} {noun} (compared: {counted}; as of {report['as_of']})")
+    say(f"{len(differences)} {noun} (compared: {counted}; as of {report['as_of']})")
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from quantmatrix.terminal import say, visible
+
 if TYPE_CHECKING:
     from quantmatrix.services.environment import Environment
 
@@ -28,6 +30,7 @@ class Settings:
     api: str | None = None
     book: str | None = None
     format: str = "table"
+    raw: bool = False
     quiet: bool = False
     verbose: bool = False
     _environment: Environment | None = None
@@ -44,12 +47,12 @@ class Settings:
     def narrate(self, text: str) -> None:
         """Say on stderr what happens, unless ``--quiet``."""
         if not self.quiet:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     def detail(self, text: str) -> None:
         """Say on stderr what only ``--verbose`` wants to know."""
         if self.verbose:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     @contextmanager
     def progress(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -60,9 +63,14 @@ class Settings:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(title, total=total)
+            task = bar.add_task(visible(title), total=total)
             yield lambda steps: bar.advance(task, steps)
 
 
@@ -104,6 +112,12 @@ def common_options(*, hidden: bool = False) -> list[click.Parameter]:
             type=click.Choice(FORMATS),
             hidden=hidden,
             help="How rows are printed (default: table).",
+        ),
+        _option(
+            "--raw",
+            is_flag=True,
+            hidden=hidden,
+            help="CSV and TSV for programs: texts that a spreadsheet takes for formulas as they are.",
         ),
         _option("-q", "--quiet", is_flag=True, hidden=hidden, help="Only data and errors."),
         _option("-v", "--verbose", is_flag=True, hidden=hidden, help="Say more; show tracebacks of defects."),

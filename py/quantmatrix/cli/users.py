@@ -18,6 +18,7 @@ from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import person
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.terminal import data, visible
 
 ROLES = click.Choice(["user", "readonly", "admin"])
 TABLE_COLUMNS = ("email", "display_name", "role", "status", "created_at")
@@ -128,7 +129,7 @@ def user_token(settings: Settings, email: str | None, minutes: int, role: str | 
     }
     token = sign(claims, settings.environment.jwt_secret)
     if settings.format == "table":
-        click.echo(token)
+        data(token)
     else:
         told = {"token": token, "email": found["email"], "role": wanted, "expires_at": claims["exp"]}
         write_object(told, settings.format)
@@ -146,6 +147,8 @@ def user_token(settings: Settings, email: str | None, minutes: int, role: str | 
 @click.pass_obj
 def user_export(settings: Settings, email: str, target: Path) -> None:
     """Write everything that is kept of EMAIL to one ZIP of CSV files, readable by you alone.
+
+    The files are for 'user import': texts that a spreadsheet would take for formulas stand as they are.
 
     \b
       quantmatrix user export ann@example.org --to ann.zip
@@ -196,7 +199,7 @@ def user_erase(settings: Settings, email: str, reason: str, yes: bool) -> None:
     Nothing brings it back. The audit chain still verifies.
     """
     if not yes:
-        click.confirm(f"Erase {email} and all that is kept of this person?", abort=True, err=True)
+        click.confirm(f"Erase {visible(email)} and all that is kept of this person?", abort=True, err=True)
     with administrator(settings) as admin:
         erased = admin.call("user_erase", {"email": email, "reason": reason})
     if settings.environment.embedded or os.environ.get("QUANTMATRIX_ADMINISTRATOR_URL"):
