@@ -18,6 +18,7 @@ from quantmatrix.backup.manifest import Manifest, count, read
 from quantmatrix.database import checksums, migrate
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.local import LOCAL_EMAIL
 from quantmatrix.services import bootstrap
 from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.environment import Environment
@@ -36,7 +37,6 @@ _EMPTY = """
     )
     order by 1
 """
-_LOCAL_EMAIL = "me@localhost"
 
 
 def verify(environment: Environment, path: Path) -> Manifest:
@@ -85,7 +85,7 @@ def _known(path: Path) -> Manifest:
 def _require_empty(environment: Environment) -> None:
     with open_connection(environment.superuser_dsn) as connection:
         for (table,) in connection.execute(_EMPTY).fetchall():
-            condition = f" where email <> '{_LOCAL_EMAIL}'" if table == "core.users" else ""
+            condition = f" where email <> '{LOCAL_EMAIL}'" if table == "core.users" else ""
             found = connection.execute(f"select from {table}{condition} limit 1".encode()).rowcount
             if found:
                 raise Problem(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from quantmatrix import __version__
+from quantmatrix.cli.doors import guard
 from quantmatrix.cli.errors import report
 from quantmatrix.cli.settings import Settings, add_common_options, common_options
 from quantmatrix.errors import ExitCode
@@ -79,6 +80,7 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(import_module(module), attribute)
             command.short_help = entry.line
             add_common_options(command)
+            guard(command)
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 

@@ -6,26 +6,17 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.local import config_dir
 from quantmatrix.services.files import exclusive_lock, read_if_there, write_whole
 
 # An access token that ends sooner is renewed first.
 SPARE_SECONDS = 30
 TIMEOUT = httpx.Timeout(15.0, read=600.0)
-
-
-def config_dir() -> Path:
-    """``QUANTMATRIX_CONFIG_DIR``, else ``quantmatrix`` in the person's XDG configuration directory."""
-    named = os.environ.get("QUANTMATRIX_CONFIG_DIR")
-    if named:
-        return Path(named).expanduser().absolute()
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".config") / "quantmatrix"
 
 
 def access_token(api: str) -> str:

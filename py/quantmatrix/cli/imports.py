@@ -175,6 +175,8 @@ def import_files(
 ) -> ExitCode:
     """Read FILES, one database transaction each; exit 5 if one was refused."""
     options = Options(account=account, currency=currency, zone=timezone, day_first=day_first)
+    if settings.demo:
+        settings.narrate("this is the demonstration's book: the next demonstration throws it away")
     reports: list[dict[str, Any]] = []
     try:
         with reader(settings) as session:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from quantmatrix.cli.output import to_json, write_object
+from quantmatrix.cli.session import named_user
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.terminal import data
@@ -115,7 +116,7 @@ def legacy_migrate(
     settings.environment.ensure_running()
     wish = run.Wish(
         source=run.source_of(origin),
-        email=settings.user,
+        email=named_user(settings)[0],
         files=tuple(OwnFile(path, account) for path, account in zip(csv_files, csv_accounts, strict=True)),
         zone=known_zone(timezone),
         dry_run=dry_run,

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import find_user
+from quantmatrix.cli.session import argument_or_user, find_user
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import Row
 from quantmatrix.database.connection import open_connection
@@ -66,8 +66,7 @@ def sql_grant(settings: Settings, email: str) -> None:
     \b
       quantmatrix sql grant ann@example.org
     """
-    settings.user = email
-    parts = conninfo_to_dict(_login(settings, find_user(settings)))
+    parts = conninfo_to_dict(_login(settings, argument_or_user(settings, email)))
     write_object(
         {
             "login": parts["user"],
