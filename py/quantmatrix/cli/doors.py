@@ -62,6 +62,8 @@ DOORS: dict[str, frozenset[str]] = {
     "holdings": BOOK | ROWS,
     "cash": BOOK | ROWS,
     "reconcile": BOOK | ROWS,
+    "reconcile accepted": BOOK | ROWS,
+    "reconcile revoke": BOOK | ROWS,
     "lots list": BOOK | ROWS,
     "lots check-case": PEOPLE,
     "lots closings": DATABASE | ROWS,

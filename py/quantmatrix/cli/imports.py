@@ -132,8 +132,11 @@ def import_group() -> None:
       quantmatrix import show 3
       quantmatrix import conflicts
       quantmatrix import undo 3
+      quantmatrix import --replace 3 mine.csv
 
-    The format is found by looking; --source NAME forces one. --accept-refusals imports what can be read.
+    A file in which rows of an earlier one were changed is refused: --replace NUMBER lets it take that one's
+    place, --anyway imports it beside it. The format is found by looking; --source NAME forces one.
+    --accept-refusals imports what can be read.
     A file called like a command (list, show, ...) is written ./list.
     """
 
@@ -159,6 +162,8 @@ def import_group() -> None:
 @click.option(
     "--accept-refusals", is_flag=True, help="Import what can be read; refused lines are kept and listed."
 )
+@click.option("--replace", type=int, metavar="NUMBER", help="Take the place of this earlier import.")
+@click.option("--anyway", is_flag=True, help="Import an edited file beside the earlier one: both count.")
 @click.option("--dry-run", is_flag=True, help="Do everything, then roll it back.")
 @click.pass_obj
 def import_files(
@@ -171,9 +176,13 @@ def import_files(
     timezone: str,
     day_first: bool,
     accept_refusals: bool,
+    replace: int | None,
+    anyway: bool,
     dry_run: bool,
 ) -> ExitCode:
     """Read FILES, one database transaction each; exit 5 if one was refused."""
+    if replace is not None and (len(files) > 1 or anyway):
+        raise click.UsageError("--replace is for one file, and without --anyway")
     options = Options(account=account, currency=currency, zone=timezone, day_first=day_first)
     if settings.demo:
         settings.narrate("this is the demonstration's book: the next demonstration throws it away")
@@ -190,6 +199,8 @@ def import_files(
                     options=options,
                     accept_refusals=accept_refusals,
                     dry_run=dry_run,
+                    replace=replace,
+                    if_edited=None if anyway else "refuse",
                 )
                 reports.append(report)
                 is_large = report["status"] == "imported" and report["rows"]["new"] >= MANY
@@ -238,6 +249,8 @@ def import_one(
     options: Options | None = None,
     accept_refusals: bool = False,
     dry_run: bool = False,
+    replace: int | None = None,
+    if_edited: str | None = None,
 ) -> dict[str, Any]:
     """Import one file; the report of ``api.import_load``, also for a file that cannot be read at all."""
     from quantmatrix.ingest.files import load_file
@@ -254,6 +267,8 @@ def import_one(
                 broker=broker,
                 accept_refusals=accept_refusals,
                 dry_run=dry_run,
+                replace=replace,
+                if_edited=if_edited,
                 progress=_steps(advance),
             )
     except FileRefused as refused:

@@ -35,6 +35,8 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
         f"{rows[key]:,} {key}" for key in ("new", "known", "changed", "refused") if rows[key] or key == "new"
     )
     say(f"  {rows['read']:,} rows: {counts}")
+    if report.get("edited"):
+        _print_edited(report)
     if report["types"]:
         kinds = sorted(report["types"].items(), key=lambda item: (-item[1], item[0]))
         say("  " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds))
@@ -53,6 +55,28 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
     _print_remarks("refused", report["file"], report["refusals"], "red")
     if settings.verbose or report["status"] != "known":
         _print_remarks("warning", report["file"], report["warnings"], "yellow")
+
+
+def _print_edited(report: Mapping[str, Any]) -> None:
+    """How an edited file differs from the one it was made from, and what to do."""
+    edited = report["edited"]
+    rows = edited["rows"]
+    counts = ", ".join(f"{rows[key]:,} {key}" for key in ("same", "changed", "gone", "new"))
+    is_refused = report["status"] == "refused"
+    verb = "was edited from" if is_refused else "takes the place of"
+    say(f"  {verb} import {edited['import']} ({edited['file']}): {counts}", err=is_refused)
+    for change in edited["changes"][:SHOWN]:
+        say(f"    line {change['line']}: {change['was'][:80]}  →  {change['becomes'][:80]}", err=is_refused)
+    if rows["of_other_days"]:
+        say(
+            f"    {rows['of_other_days']:,} rows of the earlier file are of days that this one lacks",
+            err=is_refused,
+        )
+    if is_refused:
+        say(
+            f"  next: --replace {edited['import']} takes its place; --anyway keeps both, and both count",
+            err=True,
+        )
 
 
 def print_undo(undone: Mapping[str, Any]) -> None:
