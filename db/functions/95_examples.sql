@@ -18,6 +18,8 @@ begin
                 ('book_inspect', '{"email": "ann@example.org", "reason": "ticket 17: totals look wrong", "access": "read"}'),
                 ('book_open', '{"email": "ann@example.org", "access": "read"}'),
                 ('check_request', '{}'),
+                ('account_rename', '{"account": "U100001", "account_number": "U1000001"}'),
+                ('account_remove', '{"account": "U100001"}'),
                 ('acceptance_revoke', '{"acceptance": 2, "reason": "the broker corrected it"}'),
                 ('difference_accept', '{"finding_id": 4, "reason": "fractional share, paid out later"}'),
                 ('email_change', '{"new_email": "ann@example.net", "password": "four unlikely copper teapots"}'),

@@ -1,4 +1,4 @@
-"""What a person accepts lasts while figures and cause stay, is numbered, listed, logged, and can be taken back."""
+"""What a person accepts lasts while figures and cause stay, is numbered, logged, and can be taken back."""
 
 from __future__ import annotations
 

@@ -58,6 +58,8 @@ values
     ('user_disable', '{quantmatrix_admin}', $$api.user_disable('ann@example.test')$$, '42501'),
     ('user_delete', '{quantmatrix_admin}', $$api.user_delete('ann@example.test')$$, '42501'),
     ('reconcile', '{quantmatrix_admin,quantmatrix_user}', $$api.reconcile('zqann-1', '2024-12-31')$$, 'QM001'),
+    ('account_rename', '{quantmatrix_admin,quantmatrix_user}', $$api.account_rename('zqann-1', 'zqann-9')$$, 'QM001'),
+    ('account_remove', '{quantmatrix_admin,quantmatrix_user}', $$api.account_remove('zqann-1')$$, 'QM001'),
     ('acceptance_revoke', '{quantmatrix_admin,quantmatrix_user}', $$api.acceptance_revoke([acceptance], 'no longer true')$$, 'QM001'),
     ('difference_accept', '{quantmatrix_admin,quantmatrix_user}', $$api.difference_accept([finding], 'known since long')$$, 'QM001'),
     (

@@ -84,6 +84,8 @@ DOORS: dict[str, frozenset[str]] = {
     "account list": BOOK | ROWS,
     "account add": DATABASE | ROWS,
     "account set": DATABASE | ROWS,
+    "account rename": DATABASE | ROWS,
+    "account remove": BOOK | ROWS,
     "basis set": DATABASE | ROWS,
     "export": DATABASE,
     "legacy inspect": PEOPLE | ROWS,

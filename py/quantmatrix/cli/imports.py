@@ -9,6 +9,7 @@ from typing import Any
 import click
 import psycopg
 
+from quantmatrix.cli.accounts import require_no_typo
 from quantmatrix.cli.conflicts import conflicts
 from quantmatrix.cli.imports_report import print_report, print_undo
 from quantmatrix.cli.imports_totals import print_totals, totals
@@ -153,6 +154,9 @@ def import_group() -> None:
     "--source", type=SourceName(), help="The format, where it is not found or found wrongly (see formats)."
 )
 @click.option("--account", help="Account number or name, for files that name none.")
+@click.option(
+    "--new-account", is_flag=True, help="--account names a new one, though another is called like it."
+)
 @click.option("--broker", help="Broker of a new account, for formats of no broker (default: manual).")
 @click.option("--currency", default="USD", show_default=True, help="Currency, for files that name none.")
 @click.option(
@@ -171,6 +175,7 @@ def import_files(
     files: tuple[Path, ...],
     source: str | None,
     account: str | None,
+    new_account: bool,
     broker: str | None,
     currency: str,
     timezone: str,
@@ -189,6 +194,8 @@ def import_files(
     reports: list[dict[str, Any]] = []
     try:
         with reader(settings) as session:
+            if account is not None and not new_account:
+                require_no_typo(session, account)
             for path in files:
                 report = import_one(
                     settings,
