@@ -147,7 +147,7 @@ def test_an_archive_that_was_changed_is_refused(
 
 
 def test_an_archive_is_not_unpacked_beyond_what_ours_hold(elsewhere: Database, tmp_path: Path) -> None:
-    """A manifest of a gigabyte that is a megabyte packed is refused before it is in memory."""
+    """A manifest that grows when it is unpacked is refused before it is in memory."""
     bomb = tmp_path / "bomb.zip"
     with (
         zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target,
