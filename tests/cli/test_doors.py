@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from quantmatrix.cli import cli
+from quantmatrix.cli import cli, retries
 from quantmatrix.cli.doors import BOOK, DOORS, LOGIN, OPTIONS
 from quantmatrix.cli.settings import FORMATS
 from quantmatrix.errors import ExitCode
@@ -100,11 +100,14 @@ def test_the_table_names_every_command_and_no_other() -> None:
 
 
 # They go on until they are stopped, and wait for a database that is away.
-ENDLESS = {"mail run", "serve"}
+ENDLESS = {"mail run", "serve", "work"}
 
 
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - ENDLESS))
-def test_no_option_is_ignored(name: str, module_database: Database, tmp_path: Path) -> None:
+def test_no_option_is_ignored(
+    name: str, module_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "TRIES", 1)
     words = [*name.replace("import files", "import").split(), *arguments(name, tmp_path)]
     environment = {
         "QUANTMATRIX_CONFIG_DIR": str(tmp_path),

@@ -97,6 +97,7 @@ DOORS: dict[str, frozenset[str]] = {
     "sql": PERSON | ROWS,
     "sql grant": PEOPLE | ROWS,
     "audit log": BOOK | ROWS,
+    "audit head": BOOK | ROWS,
     "audit verify": BOOK | ROWS,
     "login": LOGIN,
     "logout": LOGIN,
@@ -136,6 +137,7 @@ DOORS: dict[str, frozenset[str]] = {
     "migrate status": PEOPLE | ROWS,
     "migrate up": PEOPLE,
     "migrate verify": PEOPLE,
+    "work": PEOPLE,
 }
 
 OPTIONS = {

@@ -11,12 +11,10 @@ from uuid import UUID
 import click
 
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession, Row, person
+from quantmatrix.database.connect import NOBODY, PersonSession, Row, person
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.local import DEMO_EMAIL, LOCAL_EMAIL, default_user, whose
-
-NOBODY = UUID(int=0)
 
 _ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
 
@@ -89,14 +87,19 @@ def reader(settings: Settings) -> Iterator[Reader]:
     from quantmatrix.cli.api_login import access_token
     from quantmatrix.cli.api_session import ApiSession
 
-    token = access_token(settings.api)
-    if settings.user is not None:
-        with ApiSession(settings.api, token) as own:
-            _require_user(own, settings)
-    if settings.book is not None:
-        with ApiSession(settings.api, token) as own:
-            token = _book_token(own, settings.book)
-    with ApiSession(settings.api, token) as session_over_http:
+    api = settings.api
+
+    def token() -> str:
+        own_token = access_token(api)
+        if settings.user is not None:
+            with ApiSession(api, own_token) as own:
+                _require_user(own, settings)
+        if settings.book is None:
+            return own_token
+        with ApiSession(api, own_token) as own:
+            return _book_token(own, settings.book)
+
+    with ApiSession(api, token(), settings.narrate, token) as session_over_http:
         yield session_over_http
 
 

@@ -74,9 +74,10 @@ class File:
     if_edited: str | None = None
     """``refuse``: not where rows of an earlier import are changed."""
 
-    def as_json(self) -> str:
-        """The object that ``api.import_load`` takes."""
-        return json.dumps({key: value for key, value in self.__dict__.items() if value is not None})
+    def as_json(self, records: int) -> str:
+        """The object that ``api.import_load`` takes; ``records`` are staged of it."""
+        known = {key: value for key, value in self.__dict__.items() if value is not None}
+        return json.dumps(known | {"records": records})
 
 
 class Rollback(Exception):
@@ -130,21 +131,21 @@ def load(
     if dry_run:
         try:
             with session() as connection:
-                stage(connection, load_id, records)
-                report = _load(connection, load_id, describe())
+                number = stage(connection, load_id, records)
+                report = _load(connection, load_id, describe(), number)
                 raise Rollback(report)
         except Rollback as trial:
             return trial.report
     with session() as connection:
-        stage(connection, load_id, records)
+        number = stage(connection, load_id, records)
     with session() as connection:
         connection.execute("select api.import_resolve(%s)", [load_id])
     with session() as connection:
-        return _load(connection, load_id, describe())
+        return _load(connection, load_id, describe(), number)
 
 
-def _load(connection: psycopg.Connection[Any], load_id: uuid.UUID, file: File) -> dict[str, Any]:
+def _load(connection: psycopg.Connection[Any], load_id: uuid.UUID, file: File, number: int) -> dict[str, Any]:
     with connection.cursor(row_factory=scalar_row) as cursor:
-        cursor.execute("select api.import_load(%s, %s::jsonb)", [load_id, file.as_json()])
+        cursor.execute("select api.import_load(%s, %s::jsonb)", [load_id, file.as_json(number)])
         report: dict[str, Any] = cursor.fetchone() or {}
     return report
