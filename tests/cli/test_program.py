@@ -180,7 +180,8 @@ def test_migrate_from_behind_to_verified(database: Database) -> None:
     verified = run("migrate", "verify", environment=variables)
     assert (verified.exit_code, verified.stdout) == (0, "")
     assert "is what the files say" in verified.stderr
-    assert run("doctor", environment=variables).exit_code == 0
+    healthy = run("doctor", environment=variables)
+    assert healthy.exit_code == 0, healthy.output
 
 
 def test_servers_of_others_are_looked_at_and_left_alone(module_database: Database) -> None:
