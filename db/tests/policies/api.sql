@@ -59,7 +59,7 @@ values
     ('user_delete', '{quantmatrix_admin}', $$api.user_delete('ann@example.test')$$, '42501'),
     ('reconcile', '{quantmatrix_admin,quantmatrix_user}', $$api.reconcile('zqann-1', '2024-12-31')$$, 'QM001'),
     ('account_rename', '{quantmatrix_admin,quantmatrix_user}', $$api.account_rename('zqann-1', 'zqann-9')$$, 'QM001'),
-    ('account_remove', '{quantmatrix_admin,quantmatrix_user}', $$api.account_remove('zqann-1')$$, 'QM001'),
+    ('account_remove', '{quantmatrix_admin,quantmatrix_user}', $$api.account_remove('zqann-empty')$$, 'QM001'),
     ('acceptance_revoke', '{quantmatrix_admin,quantmatrix_user}', $$api.acceptance_revoke([acceptance], 'no longer true')$$, 'QM001'),
     ('difference_accept', '{quantmatrix_admin,quantmatrix_user}', $$api.difference_accept([finding], 'known since long')$$, 'QM001'),
     (
@@ -264,6 +264,10 @@ select is(
 )
 from expected e
 left join functions f on f.name = e.name;
+
+-- One that may be removed.
+insert into core.accounts (user_id, broker, account_number, name)
+values (tests.user_id('ann'), 'manual', 'zqann-empty', 'zqann empty');
 
 -- Another person: what is answered, and what is left of ann's rows.
 create temporary table before as
