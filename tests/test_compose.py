@@ -74,6 +74,16 @@ def test_images_are_pinned() -> None:
         assert SERVICES[name]["image"] == f"quantmatrix:{__version__}"
 
 
+def test_the_image_saves_with_the_programs_of_the_server_that_it_runs_beside() -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    version = SERVICES["database"]["image"].removeprefix("postgres:")
+    assert f"FROM postgres:{version}-bookworm AS postgres" in dockerfile
+    assert re.search(r"^FROM python:\S+-bookworm$", dockerfile, re.MULTILINE)
+    major = version.split(".")[0]
+    for name in ("pg_dump", "pg_restore"):
+        assert f"/usr/lib/postgresql/{major}/bin/{name} " in dockerfile
+
+
 def test_the_proxy_fills_in_the_whole_template() -> None:
     proxy = SERVICES["proxy"]
     source, target, _ = proxy["volumes"][0].split(":")
@@ -90,7 +100,7 @@ def test_data_survive_the_container_and_only_the_proxy_reaches_the_api() -> None
     assert {name: ports for name, ports in published.items() if ports} == {"proxy": ["127.0.0.1:8080:8080"]}
     assert COMPOSE["networks"]["inside"]["internal"] is True
     assert SERVICES["database"]["networks"] == ["inside"]
-    assert SERVICES["api"]["networks"] == ["inside"]
+    assert SERVICES["api"]["networks"] == SERVICES["entrance"]["networks"] == ["inside"]
 
 
 def test_nothing_starts_before_what_it_needs() -> None:
@@ -98,7 +108,7 @@ def test_nothing_starts_before_what_it_needs() -> None:
     assert SERVICES["api"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert SERVICES["sign-in"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     healthy = {"condition": "service_healthy"}
-    assert SERVICES["proxy"]["depends_on"] == {"api": healthy, "sign-in": healthy}
+    assert SERVICES["proxy"]["depends_on"] == {"api": healthy, "entrance": healthy, "sign-in": healthy}
     for service in SERVICES.values():
         for name, needed in service.get("depends_on", {}).items():
             assert needed["condition"] != "service_healthy" or "healthcheck" in SERVICES[name]
@@ -273,6 +283,24 @@ def test_the_api_is_set_as_where_it_was_tested() -> None:
     assert production["openapi-mode"] == embedded["openapi-mode"]
 
 
+def test_signing_in_has_connections_and_a_login_of_its_own() -> None:
+    api, entrance = SERVICES["api"], SERVICES["entrance"]
+    assert entrance["image"] == api["image"]
+    differs = {
+        name: value for name, value in entrance["environment"].items() if api["environment"][name] != value
+    }
+    assert differs == {"PGRST_DB_URI": "@/run/secrets/entrance_database_url", "PGRST_DB_POOL": "5"}
+    assert set(entrance["environment"]) == set(api["environment"])
+    logins = {name: SERVICES[name]["environment"]["QUANTMATRIX_DATABASE_URL"] for name in ("sign-in", "mail")}
+    assert logins == {
+        "sign-in": "postgresql://quantmatrix_page@database:5432/quantmatrix",
+        "mail": "postgresql://quantmatrix_mailer@database:5432/quantmatrix",
+    }
+    for name in ("entrance", "sign-in", "mail", "proxy"):
+        assert "authenticator_password" not in SERVICES[name].get("secrets", []), name
+        assert "api_database_url" not in SERVICES[name].get("secrets", []), name
+
+
 def test_every_variable_is_read_by_something() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "py" / "quantmatrix").rglob("*.py"))
     template = (ROOT / SERVICES["proxy"]["volumes"][0].split(":")[0]).read_text()
@@ -292,7 +320,7 @@ def test_every_variable_is_read_by_something() -> None:
 
 def copied_by_the_dockerfile() -> list[str]:
     lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
-    found = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+    found = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from=" not in line]
     return [source for sources in found for source in sources]
 
 

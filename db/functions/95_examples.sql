@@ -13,7 +13,7 @@ begin
             values
                 ('account_add', '{"broker": "ibkr", "account_number": "U1000001", "name": "Main", "account_type": "taxable"}'),
                 ('account_set', '{"account": "U1000001", "changes": {"account_type": "ira", "lot_method": "hifo"}}'),
-                ('audit_verify', '{"noted_head": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}'),
+                ('audit_verify', '{"noted_head": "4711:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}'),
                 ('basis_set', '{"transaction_id": 17, "basis": "1250.00", "acquired_on": "2019-05-14", "reason": "statement of the former broker"}'),
                 ('book_inspect', '{"email": "ann@example.org", "reason": "ticket 17: totals look wrong", "access": "read"}'),
                 ('book_open', '{"email": "ann@example.org", "access": "read"}'),

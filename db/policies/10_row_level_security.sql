@@ -142,12 +142,21 @@ create policy loaded on ingest.held_prices for all to quantmatrix_engine using (
 
 -- The log and the chain are written and read whole by the owner's own functions alone.
 create policy logged on core.audit_logs for all to quantmatrix_owner using (true) with check (true);
-alter table audit.links enable row level security;
-alter table audit.links force row level security;
-create policy chained on audit.links for all to quantmatrix_owner using (true) with check (true);
 create policy blanked on core.audit_logs for all to quantmatrix_eraser using (true) with check (true);
-alter table audit.erasures enable row level security;
-alter table audit.erasures force row level security;
+create policy looked_for on core.users for select to quantmatrix_eraser using (true);
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array['audit.links', 'audit.erasures', 'audit.epochs', 'audit.checkpoints'] loop
+        execute format('alter table %s enable row level security', v_table);
+        execute format('alter table %s force row level security', v_table);
+        if v_table <> 'audit.erasures' then
+            execute format('create policy chained on %s for all to quantmatrix_owner using (true) with check (true)', v_table);
+        end if;
+    end loop;
+end
+$$;
 create policy noted on audit.erasures for all to quantmatrix_eraser using (true) with check (true);
 create policy verified on audit.erasures for select to quantmatrix_owner using (true);
 

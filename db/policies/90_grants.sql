@@ -51,7 +51,9 @@ grant usage, update on all sequences in schema auth to quantmatrix_keeper;
 grant select, insert, update, delete on core.users to quantmatrix_keeper;
 grant select on core.accounts, core.sync_history, ingest.feeds to quantmatrix_keeper;
 grant usage on schema ingest to quantmatrix_keeper;
-grant select (id, user_id), update (old_values, new_values, context) on core.audit_logs to quantmatrix_eraser;
+grant select (id, user_id, table_name, record_key, action, old_values, new_values, context), update (old_values, new_values, context)
+    on core.audit_logs to quantmatrix_eraser;
+grant select (id) on core.users to quantmatrix_eraser;
 grant select, insert on audit.erasures to quantmatrix_eraser;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_importer;
 

@@ -2,7 +2,9 @@
 -- migration, and may run it again: it changes nothing that is right. Passwords are set elsewhere; no role here has one.
 --
 --   people    anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin: what a request may become
---   login     authenticator: may do nothing but become one of those; quantmatrix_migrator: changes the schema
+--   login     authenticator: may do nothing but become one of those; quantmatrix_migrator: changes the schema;
+--             quantmatrix_entrance: the API for signing in, may only become anon; quantmatrix_page, quantmatrix_mailer: the sign-in page and the
+--             sender of mails, may only what quantmatrix_service may
 --   owners    quantmatrix_owner (tables, views), quantmatrix_writer (functions that write what a person may write, scoped to that person),
 --             quantmatrix_engine (functions that derive lots), quantmatrix_keeper (functions that know secrets and people),
 --             quantmatrix_eraser (blanks an erased person's values in the log, and nothing else), quantmatrix_warden (sees and ends sessions of
@@ -31,9 +33,14 @@ begin
     if not exists (select from pg_catalog.pg_roles r where r.rolname = 'quantmatrix_warden') then
         create role quantmatrix_warden nologin inherit;
     end if;
-    foreach v_role in array array['authenticator', 'quantmatrix_migrator'] loop
+    foreach v_role in array array['authenticator', 'quantmatrix_migrator', 'quantmatrix_entrance'] loop
         if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
             execute format('create role %I login noinherit', v_role);
+        end if;
+    end loop;
+    foreach v_role in array array['quantmatrix_page', 'quantmatrix_mailer'] loop
+        if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
+            execute format('create role %I login inherit', v_role);
         end if;
     end loop;
 end
@@ -43,6 +50,8 @@ alter role quantmatrix_backup bypassrls;
 
 grant quantmatrix_readonly to quantmatrix_importer;
 grant anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_importer, quantmatrix_admin, quantmatrix_service to authenticator;
+grant anon to quantmatrix_entrance;
+grant quantmatrix_service to quantmatrix_page, quantmatrix_mailer;
 grant quantmatrix_owner to quantmatrix_migrator;
 grant quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser, quantmatrix_warden to quantmatrix_owner;
 grant pg_signal_backend, pg_read_all_stats to quantmatrix_warden;
@@ -64,12 +73,16 @@ alter role quantmatrix_service set statement_timeout = '30s';
 -- What a request gets wrong is told to whoever asked. In the server's log it would be account numbers and symbols, as often as anybody likes. Where
 -- the administrator may not set these, the server's own configuration must.
 do $$
+declare
+    v_role text;
 begin
-    alter role authenticator set log_min_messages = 'fatal';
-    alter role authenticator set log_min_error_statement = 'panic';
-    alter role authenticator set log_error_verbosity = 'terse';
+    foreach v_role in array array['authenticator', 'quantmatrix_entrance', 'quantmatrix_page', 'quantmatrix_mailer'] loop
+        execute format('alter role %I set log_min_messages = %L', v_role, 'fatal');
+        execute format('alter role %I set log_min_error_statement = %L', v_role, 'panic');
+        execute format('alter role %I set log_error_verbosity = %L', v_role, 'terse');
+    end loop;
 exception
     when insufficient_privilege then
-        raise warning 'the log of the server may hold what people ask: set log_min_messages = fatal for authenticator as a superuser';
+        raise warning 'the log of the server may hold what people ask: as a superuser set log_min_messages = fatal for the logins of requests';
 end
 $$;

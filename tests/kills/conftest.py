@@ -23,8 +23,16 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def full(stage: Stage) -> Migrating:
-    """Its database, with somebody's book."""
-    migrating = Migrating(Database(stage.cluster, "quantmatrix"))
-    migrating.migrate(SAMPLE, *WITH_FILE)
-    return migrating
+def full(stage: Stage) -> Iterator[Migrating]:
+    """A database with somebody's book."""
+    with stage.cluster.database() as database:
+        migrating = Migrating(database)
+        migrating.migrate(SAMPLE, *WITH_FILE)
+        yield migrating
+
+
+@pytest.fixture
+def empty(stage: Stage) -> Iterator[Database]:
+    """A migrated database that nobody used."""
+    with stage.cluster.database() as database:
+        yield database

@@ -65,8 +65,30 @@ def test_once_does_one_turn_of_each(database: Database, make_worker: Callable[..
         assert make_worker("seal", "sweep", "sessions", "jobs").once()
         assert value(connection, "select work.unsealed_since()") is None
         turns = dict(connection.execute("select kind, outcome from work.turns").fetchall())
-        assert turns == {"seal": "1 entries sealed", "sweep": "nothing to do", "sessions": "nothing to do"}
+        head = value(connection, "select audit.head()")
+        assert turns == {
+            "seal": f"1 entries sealed, head {head}",
+            "sweep": "nothing to do",
+            "sessions": "nothing to do",
+        }
         assert value(connection, "select count(*) from work.heartbeats") == 0, "it left"
+
+
+def test_what_is_new_in_the_log_is_looked_at(database: Database, make_worker: Callable[..., Worker]) -> None:
+    with database.connect() as connection:
+        connection.execute("insert into core.users (email) values ('ann@example.test')")
+        assert make_worker("seal", "verify").once()
+        assert value(connection, "select outcome from work.turns where kind = 'verify'") == "1 links hold"
+        assert make_worker("verify").once()
+        assert value(connection, "select count(*) from audit.checkpoints") == 1
+        connection.execute("insert into core.users (email) values ('bob@example.test')")
+        assert make_worker("seal").once()
+        connection.execute("alter table core.audit_logs disable trigger user")
+        connection.execute("update core.audit_logs set actor_id = gen_random_uuid()")
+        told: list[str] = []
+        assert not make_worker("verify", told=told).once()
+        assert "the audit log is broken" in told[0]
+        assert value(connection, "select count(*) from audit.checkpoints") == 1
 
 
 def test_a_failing_kind_is_told_and_ends_no_other(
@@ -118,8 +140,9 @@ def test_personal_sessions_that_hold_others_back_are_ended(database: Database) -
             " select 'qm_test_idle', id from core.users limit 1"
         )
         try:
-            parts = psycopg.conninfo.conninfo_to_dict(database.dsn("authenticator"))
-            dsn = psycopg.conninfo.make_conninfo(**(parts | {"user": "qm_test_idle", "password": "x"}))
+            dsn = psycopg.conninfo.make_conninfo(
+                database.dsn("authenticator"), user="qm_test_idle", password="x"
+            )
             with psycopg.connect(dsn) as idle, psycopg.connect(dsn, autocommit=True) as quiet:
                 idle.execute("select pg_current_xact_id()")
                 connection.execute(

@@ -113,9 +113,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select min(e.created_at)
-    from core.audit_logs e
-    where e.id > coalesce((select max(l.log_id) from audit.links l), 0)
+    select w.created_at
+    from audit.waiting(1, null) w
 $$;
 
 comment on function work.unsealed_since() is 'When the oldest entry of the audit log that waits for its seal was written; null if none waits.';
@@ -169,9 +168,33 @@ $$;
 
 comment on function work.seal(integer) is 'Seals up to so many finished entries of the audit log, for the worker; returns how many. Call again while it returns p_limit.';
 
+create function work.head()
+returns text
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select audit.head()
+$$;
+
+comment on function work.head() is 'The newest link of the audit log, for the worker''s journal: noted outside the database, it shows later that nobody cut the chain.';
+
+create function work.verify_new(p_limit integer default 100000)
+returns jsonb
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select audit.verify_new(p_limit)
+$$;
+
+comment on function work.verify_new(integer) is 'Looks at what was sealed since the last look, up to so many links, for the worker: {from, to, sealed, head, broken}.';
+
 grant execute on function work.unsealed_since() to quantmatrix_keeper;
 grant execute on function
-    work.sweeps(), work.sweep(text, timestamptz), work.end_idle_sessions(timestamptz), work.state(timestamptz), work.seal(integer)
+    work.sweeps(), work.sweep(text, timestamptz), work.end_idle_sessions(timestamptz), work.state(timestamptz), work.seal(integer), work.head(), work.verify_new(integer)
     to quantmatrix_service;
 
 alter function work.sweep_jobs(timestamptz) owner to quantmatrix_keeper;

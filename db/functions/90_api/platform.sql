@@ -12,9 +12,8 @@ declare
     v_email text := auth.address_of(user_unlock.email);
 begin
     perform auth.require_admin();
-    -- An hour more than any counter of attempts can be ahead; those of one origin pass by themselves within minutes.
-    perform auth.throttle_release('account', v_email, 4 * 3600000), auth.throttle_release('pair', ' ' || v_email, 4 * 3600000),
-        auth.throttle_release('mail', v_email, 4 * 3600000);
+    -- Those of one origin pass by themselves within minutes.
+    perform auth.throttle_release('account', v_email), auth.throttle_release('pair', ' ' || v_email), auth.throttle_release('mail', v_email);
 end
 $$;
 
@@ -216,7 +215,7 @@ begin
             from core.sync_history h
         ),
         'signing_keys', (select jsonb_agg(jsonb_build_object('key_id', k.key_id, 'loaded_at', k.loaded_at) order by k.place) from auth.signing_keys k),
-        'audit', auth.audit_state(),
+        'audit', audit.state(),
         'work', work.state(),
         'database', auth.database_state() || jsonb_build_object('schema_version', api.schema_version())
     );
@@ -225,24 +224,6 @@ $$;
 
 comment on function api.platform_state() is $$State of the platform
 Administrators only: counts of people, sessions and keys, the mail and sync queues, signing keys, the audit chain, workers and jobs, the database. Names nobody.$$;
-
--- Unlike audit.verify it reads no entry: cheap enough to be asked often.
-create function auth.audit_state()
-returns jsonb
-language sql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'sealed', (select max(l.position) from audit.links l),
-        'last_sealed_at', (select l.sealed_at from audit.links l order by l.position desc limit 1),
-        'last_entry', (select max(e.id) from core.audit_logs e),
-        'last_sealed_entry', (select l.log_id from audit.links l order by l.position desc limit 1)
-    )
-$$;
-
-comment on function auth.audit_state() is 'How far the chain reaches: {sealed, last_sealed_at, last_entry, last_sealed_entry}.';
 
 create function auth.database_state()
 returns jsonb
@@ -267,7 +248,7 @@ as $$
 $$;
 
 comment on function auth.database_state() is 'Health of the database: size, connections, the oldest transaction, rows that wait for vacuum.';
-grant execute on function auth.audit_state(), auth.database_state() to quantmatrix_keeper;
+grant execute on function auth.database_state() to quantmatrix_keeper;
 
 create function api.mail_list(status text default null)
 returns jsonb

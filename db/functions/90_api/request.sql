@@ -92,7 +92,6 @@ declare
     v_role text := v_claims ->> 'role';
     v_missing text;
     v_rate integer;
-    v_wait integer;
     v_has_slot boolean := false;
 begin
     if v_role is null or v_role = 'anon' then
@@ -126,10 +125,9 @@ begin
         select s.writes_per_second
         into v_rate
         from auth.settings s;
-        v_wait := auth.throttle('write', coalesce('key ' || (v_claims ->> 'key'), 'person') || ' of ' || (v_claims ->> 'sub'), 10 * v_rate, 1.0 / v_rate);
-        if v_wait > 0 then
-            perform auth.slow_down(v_wait);
-        end if;
+        perform auth.slow_down(
+            auth.throttle('write', coalesce('key ' || (v_claims ->> 'key'), 'person') || ' of ' || (v_claims ->> 'sub'), 10 * v_rate, 1.0 / v_rate)
+        );
     end if;
 end
 $$;

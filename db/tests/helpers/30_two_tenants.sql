@@ -271,8 +271,7 @@ begin
     values (v_marker, '{jobs}', now(), now());
     insert into work.turns (kind, due_at)
     values (v_marker, now());
-    insert into audit.erasures (person_id)
-    values (gen_random_uuid());
+    perform audit.erase(gen_random_uuid());
 
     -- Derived rows: what the engine made stays; where it made none, one row stands in.
     foreach v_derived in array array[

@@ -31,7 +31,7 @@ end
 $$;
 
 select plan((
-    select 9 + 5 * (select count(*) from tests.tenant_tables t where t.table_name <> 'ingest.staging')
+    select 10 + 5 * (select count(*) from tests.tenant_tables t where t.table_name <> 'ingest.staging')
 )::integer);
 
 select tests.fixture_two_tenants();
@@ -210,7 +210,9 @@ select is_empty(
             and (
                 r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication
                 or (r.rolbypassrls and r.rolname <> 'quantmatrix_backup')
-                or (r.rolcanlogin and r.rolname not in ('authenticator', 'quantmatrix_migrator'))
+                or (r.rolcanlogin and r.rolname not in (
+                    'authenticator', 'quantmatrix_migrator', 'quantmatrix_entrance', 'quantmatrix_page', 'quantmatrix_mailer'
+                ))
             )
     $$,
     'no role of ours is more than it must be'
@@ -225,6 +227,16 @@ select results_eq(
     $$,
     array['anon', 'quantmatrix_admin', 'quantmatrix_importer', 'quantmatrix_readonly', 'quantmatrix_service', 'quantmatrix_user'],
     'authenticator can become those that serve requests, and the platform''s own helper'
+);
+select results_eq(
+    $$
+        select m.member::regrole::text collate "default", m.roleid::regrole::text collate "default"
+        from pg_auth_members m
+        where m.member::regrole::text in ('quantmatrix_entrance', 'quantmatrix_page', 'quantmatrix_mailer')
+        order by 1
+    $$,
+    $$values ('quantmatrix_entrance', 'anon'), ('quantmatrix_mailer', 'quantmatrix_service'), ('quantmatrix_page', 'quantmatrix_service')$$,
+    'the API for signing in, the page and the mailer can do their work, and become nobody else'
 );
 
 select * from finish();

@@ -167,6 +167,8 @@ insert into tries (name, refused, accepted) values
     ('sessions_method_is_known', $$method = 'magic'$$, $$method = 'oauth:google'$$),
     ('sessions_end_has_a_reason', $$ended_at = now()$$, $$ended_at = now(), ended_because = 'signed out'$$),
     ('refresh_tokens_digest_is_sha256', $$token_digest = '\x00'$$, $$token_digest = sha256('x')$$),
+    ('refresh_tokens_used_origin_digest_is_sha256', $$used_origin_digest = '\x00'$$, $$used_origin_digest = sha256('x')$$),
+    ('refresh_tokens_follows_is_sha256', $$follows = '\x00'$$, $$follows = sha256('x')$$),
     ('api_keys_name_is_short_and_not_blank', $$name = ' '$$, $$name = 'n'$$),
     ('api_keys_prefix_is_eight_letters', $$prefix = 'ABCDEF01'$$, $$prefix = 'abcdef01'$$),
     ('api_keys_digest_is_sha256', $$key_digest = '\x00'$$, $$key_digest = sha256('x')$$),
@@ -266,7 +268,11 @@ insert into tries (name, refused, accepted) values
     ('findings_accepted_has_a_reason', $$status = 'accepted', reason = null$$, $$status = 'open', reason = null$$),
     ('staging_kind_is_known', $$kind = 'row'$$, $$kind = 'transaction'$$),
     ('database_logins_are_our_own', $$login_name = 'postgres'$$, $$login_name = 'qm_a'$$),
-    ('links_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$);
+    ('links_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$),
+    ('checkpoints_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$),
+    ('epochs_are_counted', 'number = 0', 'number = 2'),
+    ('epochs_begin_before_they_are_told', 'first_entry = log_id + 1', 'first_entry = log_id'),
+    ('epochs_begin_before_they_are_told', 'first_entry = 0', 'first_entry = 1');
 
 insert into tries (name, refused, accepted, base) values
     ('tax_lots_piece_counts_from_one', $$piece = 0$$, $$piece = 99$$, 'closed_at is null'),
@@ -428,6 +434,10 @@ from core.instruments i
 where i.symbol = 'ZQANN';
 insert into audit.links (position, log_id, values_digest, link_digest)
 values (1, 1, sha256(''), sha256('a'));
+insert into audit.checkpoints (position, link_digest)
+values (1, sha256('a'));
+insert into audit.epochs (number, first_entry, log_id, reason)
+values (1, 2, 9000000000, 'restored');
 
 -- Constraints alone are tried here: the triggers of our own would answer first, or derive rows anew.
 do $$

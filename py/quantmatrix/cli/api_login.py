@@ -56,7 +56,7 @@ def access_token(api: str) -> str:
             raise _not_signed_in(api)
         if login["expires_at"] - time.time() < SPARE_SECONDS:
             try:
-                renewed = ask(api, "refresh", {"refresh_token": login["refresh_token"]}).json()
+                renewed = _renewed(api, str(login["refresh_token"]))
             except Problem as problem:
                 if problem.exit_code is ExitCode.PERMISSION:
                     _keep(api, None)
@@ -66,6 +66,16 @@ def access_token(api: str) -> str:
             )
             _keep(api, login)
     return str(login["access_token"])
+
+
+def _renewed(api: str, refresh_token: str) -> dict[str, Any]:
+    """The next pair. Where the answer was lost it is asked for again at once, which the API allows."""
+    try:
+        return dict(ask(api, "refresh", {"refresh_token": refresh_token}).json())
+    except Problem as problem:
+        if problem.exit_code is not ExitCode.UNREACHABLE:
+            raise
+        return dict(ask(api, "refresh", {"refresh_token": refresh_token}).json())
 
 
 def sign_in(api: str, email: str, password: str, code: str | None, label: str) -> None:

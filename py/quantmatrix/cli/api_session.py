@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -29,6 +30,24 @@ PAGE = 1000
 CHUNK = 2000
 # The proxy lets a megabyte through.
 CHUNK_BYTES = 800_000
+# The server ends a request after seconds.
+TIMED_OUT = "57014"
+# What may be asked as a job; a load of so many rows is, without trying first.
+ASKED_AS_JOBS = frozenset(
+    {
+        "audit_verify",
+        "import_load",
+        "legacy_migrate",
+        "lots_compare",
+        "lots_rebuild",
+        "reconcile",
+        "section_104",
+        "totals",
+    }
+)
+MANY = 5000
+# Seconds before a job that waits is worth a word.
+PATIENCE = 2.0
 STATUS = {
     "42501": 403,
     "PGRST301": 401,
@@ -47,14 +66,24 @@ READ: dict[str, Callable[[str], Any]] = {
 
 
 class ApiSession:
-    """One person's session at the API of ``url``."""
+    """One person's session at the API of ``url``.
 
-    def __init__(self, url: str, token: str) -> None:
+    A question that takes longer than a request may is asked as a job and waited for; ``narrate`` is told how
+    far it is, and ``renew`` gives a token when this one has ended meanwhile.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        narrate: Callable[[str], None] = lambda _: None,
+        renew: Callable[[], str] | None = None,
+    ) -> None:
         self.url = url
-        self.token = token
-        headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
-        self._client = SyncPostgrestClient(url, schema="api", headers=headers, http_client=self._http)
+        self._narrate = narrate
+        self._renew = renew
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT)
+        self._take(token)
 
     def __enter__(self) -> ApiSession:
         return self
@@ -105,8 +134,58 @@ class ApiSession:
         del read_only
         given = {name: value for name, value in (arguments or {}).items() if value is not None}
         body = json.loads(json.dumps(given, default=str))
-        answer = ask(self.url, function, body, self.token)
+        try:
+            return self._ask(function, body)
+        except Problem as problem:
+            if problem.code != TIMED_OUT or function not in ASKED_AS_JOBS:
+                raise
+        return self.job(function, body)
+
+    def job(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        """What a function returns, asked as a job: however long it takes. An interrupt ends the job too."""
+        question = {"kind": function, "arguments": dict(arguments), "idempotency_key": str(uuid.uuid4())}
+        number = self._ask("job_add", question)["id"]
+        try:
+            self._wait_for(number)
+        except KeyboardInterrupt:
+            self._ask("job_cancel", {"id": number})
+            raise
+        return self._ask("job_result", {"id": number})
+
+    def _wait_for(self, number: str) -> None:
+        told = ""
+        waited = 0.0
+        while True:
+            row = next(self.view("jobs", [Where("id", "eq", number)]))
+            if row["status"] not in ("waiting", "running"):
+                return
+            now = (
+                row["status"]
+                if row["total"] is None
+                else f"{row['progress']}: {row['done']} of {row['total']}"
+            )
+            if now != told and (now != "waiting" or waited >= PATIENCE):
+                self._narrate(f"job {number}: {now}")
+                told = now
+            pause = min(2.0, 0.1 + waited / 10)
+            time.sleep(pause)
+            waited += pause
+
+    def _ask(self, function: str, body: Mapping[str, Any]) -> Any:
+        try:
+            answer = ask(self.url, function, body, self.token)
+        except Problem as problem:
+            if problem.exit_code is not ExitCode.PERMISSION or self._renew is None:
+                raise
+            self._take(self._renew())
+            answer = ask(self.url, function, body, self.token)
         return answer.json() if answer.content else None
+
+    def _take(self, token: str) -> None:
+        self.token = token
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http.headers.update(headers)
+        self._client = SyncPostgrestClient(self.url, schema="api", headers=headers, http_client=self._http)
 
     def load(
         self, records: Iterable[Record], describe: Callable[[], File], *, dry_run: bool
@@ -121,7 +200,10 @@ class ApiSession:
             file["dry_run"] = True
         else:
             self.call("import_resolve", {"load_id": str(load_id)})
-        return dict(self.call("import_load", {"load_id": str(load_id), "file": file}))
+        arguments = {"load_id": str(load_id), "file": file}
+        return dict(
+            self.job("import_load", arguments) if number > MANY else self.call("import_load", arguments)
+        )
 
     def stage(self, load_id: uuid.UUID, rows: Iterable[tuple[object, ...]]) -> int:
         """Stage rows of ``ingest.staging`` in chunks that are neither long nor large; returns their number.

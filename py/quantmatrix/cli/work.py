@@ -41,6 +41,8 @@ def work(settings: Settings, only: tuple[str, ...], once: bool) -> ExitCode:
       seal      the audit log, each minute
       sessions  personal SQL sessions that hold others back are ended, each minute
       sweep     what nobody needs any more, every ten minutes
+      backup    each day into QUANTMATRIX_BACKUP_DIR, where it is set; QUANTMATRIX_BACKUP_KEEP thins out
+      drill     the newest backup is restored for proof, each week
 
     'quantmatrix up' runs one in the background. Without a worker everything stays correct, only late.
     """

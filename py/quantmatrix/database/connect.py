@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from quantmatrix.ingest.model import Record
 
 Row = dict[str, Any]
+NOBODY = UUID(int=0)
+"""Whoever acts for the platform and is no person."""
 
 # A session of the command line has a connection of its own, so that nobody waits for it: an import of a large
 # file takes minutes, and the next command waits for it rather than fail.
@@ -113,7 +115,20 @@ def person(
     ``book`` is the person whose shared book is open; the grant decides in each query. The database must be
     as new as this program (exit 7 otherwise).
     """
-    with open_connection(environment.authenticator_dsn) as connection:
+    with _session(environment.authenticator_dsn, user_id, role, book) as session:
+        yield session
+
+
+@contextmanager
+def helper(environment: Environment, login: str) -> Iterator[PersonSession]:
+    """A session of one of the platform's own helpers: nobody's, by a login that may do nothing else."""
+    with _session(environment.helper_dsn(login), NOBODY, SERVICE, None) as session:
+        yield session
+
+
+@contextmanager
+def _session(dsn: str, user_id: UUID, role: str, book: UUID | None) -> Iterator[PersonSession]:
+    with open_connection(dsn) as connection:
         require_current(connection)
         connection.row_factory = dict_row  # type: ignore[assignment]
         yield PersonSession(connection, user_id, role, book)  # type: ignore[arg-type]

@@ -6,12 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from quantmatrix.database.connect import SERVICE, PersonSession, person
+from quantmatrix.database.connect import NOBODY, SERVICE, PersonSession, person
 from quantmatrix.services.environment import Environment
-
-NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from quantmatrix.work import jobs, logs, seal, sessions, sweep
+from quantmatrix.backup import keep
+from quantmatrix.work import backup, drill, jobs, logs, seal, sessions, sweep, verify
 from quantmatrix.work.context import Context
 
 
@@ -18,5 +19,7 @@ class Kind(Protocol):
         """Do one turn; what was done, in a few words, or None where there was nothing to do."""
 
 
-_ALL: tuple[Kind, ...] = (jobs, logs, seal, sessions, sweep)
+# A worker that knows no folder for backups must not take the turn of one that does.
+_SAVING: tuple[Kind, ...] = (backup, drill) if keep.configured() else ()
+_ALL: tuple[Kind, ...] = (jobs, logs, seal, sessions, sweep, verify, *_SAVING)
 KINDS: dict[str, Kind] = {kind.NAME: kind for kind in _ALL}
