@@ -30,8 +30,8 @@ comment on function tax.lock_taxpayer(uuid) is
 grant execute on function tax.lock_taxpayer(uuid) to quantmatrix_writer;
 alter function tax.lock_taxpayer(uuid) owner to quantmatrix_engine;
 
--- Instruments that are linked with one of the given ones, directly. Every instrument that the person uses has a row in
--- tax.instrument_groups, so the shared catalogue is only asked about those.
+-- Instruments that are linked with one of the given ones, directly. What an option is on is what
+-- the person's own facts say; the shared catalogue is not asked.
 create function tax.linked_instruments(p_user_id uuid, p_instrument_ids bigint[])
 returns table (instrument_id bigint, linked_id bigint)
 language sql
@@ -44,15 +44,15 @@ as $$
         from unnest(p_instrument_ids) a (id)
     ),
     edges as (
-        select i.id as one, i.underlying_id as other
+        select f.instrument_id as one, f.underlying_instrument_id as other
         from asked a
-        join core.instruments i on i.id = a.id
-        where i.underlying_id is not null
+        join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
+        where f.underlying_instrument_id is not null
         union all
-        select i.id, a.id
+        select f.instrument_id, a.id
         from asked a
-        join core.instruments i on i.underlying_id = a.id
-        join tax.instrument_groups g on g.user_id = p_user_id and g.instrument_id = i.id
+        join tax.instrument_facts f on f.user_id = p_user_id and f.underlying_instrument_id = a.id
+        join tax.instrument_groups g on g.user_id = p_user_id and g.instrument_id = f.instrument_id
         union all
         select t.instrument_id, x.new_instrument_id
         from asked a
@@ -256,10 +256,10 @@ as $$
     and not exists (select from core.positions p where p.user_id = p_user_id and p.instrument_id = g.instrument_id)
     and not exists (
         select from tax.instrument_groups o
-        join core.instruments i on i.id = o.instrument_id
+        join tax.instrument_facts f on f.user_id = o.user_id and f.instrument_id = o.instrument_id
         where o.user_id = p_user_id
         and o.group_id = g.group_id
-        and i.underlying_id = g.instrument_id
+        and f.underlying_instrument_id = g.instrument_id
     )
 $$;
 

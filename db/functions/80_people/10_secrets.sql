@@ -13,7 +13,7 @@ begin
         message = jsonb_build_object('code', p_code, 'message', p_message, 'details', null, 'hint', p_hint)::text,
         detail = jsonb_build_object(
             'status', p_status,
-            'status_text', case p_status when 400 then 'Bad Request' when 401 then 'Unauthorized' when 403 then 'Forbidden' else 'Too Many Requests' end,
+            'status_text', case p_status when 400 then 'Bad Request' when 401 then 'Unauthorized' when 403 then 'Forbidden' when 503 then 'Service Unavailable' else 'Too Many Requests' end,
             'headers', p_headers
         )::text;
 end
@@ -312,6 +312,7 @@ $$;
 
 comment on function auth.post(text, text, text, text, text) is 'Writes a mail to the outbox.';
 
+grant execute on function auth.refuse(integer, text, text, text, jsonb) to quantmatrix_engine;
 alter function auth.refuse(integer, text, text, text, jsonb) owner to quantmatrix_keeper;
 alter function auth.base64url(bytea) owner to quantmatrix_keeper;
 alter function auth.digest_of(text) owner to quantmatrix_keeper;

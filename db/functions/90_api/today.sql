@@ -25,7 +25,7 @@ declare
     v_user_id uuid := auth.require_session();
     v_load_id uuid := today_store.load_id;
     v_attempt ingest.sync_attempts := ingest.running_attempt(v_user_id, today_store.attempt);
-    v_instruments jsonb := ingest.resolve_load(v_user_id, v_load_id);
+    v_instruments jsonb := ingest.resolve_load(v_user_id, v_load_id, false);
     v_feed text;
     v_read integer;
     v_new integer;
@@ -47,12 +47,7 @@ begin
         )]);
     end if;
 
-    -- Whoever trades something may see what it is.
-    insert into tax.instrument_facts (user_id, instrument_id)
-    select v_user_id, i.value::bigint
-    from jsonb_each_text(v_instruments) i
-    order by i.value::bigint
-    on conflict on constraint instrument_facts_pkey do nothing;
+    perform ingest.keep_facts(v_user_id, ingest.described_load(v_user_id, v_load_id), v_instruments);
 
     with told as (
         select distinct on (account_id, name)

@@ -22,6 +22,7 @@ values
         $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "sha256": "[digest]"}')$$, 'own'
     ),
     ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{}')$$, 'QM010'),
+    ('legacy_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_resolve('[old]', '{"name": "v1"}')$$, 'QM010'),
     ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1"}')$$, 'QM010'),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
@@ -51,7 +52,9 @@ values
     ('instrument_change_undo', '{quantmatrix_admin,quantmatrix_user}', $$api.instrument_change_undo([change], 'one company')$$, 'QM001'),
     ('prices_load', '{quantmatrix_admin}', $$api.prices_load('[]')$$, '42501'),
     ('prices_held', '{quantmatrix_admin}', 'api.prices_held()', '42501'),
+    ('price_action_add', '{quantmatrix_admin}', $$api.price_action_add('ZQANN', '2024-06-10', 'ten for one')$$, '42501'),
     ('prices_decide', '{quantmatrix_admin}', $$api.prices_decide('ZQANN', true)$$, '42501'),
+    ('user_instruments', '{quantmatrix_admin}', $$api.user_instruments('ann@example.test', 5)$$, '42501'),
     ('user_add', '{quantmatrix_admin}', $$api.user_add('eve@example.test')$$, '42501'),
     ('user_list', '{quantmatrix_admin}', 'api.user_list()', '42501'),
     ('user_set_role', '{quantmatrix_admin}', $$api.user_set_role('ann@example.test', 'readonly')$$, '42501'),
