@@ -9,6 +9,10 @@ alter table core.transactions no force row level security;
 alter table tax.transaction_terms no force row level security;
 alter table tax.instrument_facts no force row level security;
 alter table tax.instrument_groups no force row level security;
+alter table ingest.lines no force row level security;
+alter table ingest.broker_positions no force row level security;
+alter table ingest.broker_lots no force row level security;
+alter table core.alerts no force row level security;
 
 -- Anything that a terminal, a spreadsheet or a reader could take for a command or another direction of writing becomes a blank.
 create function core.plain_text(p_text text)
@@ -326,6 +330,24 @@ from stated s
 where s.underlying_id is not null
 on conflict on constraint instrument_facts_pkey do nothing;
 
+-- What a person saw for no other reason than that somebody stated it as what an option is on.
+delete from tax.instrument_facts f
+where exists (select from corrected c where c.old_underlying_id = f.instrument_id)
+and not exists (select from stated s where s.user_id = f.user_id and s.underlying_id = f.instrument_id)
+and f.identifiers = '{}'
+and num_nonnulls(
+    f.identical_group, f.index_family, f.section_1256, f.wash_exempt, f.deliverable_shares, f.deliverable_cash, f.merged_into_instrument_id,
+    f.name, f.exchange, f.underlying_instrument_id, f.expiration
+) = 0
+and not exists (select from core.transactions t where t.user_id = f.user_id and t.instrument_id = f.instrument_id)
+and not exists (select from tax.transaction_terms x where x.user_id = f.user_id and x.new_instrument_id = f.instrument_id)
+and not exists (select from core.positions p where p.user_id = f.user_id and p.instrument_id = f.instrument_id)
+and not exists (select from core.alerts a where a.user_id = f.user_id and a.instrument_id = f.instrument_id)
+and not exists (select from ingest.lines l where l.user_id = f.user_id and f.instrument_id in (l.instrument_id, l.new_instrument_id))
+and not exists (select from ingest.broker_positions b where b.user_id = f.user_id and b.instrument_id = f.instrument_id)
+and not exists (select from ingest.broker_lots b where b.user_id = f.user_id and b.instrument_id = f.instrument_id)
+and not exists (select from tax.instrument_facts other where other.user_id = f.user_id and other.merged_into_instrument_id = f.instrument_id);
+
 -- 6. The shared rows. A symbol that another row had and gives up in the same statement would be refused, so those that move make room first.
 update core.instruments i
 set symbol = '~' || i.id
@@ -402,3 +424,7 @@ alter table core.transactions force row level security;
 alter table tax.transaction_terms force row level security;
 alter table tax.instrument_facts force row level security;
 alter table tax.instrument_groups force row level security;
+alter table ingest.lines force row level security;
+alter table ingest.broker_positions force row level security;
+alter table ingest.broker_lots force row level security;
+alter table core.alerts force row level security;

@@ -155,9 +155,9 @@ def test_nobodys_names_are_shown_to_others_and_the_shared_row_has_none(
         ("]0;pwned =HYPERLINK()", "NASDAQ"),
     ]
     with victim.database.connect() as connection:
-        assert connection.execute("select name, exchange, underlying_id from core.instruments").fetchall() == [
-            (None, None, None)
-        ]
+        assert connection.execute(
+            "select name, exchange, underlying_id from core.instruments"
+        ).fetchall() == [(None, None, None)]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,9 @@ def test_a_symbol_says_its_terms(
     assert found == [(symbol, *terms)]
 
 
-def test_an_expiration_of_a_future_is_a_fact_of_whoever_states_it(mallory: Importer, victim: Importer) -> None:
+def test_an_expiration_of_a_future_is_a_fact_of_whoever_states_it(
+    mallory: Importer, victim: Importer
+) -> None:
     for importer, day in ((mallory, date(2001, 1, 1)), (victim, date(2025, 9, 19))):
         future = Instrument(
             type=InstrumentType.FUTURE, symbol="/ESU5", currency="USD", multiplier=Decimal(50), expiration=day
@@ -219,7 +221,10 @@ def test_a_person_adds_so_many_identities_and_no_more(mallory: Importer, victim:
             state_of(session, *junk)
         # What is known goes on as before.
         assert state_of(session, *junk[:4]) == 4
-    assert refusal(raised.value) == ("QM014", "2 instruments that nobody had would be added, and 1 of 5 are left")
+    assert refusal(raised.value) == (
+        "QM014",
+        "2 instruments that nobody had would be added, and 1 of 5 are left",
+    )
     assert len(washed(victim)) == 1
 
 

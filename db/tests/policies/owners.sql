@@ -115,7 +115,7 @@ select
     c.oid::regclass::text as table_name,
     string_agg(distinct r.rolname, ', ' order by r.rolname) filter (where has_any_column_privilege(r.oid, c.oid, 'insert')) as inserts,
     string_agg(distinct r.rolname, ', ' order by r.rolname) filter (
-        where has_any_column_privilege(r.oid, c.oid, 'update') or has_table_privilege(r.oid, c.oid, 'delete')
+        where has_table_privilege(r.oid, c.oid, 'update') or has_table_privilege(r.oid, c.oid, 'delete')
     ) as changes
 from pg_class c
 cross join (
