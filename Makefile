@@ -1,7 +1,9 @@
 # Everything a fresh machine needs is Python 3.11 or newer, Node (npm) and make. No database, no root.
 #
 #   make demo    a ready environment in .venv, and the demonstration
-#   make test    every check: ruff, mypy, pytest (Python, pgTAP, HTTP) with coverage
+#   make test    every check: ruff, mypy, pytest (Python, pgTAP, HTTP) with coverage; then the database's
+#                tests on the oldest and the newest PostgreSQL
+#   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command
 #   make lint    the static checks alone
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
 #   make lock    write the lock files again
@@ -11,6 +13,11 @@ PYTHON ?= python3
 # A worker has a cluster of its own; a file stays with one worker.
 PYTEST_ARGS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 COVERAGE ?= 90
+# The versions of PostgreSQL beside the one that comes with the package, and what is run on each: the schema and
+# its pgTAP tests, every function and table against every kind of caller, the engine's worked cases.
+SERVERS := tests/servers
+VERSIONS ?= 15 18
+VERSION_TESTS := db/tests tests/isolation tests/cases
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet --no-config --no-progress
@@ -22,7 +29,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test lint bench setup lock migration-snapshot clean help
+.PHONY: demo test test-versions soak lint bench setup lock migration-snapshot clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,6 +44,16 @@ test: setup lint
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
+	$(MAKE) --no-print-directory test-versions
+
+test-versions: setup $(SERVERS)/node_modules/.ready
+	@set -e; for version in $(VERSIONS); do \
+	    QUANTMATRIX_POSTGRES=$(CURDIR)/$(SERVERS)/node_modules/postgres-$$version/native/bin \
+	        $(BIN)/python -m pytest $(PYTEST_ARGS) $(VERSION_TESTS); done
+
+# A test's marks are the later ones' to choose: this runs what 'test' leaves out, one after the other.
+soak: setup
+	QUANTMATRIX_SOAK_RUNS=$(or $(QUANTMATRIX_SOAK_RUNS),60) $(BIN)/python -m pytest -m soak --numprocesses=0
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check py tests bench
@@ -74,6 +91,11 @@ node_modules/.ready: package.json package-lock.json
 	@touch $@
 
 # UPGRADE=--upgrade takes the newest releases; without it, what is pinned stays where it can.
+$(SERVERS)/node_modules/.ready: $(SERVERS)/package.json $(SERVERS)/package-lock.json $(VENV)/.ready
+	npm ci --prefix $(SERVERS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m quantmatrix.testing.servers $(SERVERS)
+	@touch $@
+
 lock: $(BIN)/uv
 	$(UV) pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
 	    requirements/uv.in -o requirements/uv.txt
@@ -81,9 +103,10 @@ lock: $(BIN)/uv
 	$(COMPILE) $(UPGRADE) --extra embedded --group pyproject.toml:build -o requirements/embedded.txt
 	$(COMPILE) $(UPGRADE) --extra embedded --extra dev --group pyproject.toml:build -o requirements/dev.txt
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm install --prefix $(SERVERS) --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
 migration-snapshot: $(VENV)/.ready
 	$(BIN)/python -m quantmatrix.database.snapshot
 
 clean:
-	rm -rf $(VENV) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) node_modules $(SERVERS)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

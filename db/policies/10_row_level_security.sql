@@ -19,15 +19,17 @@ declare
     v_derived constant text[] := array[
         'core.positions', 'core.tax_lots',
         'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices', 'tax.corrected_books',
-        'ingest.identity_counts'
+        'ingest.staged_parts', 'ingest.identity_counts'
     ];
     -- Secrets and who sees what: the keeper's functions look across persons, by address or by token, and nobody else reads them.
     v_kept constant text[] := array[
         'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
         'auth.api_keys', 'auth.grants', 'auth.identities', 'auth.feed_credentials'
     ];
+    -- Asked by people, and done by the platform: the keeper's functions write them, people see their own.
+    v_worked constant text[] := array['work.jobs'];
 begin
-    foreach v_table in array v_inputs || v_derived || v_kept || array['core.audit_logs'] loop
+    foreach v_table in array v_inputs || v_derived || v_kept || v_worked || array['core.audit_logs'] loop
         v_owner_column := case v_table when 'core.users' then 'id' else 'user_id' end;
         execute format('alter table %s enable row level security', v_table);
         execute format('alter table %s force row level security', v_table);
@@ -98,7 +100,7 @@ begin
     foreach v_table in array array[
         'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
         'auth.api_keys', 'auth.grants', 'auth.identities', 'auth.settings', 'auth.signing_keys', 'auth.registrations', 'auth.mails',
-        'auth.oauth_requests', 'auth.feed_credentials', 'core.users'
+        'auth.oauth_requests', 'auth.feed_credentials', 'core.users', 'work.jobs', 'work.heartbeats', 'work.turns'
     ] loop
         execute format('alter table %s enable row level security', v_table);
         execute format('alter table %s force row level security', v_table);
@@ -109,6 +111,7 @@ $$;
 create policy kept on core.accounts for select to quantmatrix_keeper using (true);
 create policy kept on core.sync_history for select to quantmatrix_keeper using (true);
 create policy kept on ingest.feeds for select to quantmatrix_keeper using (true);
+create policy looked_up on auth.database_logins for select to quantmatrix_warden using (true);
 
 -- People are made and kept by administrators.
 create policy administered on core.users for all to quantmatrix_writer
@@ -146,12 +149,21 @@ create policy loaded on ingest.price_actions for all to quantmatrix_engine using
 
 -- The log and the chain are written and read whole by the owner's own functions alone.
 create policy logged on core.audit_logs for all to quantmatrix_owner using (true) with check (true);
-alter table audit.links enable row level security;
-alter table audit.links force row level security;
-create policy chained on audit.links for all to quantmatrix_owner using (true) with check (true);
 create policy blanked on core.audit_logs for all to quantmatrix_eraser using (true) with check (true);
-alter table audit.erasures enable row level security;
-alter table audit.erasures force row level security;
+create policy looked_for on core.users for select to quantmatrix_eraser using (true);
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array['audit.links', 'audit.erasures', 'audit.epochs', 'audit.checkpoints'] loop
+        execute format('alter table %s enable row level security', v_table);
+        execute format('alter table %s force row level security', v_table);
+        if v_table <> 'audit.erasures' then
+            execute format('create policy chained on %s for all to quantmatrix_owner using (true) with check (true)', v_table);
+        end if;
+    end loop;
+end
+$$;
 create policy noted on audit.erasures for all to quantmatrix_eraser using (true) with check (true);
 create policy verified on audit.erasures for select to quantmatrix_owner using (true);
 

@@ -123,8 +123,10 @@ def test_undo_returns_to_what_the_others_attest(importer: Importer) -> None:
     undone = importer.undo(first["sync_id"])
     assert undone["transactions"]["removed"] == 1
     assert sorted(row[9] for row in importer.state()) == [Decimal(5), Decimal(7)]
+    again = importer.undo(first["sync_id"])
+    assert (again["status"], again["transactions"]["removed"]) == ("undone", 0)
     with pytest.raises(psycopg.Error) as refused:
-        importer.undo(first["sync_id"])
+        importer.undo(first["sync_id"] + 1000)
     assert refused.value.sqlstate == "QM012"
 
 

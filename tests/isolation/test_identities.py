@@ -282,7 +282,7 @@ def test_an_import_goes_on_when_the_other_is_done(mallory: Importer, victim: Imp
 
 def test_a_load_whose_instruments_are_not_resolved_is_refused(victim: Importer) -> None:
     load_id = staged(victim, TRUE)
-    file = json.dumps({"name": "x", "source": "made_up", "sha256": "0" * 64, "size": 1})
+    file = json.dumps({"name": "x", "source": "made_up", "sha256": "0" * 64, "size": 1, "records": 1})
     with (
         victim.session() as session,
         pytest.raises(psycopg.Error) as raised,

@@ -21,11 +21,18 @@ begin
         on conflict (user_id) do update
         set rebuilds = s.rebuilds + 1;
     end if;
+exception
+    -- A request waits as long as its role's lock_timeout says: its connection is everybody's.
+    when lock_not_available then
+        perform auth.refuse(
+            503, 'QM121', 'another request or job is changing this book', 'nothing was changed: try again in a moment',
+            jsonb_build_object('Retry-After', '5')
+        );
 end
 $$;
 
 comment on function tax.lock_taxpayer(uuid) is
-    'The first act of whoever changes what lots depend on: waits for the taxpayer''s other writer. Nothing happens for a person who is gone.';
+    'The first act of whoever changes what lots depend on: waits for the taxpayer''s other writer, over HTTP for seconds (QM121). Nothing happens for a person who is gone.';
 
 grant execute on function tax.lock_taxpayer(uuid) to quantmatrix_writer;
 alter function tax.lock_taxpayer(uuid) owner to quantmatrix_engine;

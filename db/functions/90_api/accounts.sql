@@ -17,6 +17,7 @@ declare
     v_user_id uuid := auth.require_user();
     v_read jsonb;
     v_id bigint;
+    v_known core.accounts;
     v_constraint text;
 begin
     perform tax.lock_taxpayer(v_user_id);
@@ -29,6 +30,24 @@ begin
     );
     if v_read ->> 'broker' is null or v_read ->> 'account_number' is null then
         raise exception '%: is wanted', case when v_read ->> 'broker' is null then 'broker' else 'account_number' end using errcode = 'QM002';
+    end if;
+    -- A client whose answer was lost sends the same again.
+    select a.*
+    into v_known
+    from core.accounts a
+    where a.user_id = v_user_id
+    and a.broker = v_read ->> 'broker'
+    and a.account_number = v_read ->> 'account_number';
+    if found then
+        if v_known.name <> v_read ->> 'name' or v_known.account_type::text <> v_read ->> 'account_type' or v_known.base_currency <> v_read ->> 'base_currency' then
+            perform auth.refuse(
+                409, 'QM062', format('account %s at %s is there already, as %s (%s, %s)', v_known.account_number, v_known.broker, v_known.name,
+                    v_known.account_type, v_known.base_currency),
+                'change it: quantmatrix account set, or account_set'
+            );
+        end if;
+        return query select a.* from api.accounts a where a.id = v_known.id;
+        return;
     end if;
     insert into core.accounts (user_id, broker, account_number, name, account_type, base_currency)
     values (
@@ -50,7 +69,7 @@ end
 $$;
 
 comment on function api.account_add(text, text, text, text, text) is $$Add an account
-account_type: taxable, ira, roth_ira, 401k or hsa. Importing a statement adds its account by itself.$$;
+account_type: taxable, ira, roth_ira, 401k or hsa. Importing a statement adds its account by itself. One that is there already is returned where it says the same; QM062 (409) where it says something else.$$;
 
 create function api.account_set(account text, changes jsonb)
 returns setof api.accounts

@@ -208,8 +208,8 @@ begin
     insert into tax.corrected_books (user_id, cause, instrument_ids)
     values (v_user_id, 'a_migration_of_' || v_marker, array[v_instrument_id]);
 
-    insert into ingest.staging (load_id, user_id, kind, line_number, raw)
-    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker);
+    insert into ingest.staging (load_id, user_id, kind, line_number, raw, chunk)
+    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker, 1);
 
     -- After the import: its number is the larger one.
     insert into ingest.feeds (user_id, name, service, settings, since, account_ids)
@@ -268,8 +268,15 @@ begin
         sha256(('state ' || v_marker)::bytea), 'google', v_marker, v_marker, 'http://127.0.0.1/', sha256(('ticket ' || v_marker)::bytea), v_user_id,
         now() + interval '1 hour'
     );
-    insert into audit.erasures (person_id)
-    values (gen_random_uuid());
+    insert into work.jobs (user_id, person_id, kind, asked_as, idempotency_key, progress, result)
+    values (
+        v_user_id, v_user_id, 'totals', jsonb_build_object('sub', v_user_id, 'role', 'quantmatrix_user'), v_marker, v_marker || ' asked', '{}'
+    );
+    insert into work.heartbeats (worker, kinds, started_at, seen_at)
+    values (v_marker, '{jobs}', now(), now());
+    insert into work.turns (kind, due_at)
+    values (v_marker, now());
+    perform audit.erase(gen_random_uuid());
 
     -- Derived rows: what the engine made stays; where it made none, one row stands in.
     foreach v_derived in array array[

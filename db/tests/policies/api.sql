@@ -19,11 +19,11 @@ values
     ('import_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.import_resolve('[load]')$$, 'own'),
     (
         'import_load', '{quantmatrix_admin,quantmatrix_user}',
-        $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "sha256": "[digest]"}')$$, 'own'
+        $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "records": 1, "sha256": "[digest]"}')$$, 'own'
     ),
-    ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{}')$$, 'QM010'),
-    ('legacy_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_resolve('[old]', '{"name": "v1"}')$$, 'QM010'),
-    ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1"}')$$, 'QM010'),
+    ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{"records": 1}')$$, 'QM010'),
+    ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1", "records": 1}')$$, 'QM010'),
+    ('legacy_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_resolve('[old]', '{"name": "v1", "records": 1}')$$, 'QM010'),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
     ('import_totals', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_totals([sync])', 'own'),
@@ -38,7 +38,7 @@ values
     ('sync_judge', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_judge([attempt], '[]')$$, 'QM001'),
     ('sync_end', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_end([attempt], '[]')$$, 'QM001'),
     ('sync_fail', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_fail([attempt], 'server_error')$$, 'QM001'),
-    ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]')$$, 'QM001'),
+    ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]', 1)$$, 'QM001'),
     (
         'import_conflict_resolve', '{quantmatrix_admin,quantmatrix_user}',
         $$api.import_conflict_resolve('[match]', 'different', 'two orders')$$, 'QM001'
@@ -79,6 +79,10 @@ values
         'basis_set', '{quantmatrix_admin,quantmatrix_user}',
         $$api.basis_set([arrival], 100, '2024-02-01', 'old confirmation')$$, 'QM001'
     ),
+    ('job_add', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.job_add('totals')$$, 'own'),
+    ('job_cancel', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.job_cancel('[job]')$$, 'QM001'),
+    ('job_result', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.job_result('[done]')$$, 'QM001'),
+    ('status', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.status()', 'own'),
     ('lots_rebuild', '{quantmatrix_admin,quantmatrix_user}', 'api.lots_rebuild(verify => true)', 'own'),
     ('lots_compare', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_compare(2024)$$, 'own'),
     ('lots_explain', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_explain(closing => [closing])$$, 'QM001'),
@@ -211,6 +215,12 @@ update expected e
 set call = replace(e.call, '[attempt]', s.sync_id::text)
 from ingest.sync_attempts s
 where s.user_id = tests.user_id('ann');
+insert into work.jobs (user_id, person_id, kind, asked_as, status, result, finished_at)
+values (tests.user_id('ann'), tests.user_id('ann'), 'totals', '{}', 'finished', '{"said": "zqann"}', now());
+update expected e
+set call = replace(replace(e.call,
+    '[job]', (select j.id::text from work.jobs j where j.user_id = tests.user_id('ann') and j.status = 'waiting')),
+    '[done]', (select j.id::text from work.jobs j where j.user_id = tests.user_id('ann') and j.status = 'finished'));
 update expected e
 set call = replace(replace(replace(replace(e.call,
     '[session]', (select s.id::text from auth.sessions s where s.user_id = tests.user_id('ann'))),

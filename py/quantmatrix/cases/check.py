@@ -144,7 +144,7 @@ def _import(connection: Connection, case: Case, namespace: str, *more: Record) -
     if not case.get("transactions"):
         return
     load_id = uuid.uuid4()
-    stage(connection, load_id, chain(more, CaseRecords(case, namespace)))
+    number = stage(connection, load_id, chain(more, CaseRecords(case, namespace)))
     text = json.dumps(case)
     file = File(
         name=case["id"],
@@ -159,7 +159,7 @@ def _import(connection: Connection, case: Case, namespace: str, *more: Record) -
         accept_refusals=False,
     )
     connection.execute("select api.import_resolve(%s)", [load_id])
-    connection.execute("select api.import_load(%s, %s)", [load_id, file.as_json()])
+    connection.execute("select api.import_load(%s, %s)", [load_id, file.as_json(number)])
 
 
 def _facts(connection: Connection, case: Case, namespace: str) -> None:

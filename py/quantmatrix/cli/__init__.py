@@ -53,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "restore": Entry("Servers", "quantmatrix.cli.backup:restore", "Put a backup back, and prove it."),
     "serve": Entry("Servers", "quantmatrix.cli.serve:serve", "The page for signing in elsewhere."),
     "mail": Entry("Servers", "quantmatrix.cli.mail:mail", "Send what is in the outbox."),
+    "work": Entry("Servers", "quantmatrix.cli.work:work", "Seal, sweep, answer long questions."),
     "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
 }
 

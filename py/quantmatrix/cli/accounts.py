@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
+from quantmatrix.cli.rows import one_row
 from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
 
@@ -70,12 +71,11 @@ def account_add(
       quantmatrix account add ibkr U1234567
       quantmatrix account add schwab 9876-5432 --name "Roth" --type roth_ira
     """
-    with signed_in(settings) as session, session.transaction() as connection:
-        added = connection.execute(
-            "select a.* from api.account_add(%s, %s, %s, %s, %s) a",
-            [broker, number, name, account_type, currency],
-        ).fetchone()
-    assert added is not None
+    added = one_row(
+        settings,
+        "select a.* from api.account_add(%s, %s, %s, %s, %s) a",
+        [broker, number, name, account_type, currency],
+    )
     write_object(added, settings.format)
 
 

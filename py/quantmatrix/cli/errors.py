@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.errors import ExitCode, Passing, Problem
 
 if TYPE_CHECKING:
     import psycopg
 
 ROLLED_BACK = "nothing was written: the transaction was rolled back"
+UNHEARD = "nothing was written, or all of it was, without our hearing of it"
 REFUSED_INPUT = {"QM010", "QM011"}
 NOT_REACHABLE = ("08", "57P01", "57P02", "57P03", "53300")
 NOT_ALLOWED = ("28", "42501")
@@ -52,10 +53,10 @@ def explain_database_error(error: psycopg.Error) -> Problem:
             code=state,
         )
     if not state or state.startswith(NOT_REACHABLE):
-        return Problem(
+        return Passing(
             "the connection to the database was lost",
             why=message,
-            unchanged=ROLLED_BACK,
+            unchanged=UNHEARD,
             next_step="quantmatrix status, then run the command again",
             exit_code=ExitCode.UNREACHABLE,
         )

@@ -122,10 +122,11 @@ def legacy_migrate(
     saved = None
     if not (no_backup or dry_run):
         from quantmatrix.backup import make
+        from quantmatrix.backup.sealed import Secrets
 
         saved = backup_file or make.default_path(settings.environment)
         try:
-            make.backup(settings.environment, saved)
+            make.backup(settings.environment, saved, Secrets.of_environment().to_seal())
         except Problem as problem:
             problem.next_step = f"{problem.next_step}; --no-backup goes on without one"
             raise

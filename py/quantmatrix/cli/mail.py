@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import NOBODY, administrator
+from quantmatrix.cli.session import administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services.credentials import MAILER
 
 if TYPE_CHECKING:
     from quantmatrix.mail.outbox import Sent
@@ -134,11 +135,11 @@ def retry(settings: Settings, number: int) -> None:
 
 
 def _send(settings: Settings) -> Sent:
-    from quantmatrix.database.connect import person
+    from quantmatrix.database.connect import helper
     from quantmatrix.mail.outbox import send_due
     from quantmatrix.mail.smtp import configured
 
     server = configured()
     settings.environment.ensure_running()
-    with person(settings.environment, NOBODY, "quantmatrix_service") as session:
+    with helper(settings.environment, MAILER) as session:
         return send_due(session, server, settings.detail)

@@ -45,6 +45,9 @@ def _embedded(settings: Settings) -> EmbeddedEnvironment:
     "--public-url", callback=address, help="How people reach the sign-in page (default: the proxy's address)."
 )
 @click.option("--no-proxy", is_flag=True, help="Do not start nginx, though it is installed.")
+@click.option(
+    "--no-worker", is_flag=True, help="Do not start the worker: what it does is done late, or by another."
+)
 @click.pass_obj
 def up(
     settings: Settings,
@@ -57,6 +60,7 @@ def up(
     no_providers: bool,
     public_url: str | None,
     no_proxy: bool,
+    no_worker: bool,
 ) -> None:
     """Start the embedded database and API, and print where they are.
 
@@ -69,7 +73,8 @@ def up(
     The first start makes a database and takes some seconds. Ports are chosen once and kept. What runs is left
     running. Where nginx is installed it is started before the API, with limits of rate and size: let programs
     of others use that address. The page for signing in with Google, GitHub and others is started where its
-    providers are configured, and reached at the proxy's address.
+    providers are configured, and reached at the proxy's address. A worker seals the audit log, sweeps, and
+    answers long questions (see 'work').
     """
     environment = _embedded(settings)
     if public_url is not None and providers is None:
@@ -85,12 +90,15 @@ def up(
         environment.stop()
         environment.choose_ports(*wanted)
     environment.ensure_running(api=True)
+    environment.load_keys()
     if providers is not None or no_providers:
         environment.choose_providers(providers, public_url)
     if not no_proxy:
         environment.start_proxy()
     if environment.start_sign_in_page() and not no_proxy:
         environment.start_proxy()
+    if not no_worker:
+        environment.start_worker()
     write_object(addresses(environment), settings.format)
 
 

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession, Row, person
+from quantmatrix.database.connect import NOBODY, PersonSession, Row, person
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 
-NOBODY = UUID(int=0)
 LOCAL_EMAIL = "me@localhost"
 
 _ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
@@ -69,11 +68,16 @@ def reader(settings: Settings) -> Iterator[Reader]:
     from quantmatrix.cli.api_login import access_token
     from quantmatrix.cli.api_session import ApiSession
 
-    token = access_token(settings.api)
-    if settings.book is not None:
-        with ApiSession(settings.api, token) as own:
-            token = _book_token(own, settings.book)
-    with ApiSession(settings.api, token) as session_over_http:
+    api = settings.api
+
+    def token() -> str:
+        own_token = access_token(api)
+        if settings.book is None:
+            return own_token
+        with ApiSession(api, own_token) as own:
+            return _book_token(own, settings.book)
+
+    with ApiSession(api, token(), settings.narrate, token) as session_over_http:
         yield session_over_http
 
 

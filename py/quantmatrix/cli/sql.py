@@ -31,6 +31,9 @@ LIMITS = {
     "lock_timeout": "30s",
     "temp_file_limit": "2GB",
     "work_mem": "32MB",
+    # What somebody types is nobody else's to read, and no way to fill the disk.
+    "log_min_messages": "fatal",
+    "log_min_error_statement": "panic",
 }
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import datetime
 from typing import Any
 
 import click
 
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.rows import account_id
-from quantmatrix.cli.session import reader, signed_in
+from quantmatrix.cli.rows import account_id, one_row
+from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.cli.transaction_fields import DAY, TYPES, field_options, pair, stated
 from quantmatrix.database.views import Where
@@ -130,6 +131,8 @@ def transactions_add(
     if picks:
         named = map(pair, picks)
         row["picks"] = [{"opening_transaction_id": number, "quantity": units} for number, units in named]
+    # A key of its own: where the answer is lost, the same is sent again and made once.
+    row.setdefault("external_id", str(uuid.uuid4()))
     _write(settings, "select t.* from api.transaction_add(%s, %s) t", [json.dumps(row), reason], dry_run)
 
 
@@ -168,11 +171,9 @@ def transactions_void(settings: Settings, number: int, reason: str, dry_run: boo
     \b
       quantmatrix transactions void 18 --reason "stands twice: order and fill"
     """
-    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
-        answer = connection.execute(
-            "select api.transaction_void(%s, %s) as voided", [number, reason]
-        ).fetchone()
-    assert answer is not None
+    answer = one_row(
+        settings, "select api.transaction_void(%s, %s) as voided", [number, reason], dry_run=dry_run
+    )
     if settings.format == "table":
         click.echo(f"transaction {number} voided{' (dry run: nothing was kept)' if dry_run else ''}")
     else:
@@ -180,9 +181,7 @@ def transactions_void(settings: Settings, number: int, reason: str, dry_run: boo
 
 
 def _write(settings: Settings, query: str, parameters: list[Any], dry_run: bool) -> None:
-    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
-        row = connection.execute(query.encode(), parameters).fetchone()
-    assert row is not None
+    row = one_row(settings, query, parameters, dry_run=dry_run)
     if settings.format == "table":
         row = {name: value for name, value in row.items() if value is not None}
     write_object(row, settings.format)

@@ -75,10 +75,13 @@ class File:
     currency: str
     accept_refusals: bool
 
-    def as_json(self, *, dry_run: bool = False) -> str:
-        """The object that ``api.import_load`` takes; ``dry_run``: report, and keep nothing."""
+    def as_json(self, records: int, *, dry_run: bool = False) -> str:
+        """The object that ``api.import_load`` takes; ``records`` are staged of it.
+
+        ``dry_run``: report, and keep nothing.
+        """
         told = {key: value for key, value in self.__dict__.items() if value is not None}
-        return json.dumps(told | {"dry_run": True} if dry_run else told)
+        return json.dumps(told | {"records": records} | ({"dry_run": True} if dry_run else {}))
 
 
 def staged_rows(load_id: uuid.UUID, records: Iterable[Record]) -> Iterator[tuple[object, ...]]:
@@ -122,10 +125,10 @@ def load(
     """
     load_id = uuid.uuid4()
     with session() as connection:
-        stage(connection, load_id, records)
+        number = stage(connection, load_id, records)
     _resolve(session, load_id)
     with session() as connection:
-        return _load(connection, load_id, describe(), dry_run=dry_run)
+        return _load(connection, load_id, describe().as_json(number, dry_run=dry_run))
 
 
 def _resolve(session: Session, load_id: uuid.UUID) -> None:
@@ -140,10 +143,7 @@ def _resolve(session: Session, load_id: uuid.UUID) -> None:
                 raise
 
 
-def _load(
-    connection: psycopg.Connection[Any], load_id: uuid.UUID, file: File, *, dry_run: bool
-) -> dict[str, Any]:
-    described = file.as_json(dry_run=dry_run)
+def _load(connection: psycopg.Connection[Any], load_id: uuid.UUID, described: str) -> dict[str, Any]:
     with connection.cursor(row_factory=scalar_row) as cursor:
         cursor.execute("select api.import_load(%s, %s::jsonb)", [load_id, described])
         report: dict[str, Any] = cursor.fetchone() or {}

@@ -181,14 +181,18 @@ def _stage(
         assert source.url is not None
         connection.row_factory = tuple_row
         catalogue = foreign.stage(connection, source.url, load_id, user_id)
-        return _Staged(catalogue, {"name": source.name, "layout": "postgres_fdw"})
+        return _Staged(
+            catalogue, {"name": source.name, "layout": "postgres_fdw", "records": catalogue.staged()}
+        )
     told = {"name": source.name, "sha256": digest(source.path), "size": source.path.stat().st_size}
     with open_dump(source.path) as text, _person(connection, user_id, role) as person:
         reader = DumpReader(text, str(source.path))
         with person.cursor() as cursor, cursor.copy(_COPY) as copy:
+            staged = 0
             for table, number, row in reader.rows():
                 copy.write_row((load_id, f"v1_{table}", number, row))
-    return _Staged(reader.catalogue, told | {"layout": text.layout})
+                staged += 1
+    return _Staged(reader.catalogue, told | {"layout": text.layout, "records": staged})
 
 
 def _call(person: psycopg.Connection[Any], function: str, load_id: UUID, told: dict[str, Any]) -> Report:

@@ -40,6 +40,19 @@ class Postgres:
 
 
 @dataclass(frozen=True)
+class Clients:
+    """PostgreSQL's own programs that save and restore, which must fit the server."""
+
+    bin: Path
+    version: str
+    major: int
+
+    def program(self, name: str) -> str:
+        """Full path of ``pg_dump`` or ``pg_restore``."""
+        return str(self.bin / name)
+
+
+@dataclass(frozen=True)
 class Postgrest:
     """A PostgREST program and its version."""
 
@@ -89,6 +102,46 @@ def _postgres_folders(explicit: str | None) -> Iterator[tuple[Path, str, bool]]:
     installed = Path("/usr/lib/postgresql").glob("*/bin")
     for folder in sorted(installed, key=lambda path: _number(path.parent.name), reverse=True):
         yield folder, "installed", False
+
+
+def find_clients(server: int) -> Clients:
+    """``pg_dump`` and ``pg_restore`` for a server of the major version ``server``.
+
+    Those of the same version if there are any; else newer ones. Older ones refuse to work.
+    """
+    found = [clients for folder in _client_folders() if (clients := _inspect_clients(folder))]
+    fit = [clients for clients in found if clients.major >= server]
+    if fit:
+        return min(fit, key=lambda clients: clients.major)
+    there = "; ".join(f"{clients.bin} has those of {clients.version}" for clients in found)
+    raise Problem(
+        f"no pg_dump and pg_restore of PostgreSQL {server} were found",
+        where=os.environ.get("QUANTMATRIX_POSTGRES"),
+        why=f"the server is PostgreSQL {server}, and "
+        + (f"older programs refuse it: {there}" if there else "none are installed here"),
+        unchanged="nothing was saved or restored",
+        next_step=f"install postgresql-client-{server}, or name the folder of its programs in "
+        "QUANTMATRIX_POSTGRES; quantmatrix's image has those of the server in docker-compose.yml",
+    )
+
+
+def _client_folders() -> Iterator[Path]:
+    explicit = os.environ.get("QUANTMATRIX_POSTGRES")
+    if explicit:
+        # It may be of a server alone.
+        yield Path(explicit)
+    yield from (folder for folder, _, _ in _postgres_folders(None))
+    on_path = shutil.which("pg_dump")
+    if on_path:
+        # Not resolved: Debian's is a wrapper that finds its versions by where it stands.
+        yield Path(on_path).parent
+
+
+def _inspect_clients(folder: Path) -> Clients | None:
+    if not all(os.access(folder / name, os.X_OK) for name in ("pg_dump", "pg_restore")):
+        return None
+    version = _version_of(folder / "pg_dump")
+    return Clients(folder, version, _number(version)) if version else None
 
 
 def _inspect_postgres(folder: Path, source: str, portable: bool) -> Postgres | None:

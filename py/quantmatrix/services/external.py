@@ -47,6 +47,11 @@ class ExternalEnvironment(Environment):
             return self.migrator_dsn
         raise _not_configured("the authenticator's login", "QUANTMATRIX_AUTHENTICATOR_URL")
 
+    def helper_dsn(self, login: str) -> str:
+        """The login's own, where the address of the database names it, else the authenticator's."""
+        own = self.migrator_dsn
+        return own if conninfo_to_dict(own).get("user") == login else self.authenticator_dsn
+
     @property
     def migrator_dsn(self) -> str:  # noqa: D102
         return external_dsn(self._url, "QUANTMATRIX_DATABASE_PASSWORD_FILE", "QUANTMATRIX_DATABASE_URL")

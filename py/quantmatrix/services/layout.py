@@ -5,10 +5,12 @@
 ``DATA/secrets/``        passwords and the signing keys, 0600 in a 0700 folder
 ``HOME/postgres/``       PostgreSQL's data
 ``HOME/run/``            the socket, in a 0700 folder
-``HOME/logs/``           a week of PostgreSQL's logs, and PostgREST's
+``HOME/logs/``           the newest of PostgreSQL's logs, and PostgREST's and nginx's
 ``HOME/postgrest/``      PostgREST's configuration and pid
+``HOME/entrance/``       those of the PostgREST for signing in
 ``HOME/nginx/``          the proxy's configuration and pid
 ``DATA/sign-in/``        the sign-in page's pid and log
+``DATA/worker/``         the worker's
 
 ``HOME`` is ``DATA/server``. When root runs the program the servers run as another user, who may not be able
 to enter ``DATA``; then it is a folder of that user's under ``/var/lib/quantmatrix/clusters``.
@@ -45,6 +47,9 @@ class State:
     admin_port: int = 0
     proxy_port: int = 0
     sign_in_port: int = 0
+    entrance_port: int = 0
+    """Of the API for signing in, which the proxy alone knows."""
+    entrance_admin_port: int = 0
     providers: str = ""
     """File of the providers of sign-ins; empty where there is no sign-in page."""
     public_url: str = ""
@@ -87,9 +92,19 @@ class Layout:
         return self.home / "nginx"
 
     @property
+    def entrance(self) -> Path:
+        """Folder of the configuration and pid file of the PostgREST for signing in."""
+        return self.home / "entrance"
+
+    @property
     def sign_in(self) -> Path:
         """Folder of the sign-in page's pid file and log."""
         return self.data_dir / "sign-in"
+
+    @property
+    def worker(self) -> Path:
+        """Folder of the worker's pid file and log."""
+        return self.data_dir / "worker"
 
     @property
     def postgrest(self) -> Path:
@@ -162,7 +177,7 @@ def make_home(found: Layout, account: Account) -> None:
     try:
         if account.switched:
             found.home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for path in (found.home, found.logs, found.postgrest, found.socket_directory):
+        for path in (found.home, found.logs, found.postgrest, found.entrance, found.socket_directory):
             if path.is_symlink() or (path.exists() and path.stat().st_uid not in (account.uid, os.geteuid())):
                 raise PermissionError(13, "it belongs to somebody else", str(path))
             account.make_directory(path)

@@ -54,6 +54,8 @@ class ProxyConfig:
     upstream_port: int
     sign_in_port: int = 0
     """Port of the sign-in page; 0: there is none."""
+    entrance_port: int = 0
+    """Port of the API for signing in; 0: the other one does it, too."""
     calls_per_second: int = 50
     calls_at_once: int = 200
     """Of one token."""
@@ -68,6 +70,7 @@ class ProxyConfig:
         return Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(
             QUANTMATRIX_LISTEN=f"{ports.LOOPBACK}:{self.port}",
             QUANTMATRIX_UPSTREAM=f"{ports.LOOPBACK}:{self.upstream_port}",
+            QUANTMATRIX_ENTRANCE=f"{ports.LOOPBACK}:{self.entrance_port or self.upstream_port}",
             # A server that is marked as down is answered for at once.
             QUANTMATRIX_SIGN_IN=f"{ports.LOOPBACK}:{self.sign_in_port}"
             if self.sign_in_port

@@ -10,9 +10,12 @@ import pytest
 
 from quantmatrix import resources
 from quantmatrix.errors import Problem
+from quantmatrix.services.binaries import find_postgres
 from quantmatrix.testing.cluster import Cluster
+from quantmatrix.testing.guardian import Guardian
 from quantmatrix.testing.tap import run_tap_file
 
+GUARDIAN = pytest.StashKey[Guardian]()
 CLUSTER = pytest.StashKey[Cluster]()
 FAILURE = pytest.StashKey[Exception]()
 
@@ -33,11 +36,27 @@ def session_cluster(config: pytest.Config) -> Cluster:
     return config.stash[CLUSTER]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Before a temporary folder is made: all of them lie in one that is cleared even after a kill."""
+    if not hasattr(config, "workerinput"):
+        config.stash[GUARDIAN] = Guardian()
+
+
+def pytest_report_header() -> str:
+    """Which PostgreSQL the tests run on."""
+    found = find_postgres()
+    return f"PostgreSQL {found.version} ({found.source})"
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the session's cluster."""
+    """Stop the session's cluster; the process that began the run clears up after all of them."""
     cluster = config.stash.get(CLUSTER, None)
     if cluster is not None:
         cluster.destroy()
+    guardian = config.stash.get(GUARDIAN, None)
+    if guardian is not None:
+        guardian.dismiss()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TapFile | None:
