@@ -139,7 +139,7 @@ def test_a_new_migration_is_applied_once(database: Database, released: Path) -> 
         "do $$ begin insert into core.extra values (1); insert into core.extra values (2); end $$;\n",
     )
     dsn = database.dsn(MIGRATOR)
-    assert [step.state for step in migrate.status(dsn)][:2] == ["applied", "pending"]
+    assert [step.state for step in migrate.status(dsn)][-3:-1] == ["applied", "pending"]
     with pytest.raises(Problem, match="needs a migration"):
         migrate.verify(dsn)
     told: list[str] = []
@@ -173,7 +173,7 @@ def test_a_failing_migration_names_file_line_and_column_and_leaves_nothing(
     assert (refused.value.where or "").endswith("9002_wrong.sql:3:5")
     assert "42703" in (refused.value.why or "")
     assert count(database, "select to_regclass('core.extra')") is None
-    assert [step.state for step in migrate.status(database.dsn(MIGRATOR))][1] == "pending"
+    assert [step.state for step in migrate.status(database.dsn(MIGRATOR))][-2] == "pending"
 
 
 def test_an_edited_file_is_refused(database: Database, released: Path) -> None:

@@ -12,7 +12,7 @@ declare
         'tax.transaction_terms', 'tax.transaction_links', 'tax.lot_picks', 'tax.instrument_facts', 'tax.lot_method_elections',
         'ingest.files', 'ingest.lines', 'ingest.line_links', 'ingest.line_picks', 'ingest.corrections',
         'ingest.broker_positions', 'ingest.broker_lots', 'ingest.broker_cash',
-        'ingest.reconciliations', 'ingest.findings',
+        'ingest.reconciliations', 'ingest.acceptances', 'ingest.findings',
         'ingest.feeds', 'ingest.sync_attempts', 'ingest.today_executions',
         'ingest.decisions', 'ingest.decision_members', 'ingest.matches', 'ingest.instrument_changes'
     ];

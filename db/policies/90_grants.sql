@@ -15,7 +15,7 @@ revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.cash_movements, ingest.standing_findings,
+    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.cash_movements, ingest.standing_findings,
     ingest.feeds, ingest.sync_attempts, ingest.today_executions,
     ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes, ingest.staged_parts, ingest.identity_counts
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
@@ -23,7 +23,7 @@ grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks
 grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
     tax.transaction_terms, tax.transaction_links, tax.lot_picks, tax.instrument_facts, tax.lot_method_elections,
     ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
+    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
     ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
     to quantmatrix_writer;
 grant insert, update, delete on core.positions, core.tax_lots,

@@ -96,7 +96,8 @@ def test_the_log_goes_on_in_a_cluster_with_lower_numbers(
     late = change(source, "U2")
     saved = tmp_path / "book.backup"
     run(source, "backup", str(saved))
-    noted = manifest.read(saved).audit_head
+    with saved.open("rb") as stream:
+        noted = manifest.read(stream, saved).audit_head
     assert noted is not None
     assert noted == verify(source)[1]["head"]
 

@@ -85,6 +85,7 @@ def test_people_sign_in_and_go_on(installed: EmbeddedEnvironment) -> None:
     own = resources.examples_directory() / "ibkr-2024.csv"
     assert "imported" in run(installed, "import", str(own)).output
     run(installed, "lots", "rebuild", "--verify")
+    run(installed, "audit", "verify")
     run(installed, "migrate", "verify")
 
 

@@ -1,4 +1,4 @@
-"""The shared catalogue: nothing that one person states of an instrument reaches another, nor makes one wait."""
+"""The shared catalogue: what one person states of an instrument reaches nobody else, nor makes one wait."""
 
 from __future__ import annotations
 
@@ -272,7 +272,10 @@ def test_an_import_goes_on_when_the_other_is_done(mallory: Importer, victim: Imp
     importing = threading.Thread(target=lambda: found.append(washed(victim)))
     importing.start()
     with mallory.database.connect() as connection:
-        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        waits = (
+            "select count(*) from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database()"
+        )
         while connection.execute(waits.encode()).fetchone() == (0,):
             pass
     held.__exit__(None, None, None)
@@ -329,7 +332,8 @@ def test_prices_of_a_symbol_that_is_several_are_asked_about(mallory: Importer, v
         assert prices(admin, bar | {"type": "stock", "currency": "USD"})["new"] == 1
     with mallory.database.connect() as connection:
         assert connection.execute(
-            "select i.currency, i.multiplier from core.market_data m join core.instruments i on i.id = m.instrument_id"
+            "select i.currency, i.multiplier from core.market_data m"
+            " join core.instruments i on i.id = m.instrument_id"
         ).fetchall() == [("USD", 1)]
 
 

@@ -150,6 +150,8 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
 begin
     return query

@@ -190,7 +190,7 @@ as $$
         from digested d
     ),
     -- One hash over the accounts of the load: looked up row by row, an index that knows the account alone may seem as good as the key.
-    known as (
+    known as materialized (
         select
             i.*,
             t.id as known_id,
@@ -211,24 +211,29 @@ as $$
         ) c on c.account_id = i.account_id and c.source = i.row_source and c.dedupe_key = i.key
         offset 0
     ),
+    -- What the newest statement says of each known row, in one pass over the person's lines.
+    said as (
+        select distinct on (s.transaction_id) s.transaction_id, s.values_digest
+        from ingest.lines s
+        join (
+            select h.id, row_number() over (order by ingest.statement_age(f.generated_at, f.period_end), h.content_sha256) as newness
+            from core.sync_history h
+            join ingest.files f on f.user_id = p_user_id and f.sync_id = h.id
+            where h.user_id = p_user_id
+            and h.status = 'finished'
+        ) h on h.id = s.sync_id
+        where s.user_id = p_user_id
+        and s.transaction_id in (select k.known_id from known k where k.known_id is not null)
+        and s.attested is not null
+        and not s.only_attests
+        order by s.transaction_id, h.newness desc
+    ),
     compared as (
         select
             k.*,
-            case
-                when k.known_id is not null then (
-                    select s.values_digest
-                    from ingest.lines s
-                    join core.sync_history h on h.user_id = s.user_id and h.id = s.sync_id and h.status = 'finished'
-                    join ingest.files f on f.user_id = s.user_id and f.sync_id = s.sync_id
-                    where s.user_id = p_user_id
-                    and s.transaction_id = k.known_id
-                    and s.attested is not null
-                    and not s.only_attests
-                    order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc
-                    limit 1
-                )
-            end as known_digest
+            d.values_digest as known_digest
         from known k
+        left join said d on d.transaction_id = k.known_id
         offset 0
     ),
     judged as materialized (

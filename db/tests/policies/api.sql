@@ -61,6 +61,9 @@ values
     ('user_disable', '{quantmatrix_admin}', $$api.user_disable('ann@example.test')$$, '42501'),
     ('user_delete', '{quantmatrix_admin}', $$api.user_delete('ann@example.test')$$, '42501'),
     ('reconcile', '{quantmatrix_admin,quantmatrix_user}', $$api.reconcile('zqann-1', '2024-12-31')$$, 'QM001'),
+    ('account_rename', '{quantmatrix_admin,quantmatrix_user}', $$api.account_rename('zqann-1', 'zqann-9')$$, 'QM001'),
+    ('account_remove', '{quantmatrix_admin,quantmatrix_user}', $$api.account_remove('zqann-1')$$, 'QM001'),
+    ('acceptance_revoke', '{quantmatrix_admin,quantmatrix_user}', $$api.acceptance_revoke([acceptance], 'no longer true')$$, 'QM001'),
     ('difference_accept', '{quantmatrix_admin,quantmatrix_user}', $$api.difference_accept([finding], 'known since long')$$, 'QM001'),
     (
         'transaction_add', '{quantmatrix_admin,quantmatrix_user}',
@@ -228,7 +231,8 @@ set call = replace(replace(replace(replace(e.call,
     '[grant]', (select g.id::text from auth.grants g where g.user_id = tests.user_id('ann'))),
     '[mail]', (select m.id::text from auth.mails m where m.recipient = 'ann@example.test'));
 update expected e
-set call = replace(replace(replace(e.call,
+set call = replace(replace(replace(replace(e.call,
+    '[acceptance]', (select p.id::text from ingest.acceptances p where p.user_id = tests.user_id('ann'))),
     '[match]', (select m.conflict from ingest.matched(tests.user_id('ann')) m)),
     '[decision]', (select d.id::text from ingest.decisions d where d.user_id = tests.user_id('ann'))),
     '[change]', (select c.id::text from ingest.instrument_changes c where c.user_id = tests.user_id('ann')));

@@ -21,11 +21,15 @@ from quantmatrix.backup.sealed import Secrets, opened
 from quantmatrix.database import chain, checksums, migrate, signing
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.local import LOCAL_EMAIL
 from quantmatrix.services import bootstrap
 from quantmatrix.services.environment import Environment
 
 NONE = Secrets()
 _CHUNK = 256 * 1024
+# Each of some thousand statements would wait for the disk. The copy counts when it is renamed, and that waits
+# for all that was written before.
+_IN_A_HURRY = {"PGOPTIONS": "-c synchronous_commit=off"}
 
 # Tables that are empty before anybody used a database: those of persons, and what persons bring.
 _EMPTY = """
@@ -41,7 +45,6 @@ _EMPTY = """
     )
     order by 1
 """
-_LOCAL_EMAIL = "me@localhost"
 
 
 def verify(environment: Environment, path: Path, secrets: Secrets = NONE) -> Manifest:
@@ -110,7 +113,7 @@ def _known(stream: BinaryIO, path: Path) -> Manifest:
 def _require_empty(environment: Environment) -> None:
     with open_connection(environment.superuser_dsn) as connection:
         for (table,) in connection.execute(_EMPTY).fetchall():
-            condition = f" where email <> '{_LOCAL_EMAIL}'" if table == "core.users" else ""
+            condition = f" where email <> '{LOCAL_EMAIL}'" if table == "core.users" else ""
             found = connection.execute(f"select from {table}{condition} limit 1".encode()).rowcount
             if found:
                 raise Problem(
@@ -146,7 +149,11 @@ def _fill(connection: Connection, copy: str, stream: BinaryIO, manifest: Manifes
     left = manifest.dump_bytes
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=client_environment(copy)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
+            env=client_environment(copy) | _IN_A_HURRY,
         ) as process:
             assert process.stdin is not None
             # It ends early where it fails; what it says then is the reason, not the broken pipe.

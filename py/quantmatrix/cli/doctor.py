@@ -15,9 +15,8 @@ import click
 from quantmatrix.backup import copies, keep
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database import chain
+from quantmatrix.database import chain, signing
 from quantmatrix.database import migrate as migrations
-from quantmatrix.database import signing
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.account import service_account

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from datetime import UTC
 from decimal import Decimal
 from functools import partial
@@ -17,6 +16,7 @@ from quantmatrix.cli.rows import account_id, stream
 from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import Row
+from quantmatrix.terminal import data_stream
 
 # An object column for each group of the file's columns. References number the rows of this file, so that
 # equal books make equal files.
@@ -102,7 +102,8 @@ INSTRUMENT = {
 def export(settings: Settings, file: Path | None, account: str | None) -> None:
     """Write all transactions, with terms, links and instruments, as quantmatrix_csv to FILE (-: stdout).
 
-    Imported where it came from, every row is known; imported elsewhere, the same rows are made.
+    Imported where it came from, every row is known; imported elsewhere, the same rows are made. So texts
+    stand as they are, also those that a spreadsheet would take for formulas: look at other lists instead.
 
     \b
       quantmatrix export all.csv
@@ -118,7 +119,7 @@ def export(settings: Settings, file: Path | None, account: str | None) -> None:
         found = stream(session, QUERY, {"account": account_id(session, account)})
         rows = map(_canonical, found)
         if file is None or file == Path("-"):
-            write(rows, sys.stdout)
+            write(rows, data_stream())
             return
         beside = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:

@@ -17,6 +17,7 @@ from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused
 from quantmatrix.prices.bars import Options, read_bars
+from quantmatrix.terminal import data, say
 
 _BARS_A_CALL = 5000
 _TYPES = ("stock", "fund", "bond", "option", "future", "digital", "currency", "other")
@@ -88,7 +89,7 @@ def prices_load(
                     exit_code=ExitCode.REFUSED,
                 ) from None
     if settings.format == "json":
-        click.echo(to_json(reports[0] if len(reports) == 1 else reports))
+        data(to_json(reports[0] if len(reports) == 1 else reports))
         return
     left_out = ("unknown", "ambiguous")
     write_rows([{**r, **{name: len(r[name]) for name in left_out}} for r in reports], settings.format)
@@ -164,7 +165,7 @@ def _decide(settings: Settings, symbol: str, *, accept: bool) -> None:
         row = connection.execute("select api.prices_decide(%s, %s) as bars", [symbol, accept]).fetchone()
     assert row is not None
     word = "taken over" if accept else "thrown away"
-    click.echo(f"{row['bars']:,} prices of {symbol} were {word}")
+    say(f"{row['bars']:,} prices of {symbol} were {word}")
 
 
 def _load(connection: Any, path: Path, options: Options) -> dict[str, Any]:

@@ -74,6 +74,10 @@ class File:
     account: str | None
     currency: str
     accept_refusals: bool
+    replace: int | None = None
+    """Number of the import whose place it takes."""
+    if_edited: str | None = None
+    """``refuse``: not where rows of an earlier import are changed."""
 
     def as_json(self, records: int, *, dry_run: bool = False) -> str:
         """The object that ``api.import_load`` takes; ``records`` are staged of it.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,9 @@ from quantmatrix.tenants.export import FORMAT
 from quantmatrix.tenants.tables import TOGETHER, USERS, Table, all_tables, filling_order
 
 BLOCK = 1 << 20
+# An archive is somebody's file: what is unpacked at once has a bound, and the rest passes through in blocks.
+LARGEST_MANIFEST = 1 << 20
+LARGEST_HEADER = 1 << 16
 NOTHING = "nothing of the person was written: the transaction was rolled back"
 
 
@@ -71,10 +74,14 @@ def _import(
 
 def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
-        manifest = dict(json.loads(archive.read("manifest.json")))
+        with archive.open("manifest.json") as file:
+            text = file.read(LARGEST_MANIFEST + 1)
+        if len(text) > LARGEST_MANIFEST:
+            raise _refused(source, "its manifest is larger than any of ours")
+        manifest = dict(json.loads(text))
         UUID(manifest["user_id"])
         digests = dict(manifest["sha256"])
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _refused(source, "it has no manifest of ours") from error
     if manifest.get("format") != FORMAT:
         raise _refused(source, f"its format is {manifest.get('format')!r}, and this program reads {FORMAT}")
@@ -84,7 +91,7 @@ def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
             with archive.open(name) as file:
                 while block := file.read(BLOCK):
                     whole.update(block)
-        except (KeyError, zipfile.BadZipFile) as error:
+        except (KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise _refused(source, f"{name} is missing or damaged") from error
         if whole.hexdigest() != digest:
             raise _refused(source, f"{name} is not what the manifest says")
@@ -129,7 +136,8 @@ def _copy_in(
     connection: psycopg.Connection[Any], archive: zipfile.ZipFile, name: str, target: sql.Composable
 ) -> None:
     with archive.open(name) as file:
-        header = next(csv.reader(io.TextIOWrapper(file, "utf-8", newline="")))
+        line = file.readline(LARGEST_HEADER).decode()
+    header = next(csv.reader([line]))
     query = sql.SQL("copy {} ({}) from stdin with (format csv, header match)").format(
         target, sql.SQL(", ").join(map(sql.Identifier, header))
     )

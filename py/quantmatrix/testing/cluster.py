@@ -64,6 +64,7 @@ class Cluster:
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="qmtest-"))
         self.settings = FAST | dict(settings or {})
+        self.template = bootstrap.DATABASE
         self.environment = EmbeddedEnvironment(self.directory / "data", self.settings)
         self._lock = threading.Lock()
 
@@ -85,10 +86,10 @@ class Cluster:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @contextmanager
-    def database(self, template: str = bootstrap.DATABASE) -> Iterator[Database]:
-        """A database cloned from ``template``, dropped at the end."""
+    def database(self, template: str | None = None) -> Iterator[Database]:
+        """A database cloned from ``template`` (the cluster's own by default), dropped at the end."""
         name = f"test_{secrets.token_hex(6)}"
-        with self._janitor(name, template):
+        with self._janitor(name, template or self.template):
             self._secure(name)
             yield Database(self, name)
 
