@@ -73,12 +73,16 @@ alter role quantmatrix_service set statement_timeout = '30s';
 -- What a request gets wrong is told to whoever asked. In the server's log it would be account numbers and symbols, as often as anybody likes. Where
 -- the administrator may not set these, the server's own configuration must.
 do $$
+declare
+    v_role text;
 begin
-    alter role authenticator set log_min_messages = 'fatal';
-    alter role authenticator set log_min_error_statement = 'panic';
-    alter role authenticator set log_error_verbosity = 'terse';
+    foreach v_role in array array['authenticator', 'quantmatrix_entrance', 'quantmatrix_page', 'quantmatrix_mailer'] loop
+        execute format('alter role %I set log_min_messages = %L', v_role, 'fatal');
+        execute format('alter role %I set log_min_error_statement = %L', v_role, 'panic');
+        execute format('alter role %I set log_error_verbosity = %L', v_role, 'terse');
+    end loop;
 exception
     when insufficient_privilege then
-        raise warning 'the log of the server may hold what people ask: set log_min_messages = fatal for authenticator as a superuser';
+        raise warning 'the log of the server may hold what people ask: as a superuser set log_min_messages = fatal for the logins of requests';
 end
 $$;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import threading
 import time
 import uuid
@@ -9,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from quantmatrix.cli.api_session import ApiSession
@@ -282,6 +286,56 @@ def test_a_file_is_staged_in_chunks_that_pass(proxied: Proxied) -> None:
             "select count(*), sum(length(raw)) from ingest.staging where load_id = %s", [load_id]
         ).fetchone()
     assert staged == (30, 900_000)
+
+
+def test_who_does_not_read_is_let_go_and_fills_no_disk(proxied: Proxied) -> None:
+    """An answer of forty megabytes that nobody takes: a part of it waits in a file, and not for long."""
+    service = proxied.people.service
+    with service.database.connect() as connection:
+        connection.execute(
+            "with run as (insert into core.sync_history (user_id, kind, source, status, finished_at,"
+            " content_sha256) values (%s, 'import', 'made_up', 'finished', now(), repeat('d', 64))"
+            " returning user_id, id)"
+            " insert into ingest.lines (user_id, sync_id, line_number, verdict, raw)"
+            " select r.user_id, r.id, n, 'unknown', repeat('x', 200000)"
+            " from run r, generate_series(1, 200) n",
+            [service.ann.id],
+        )
+    token = service.headers(service.ann)["Authorization"]
+    port = int(proxied.url.rsplit(":", 1)[1])
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((ports.LOOPBACK, port))
+        ask = f"GET /import_lines HTTP/1.1\r\nHost: api\r\nAuthorization: {token}\r\n\r\n"
+        reader.sendall(ask.encode())
+        assert reader.recv(12) == b"HTTP/1.1 200"
+        largest = 0
+        # Asked for nothing, it tells of errors alone: the connection was reset.
+        reset = select.poll()
+        reset.register(reader, 0)
+
+        def is_let_go() -> bool:
+            nonlocal largest
+            largest = max(largest, kept_by(proxied.server))
+            return bool(reset.poll(0))
+
+        assert wait_until(is_let_go, 120)
+    assert 0 < largest <= 17 * 1024 * 1024
+
+
+def kept_by(server: NginxServer) -> int:
+    """Bytes of the files that nginx keeps open for answers; they have no name any more."""
+    running = server.running()
+    assert running is not None
+    sizes = []
+    for process in psutil.Process(running.pid).children():
+        for handle in Path(f"/proc/{process.pid}/fd").iterdir():
+            try:
+                if str(server.folder / "proxy") in str(handle.readlink()):
+                    sizes.append(handle.stat().st_size)
+            except FileNotFoundError:
+                continue
+    return sum(sizes)
 
 
 def test_no_secret_stands_in_the_log(proxied: Proxied) -> None:

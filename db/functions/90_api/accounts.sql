@@ -250,24 +250,36 @@ as $$
 declare
     v_user_id uuid := auth.require_user();
     v_id bigint;
+    v_underlying_id bigint;
     v_read jsonb;
     v_constraint text;
 begin
     perform tax.lock_taxpayer(v_user_id);
     v_id := ingest.require_instrument(v_user_id, instrument_facts_set.symbol);
     perform ingest.refuse_unknown_fields(
-        instrument_facts_set.facts, array['identical_group', 'index_family', 'section_1256', 'wash_exempt', 'deliverable_shares', 'deliverable_cash'], 'facts'
+        instrument_facts_set.facts,
+        array[
+            'identical_group', 'index_family', 'section_1256', 'wash_exempt', 'deliverable_shares', 'deliverable_cash', 'name', 'exchange',
+            'underlying', 'expiration'
+        ],
+        'facts'
     );
     v_read := ingest.read_fields(
         instrument_facts_set.facts,
-        '{"identical_group": "text", "index_family": "text", "section_1256": "boolean", "wash_exempt": "boolean", "deliverable_shares": "numeric", "deliverable_cash": "numeric"}'
+        '{"identical_group": "text", "index_family": "text", "section_1256": "boolean", "wash_exempt": "boolean", "deliverable_shares": "numeric", "deliverable_cash": "numeric",
+            "name": "text", "exchange": "text", "underlying": "text", "expiration": "date"}'
     );
+    if v_read ->> 'underlying' is not null then
+        v_underlying_id := ingest.require_instrument(v_user_id, v_read ->> 'underlying');
+    end if;
     insert into tax.instrument_facts as f (
-        user_id, instrument_id, identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash
+        user_id, instrument_id, identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash, name,
+        exchange, underlying_instrument_id, expiration
     )
     values (
         v_user_id, v_id, v_read ->> 'identical_group', v_read ->> 'index_family', (v_read ->> 'section_1256')::boolean,
-        (v_read ->> 'wash_exempt')::boolean, (v_read ->> 'deliverable_shares')::numeric, (v_read ->> 'deliverable_cash')::numeric
+        (v_read ->> 'wash_exempt')::boolean, (v_read ->> 'deliverable_shares')::numeric, (v_read ->> 'deliverable_cash')::numeric,
+        core.plain_text(v_read ->> 'name'), core.plain_text(v_read ->> 'exchange'), v_underlying_id, (v_read ->> 'expiration')::date
     )
     on conflict on constraint instrument_facts_pkey do update
     set identical_group = case when v_read ? 'identical_group' then excluded.identical_group else f.identical_group end,
@@ -275,7 +287,11 @@ begin
         section_1256 = case when v_read ? 'section_1256' then excluded.section_1256 else f.section_1256 end,
         wash_exempt = case when v_read ? 'wash_exempt' then excluded.wash_exempt else f.wash_exempt end,
         deliverable_shares = case when v_read ? 'deliverable_shares' then excluded.deliverable_shares else f.deliverable_shares end,
-        deliverable_cash = case when v_read ? 'deliverable_cash' then excluded.deliverable_cash else f.deliverable_cash end;
+        deliverable_cash = case when v_read ? 'deliverable_cash' then excluded.deliverable_cash else f.deliverable_cash end,
+        name = case when v_read ? 'name' then excluded.name else f.name end,
+        exchange = case when v_read ? 'exchange' then excluded.exchange else f.exchange end,
+        underlying_instrument_id = case when v_read ? 'underlying' then excluded.underlying_instrument_id else f.underlying_instrument_id end,
+        expiration = case when v_read ? 'expiration' then excluded.expiration else f.expiration end;
     return query select i.* from api.instruments i where i.id = v_id;
 exception
     when check_violation then
@@ -285,7 +301,7 @@ end
 $$;
 
 comment on function api.instrument_facts_set(text, jsonb) is $$Say what you know of an instrument
-facts: an object with identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash; a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
+facts: an object with identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash, name, exchange, underlying (a symbol of yours that an option is on), expiration (of what is no option); a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
 
 grant execute on function
     api.account_add(text, text, text, text, text), api.account_set(text, jsonb), api.method_set(text, text, text, date),

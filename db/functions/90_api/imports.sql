@@ -62,13 +62,13 @@ as $$
 declare
     v_instruments jsonb;
 begin
-    v_instruments := ingest.resolve_load(auth.require_user(), import_resolve.load_id);
+    v_instruments := ingest.resolve_load(auth.require_user(), import_resolve.load_id, true);
     return (select count(*) from jsonb_object_keys(v_instruments));
 end
 $$;
 
 comment on function api.import_resolve(uuid) is $$Resolve the instruments of a load
-Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names.$$;
+Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names, with those that options are on. QM013: what is stated of an option contradicts its symbol. QM014 (429): more new instruments than one person may add. QM015 (503): somebody adds the same ones right now, try again.$$;
 
 create function api.import_load(load_id uuid, file jsonb)
 returns jsonb
@@ -131,7 +131,7 @@ begin
     -- A refused, known or trial load leaves this block by the exception and so writes nothing; the report survives it.
     begin
         v_accounts := ingest.resolve_accounts(v_user_id, v_load_id, v_file, v_statement);
-        v_instruments := ingest.resolve_load(v_user_id, v_load_id);
+        v_instruments := ingest.resolve_load(v_user_id, v_load_id, false);
 
         if (select count(*) from jsonb_object_keys(coalesce(v_accounts -> 'ids', '{}'))) = 1 then
             select min(a.value::bigint)

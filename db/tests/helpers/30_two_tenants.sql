@@ -205,6 +205,11 @@ begin
         v_marker || ' is two'
     );
 
+    insert into ingest.identity_counts (user_id, added)
+    values (v_user_id, 2);
+    insert into tax.corrected_books (user_id, cause, instrument_ids)
+    values (v_user_id, 'a_migration_of_' || v_marker, array[v_instrument_id]);
+
     insert into ingest.staging (load_id, user_id, kind, line_number, raw, chunk)
     values (gen_random_uuid(), v_user_id, 'line', 1, v_marker, 1);
 

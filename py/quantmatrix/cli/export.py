@@ -52,10 +52,18 @@ QUERY = """
         t.metadata ->> 'description' as description, t.sequence, t.metadata - 'description' as metadata,
         to_jsonb(k) - 'user_id' - 'transaction_id' - 'new_instrument_id' as terms,
         case when i.id is not null then
-            to_jsonb(i) || jsonb_build_object('underlying', u.symbol, 'identifiers', f.identifiers)
+            to_jsonb(i) || jsonb_build_object(
+                'name', coalesce(f.name, i.name), 'exchange', coalesce(f.exchange, i.exchange),
+                'expiration', coalesce(i.expiration, f.expiration), 'underlying', u.symbol,
+                'identifiers', f.identifiers
+            )
         end as instrument,
         case when c.id is not null then
-            to_jsonb(c) || jsonb_build_object('underlying', cu.symbol, 'identifiers', cf.identifiers)
+            to_jsonb(c) || jsonb_build_object(
+                'name', coalesce(cf.name, c.name), 'exchange', coalesce(cf.exchange, c.exchange),
+                'expiration', coalesce(c.expiration, cf.expiration), 'underlying', cu.symbol,
+                'identifiers', cf.identifiers
+            )
         end as new_instrument,
         l.kinds as link_kind,
         l.references as linked_reference
@@ -65,11 +73,11 @@ QUERY = """
     left join links l on l.from_id = t.id
     left join tax.transaction_terms k on k.user_id = t.user_id and k.transaction_id = t.id
     left join core.instruments i on i.id = t.instrument_id
-    left join core.instruments u on u.id = i.underlying_id
     left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = i.id
+    left join core.instruments u on u.id = f.underlying_instrument_id
     left join core.instruments c on c.id = k.new_instrument_id
-    left join core.instruments cu on cu.id = c.underlying_id
     left join tax.instrument_facts cf on cf.user_id = t.user_id and cf.instrument_id = c.id
+    left join core.instruments cu on cu.id = cf.underlying_instrument_id
     order by n.number
 """
 

@@ -236,6 +236,23 @@ def user_sessions_end(settings: Settings, email: str) -> None:
     settings.narrate(f"{count} session{'' if count == 1 else 's'} ended")
 
 
+@user.command("instruments", short_help="How many new instruments a person may add.")
+@click.argument("email")
+@click.argument("number", required=False, type=click.IntRange(0, 10_000_000))
+@click.pass_obj
+def user_instruments(settings: Settings, email: str, number: int | None) -> None:
+    """Let EMAIL add NUMBER instruments that nobody had before, in all; without NUMBER what everybody may.
+
+    They go to the catalogue that all share, and stay there.
+
+    \b
+      quantmatrix user instruments ann@example.org 100000
+    """
+    with administrator(settings) as admin:
+        told = admin.call("user_instruments", {"email": email, "allowed": number})
+    settings.narrate(f"{told['email']} has added {told['added']:,} of {told['allowed']:,} instruments")
+
+
 @user.command("default", short_help="Who acts where a command names nobody.")
 @click.argument("email", required=False)
 @click.option("--none", "nobody", is_flag=True, help="Nobody in particular, as at first.")

@@ -28,6 +28,6 @@ def open_environment(
     if demo:
         return EmbeddedEnvironment(demo_data_dir(directory), narrate=narrate)
     url = database_url or (os.environ.get("QUANTMATRIX_DATABASE_URL") if data_dir is None else None)
-    if url is None:
+    if not url:
         return EmbeddedEnvironment(directory, narrate=narrate)
     return ExternalEnvironment(url, directory, only=database_url is not None)

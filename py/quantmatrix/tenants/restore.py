@@ -22,7 +22,7 @@ BLOCK = 1 << 20
 # An archive is somebody's file: what is unpacked at once has a bound, and the rest passes through in blocks.
 LARGEST_MANIFEST = 1 << 20
 LARGEST_HEADER = 1 << 16
-NOTHING = "nothing was written: the transaction was rolled back"
+NOTHING = "nothing of the person was written: the transaction was rolled back"
 
 
 def import_person(administrator: psycopg.Connection[Any], source: Path) -> dict[str, Any]:
@@ -35,8 +35,22 @@ def import_person(administrator: psycopg.Connection[Any], source: Path) -> dict[
         archive = zipfile.ZipFile(source)
     except (OSError, zipfile.BadZipFile) as error:
         raise _refused(source, str(error)) from error
-    with archive, administrator.transaction():
+    with archive:
         manifest = _manifest(source, archive)
+        with administrator.transaction():
+            _check_version(administrator, source, manifest, all_tables(administrator))
+            added = _add_identities(administrator, archive, manifest, source)
+        return _import(administrator, archive, manifest, source, added)
+
+
+def _import(
+    administrator: psycopg.Connection[Any],
+    archive: zipfile.ZipFile,
+    manifest: dict[str, Any],
+    source: Path,
+    added: int,
+) -> dict[str, Any]:
+    with administrator.transaction():
         user_id = UUID(manifest["user_id"])
         tables = all_tables(administrator)
         _check_version(administrator, source, manifest, tables)
@@ -52,6 +66,9 @@ def import_person(administrator: psycopg.Connection[Any], source: Path) -> dict[
                 _insert(administrator, [table])
         _advance_numbers(administrator, tables)
         _compare_positions(administrator, source, user_id)
+        administrator.execute(
+            "insert into ingest.identity_counts (user_id, added) values (%s, %s)", [user_id, added]
+        )
     return {"id": str(user_id), "email": manifest["email"], "rows": manifest["rows"]}
 
 
@@ -146,31 +163,58 @@ def _check_tenant(
             raise _refused(source, f"{table.name} has {found[0]} rows, not {manifest['rows'][table.name]}")
 
 
-def _map_instruments(
+def _add_identities(
+    connection: psycopg.Connection[Any], archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path
+) -> int:
+    """Add the keys that the catalogue lacks, in a transaction of their own so that nobody waits; how many.
+
+    A key alone travels, with what it says by itself: what others see is not this archive's to say.
+    """
+    _read_catalogue(connection, archive, manifest, source)
+    wrong = connection.execute(
+        "select symbol from catalogue where instrument_type in ('option', 'future_option')"
+        " and (option_type, strike, expiration) is distinct from"
+        " (core.option_type_of(symbol), core.strike_of(symbol), core.expiration_of(symbol)) limit 1"
+    ).fetchone()
+    if wrong:
+        raise _refused(source, f"what it says of {wrong[0]} contradicts the symbol")
+    try:
+        added = connection.execute(
+            "insert into core.instruments"
+            " (symbol, instrument_type, currency, multiplier, option_type, strike, expiration)"
+            " select c.symbol, c.instrument_type, c.currency, c.multiplier, c.option_type, c.strike,"
+            " case when c.option_type is not null then c.expiration end"
+            " from catalogue c order by c.instrument_type, c.symbol, c.currency, c.multiplier"
+            " on conflict on constraint instruments_identity_taken do nothing"
+        ).rowcount
+    except psycopg.errors.CheckViolation as error:
+        raise _refused(source, f"catalogue.csv: {error.diag.constraint_name}") from error
+    allowed = connection.execute("select ingest.identities_for_everybody()").fetchone()
+    assert allowed is not None
+    if added > allowed[0]:
+        raise _refused(
+            source, f"it would add {added} instruments that nobody has, and {allowed[0]} are allowed"
+        )
+    return added
+
+
+def _read_catalogue(
     connection: psycopg.Connection[Any], archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path
 ) -> None:
     if "catalogue.csv" not in manifest["sha256"]:
         raise _refused(source, "catalogue.csv is missing")
     connection.execute("create temporary table catalogue (like core.instruments) on commit drop")
     _copy_in(connection, archive, "catalogue.csv", sql.Identifier("catalogue"))
-    # An identity alone travels: what others see of the catalogue is not this archive's to say.
-    connection.execute(
-        "insert into core.instruments"
-        " (symbol, instrument_type, currency, multiplier, option_type, strike, expiration)"
-        " select c.symbol, c.instrument_type, c.currency, c.multiplier, c.option_type, c.strike, c.expiration"
-        " from catalogue c order by c.instrument_type, c.symbol, c.currency, c.multiplier"
-        " on conflict on constraint instruments_identity_taken do nothing"
-    )
+
+
+def _map_instruments(
+    connection: psycopg.Connection[Any], archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path
+) -> None:
+    _read_catalogue(connection, archive, manifest, source)
     connection.execute(
         "create temporary table instrument_map on commit drop as select c.id as old_id, i.id as new_id"
         " from catalogue c join core.instruments i"
         " using (instrument_type, symbol, currency, multiplier)"
-    )
-    connection.execute(
-        "update core.instruments i set underlying_id = u.new_id"
-        " from catalogue c join instrument_map m on m.old_id = c.id"
-        " join instrument_map u on u.old_id = c.underlying_id"
-        " where i.id = m.new_id and i.underlying_id is null"
     )
 
 
