@@ -1,5 +1,5 @@
 -- The repeatable part starts here: everything that holds no data is dropped and made anew in one transaction, so that nothing stale survives
--- and every file below may assume an empty place. Tables, types and core.sum_of_counts, on which a constraint depends, are not touched.
+-- and every file below may assume an empty place. Tables, types and the functions of core, on which constraints depend, are not touched.
 
 drop schema if exists api cascade;
 create schema api;

@@ -12,14 +12,14 @@ declare
         'tax.transaction_terms', 'tax.transaction_links', 'tax.lot_picks', 'tax.instrument_facts', 'tax.lot_method_elections',
         'ingest.files', 'ingest.lines', 'ingest.line_links', 'ingest.line_picks', 'ingest.corrections',
         'ingest.broker_positions', 'ingest.broker_lots', 'ingest.broker_cash',
-        'ingest.reconciliations', 'ingest.findings',
+        'ingest.reconciliations', 'ingest.acceptances', 'ingest.findings',
         'ingest.feeds', 'ingest.sync_attempts', 'ingest.today_executions',
         'ingest.decisions', 'ingest.decision_members', 'ingest.matches', 'ingest.instrument_changes'
     ];
     v_derived constant text[] := array[
         'core.positions', 'core.tax_lots',
-        'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices',
-        'ingest.staged_parts'
+        'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices', 'tax.corrected_books',
+        'ingest.staged_parts', 'ingest.identity_counts'
     ];
     -- Secrets and who sees what: the keeper's functions look across persons, by address or by token, and nobody else reads them.
     v_kept constant text[] := array[
@@ -117,14 +117,18 @@ create policy looked_up on auth.database_logins for select to quantmatrix_warden
 create policy administered on core.users for all to quantmatrix_writer
     using ((select auth.is_admin())) with check ((select auth.is_admin()));
 
--- The catalogue: a person sees the instruments that the person's rows use. Both sub-selects are hashed once per query.
+-- The catalogue: a person sees the instruments that the person's rows use. As one array, made once per query,
+-- it is looked up in the primary key: nothing grows with what others hold.
 alter table core.instruments enable row level security;
 alter table core.instruments force row level security;
 create policy used_by_the_person on core.instruments for select
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer
     using (
-        id in (select p.instrument_id from core.positions p where p.user_id = (select auth.user_id()))
-        or id in (select f.instrument_id from tax.instrument_facts f where f.user_id = (select auth.user_id()))
+        id = any ((select array(
+            select p.instrument_id from core.positions p where p.user_id = (select auth.user_id())
+            union
+            select f.instrument_id from tax.instrument_facts f where f.user_id = (select auth.user_id())
+        ))::bigint[])
     );
 create policy catalogued on core.instruments for all to quantmatrix_engine using (true) with check (true);
 
@@ -139,6 +143,9 @@ create policy loaded on core.market_data for all to quantmatrix_engine using (tr
 alter table ingest.held_prices enable row level security;
 alter table ingest.held_prices force row level security;
 create policy loaded on ingest.held_prices for all to quantmatrix_engine using (true) with check (true);
+alter table ingest.price_actions enable row level security;
+alter table ingest.price_actions force row level security;
+create policy loaded on ingest.price_actions for all to quantmatrix_engine using (true) with check (true);
 
 -- The log and the chain are written and read whole by the owner's own functions alone.
 create policy logged on core.audit_logs for all to quantmatrix_owner using (true) with check (true);

@@ -15,23 +15,24 @@ revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.cash_movements, ingest.standing_findings,
+    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.cash_movements, ingest.standing_findings,
     ingest.feeds, ingest.sync_attempts, ingest.today_executions,
-    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes, ingest.staged_parts
+    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes, ingest.staged_parts, ingest.identity_counts
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
 grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
     tax.transaction_terms, tax.transaction_links, tax.lot_picks, tax.instrument_facts, tax.lot_method_elections,
     ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
+    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
     ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
     to quantmatrix_writer;
 grant insert, update, delete on core.positions, core.tax_lots,
-    tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices
+    tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices, tax.corrected_books, ingest.identity_counts
     to quantmatrix_engine;
-grant insert on core.instruments to quantmatrix_engine;
+-- The key and what it says: no function that acts for people can fill the other columns.
+grant insert (symbol, instrument_type, currency, option_type, strike, expiration, multiplier) on core.instruments to quantmatrix_engine;
 grant insert, update on core.market_data to quantmatrix_engine;
-grant select, insert, update, delete on ingest.held_prices to quantmatrix_engine;
+grant select, insert, update, delete on ingest.held_prices, ingest.price_actions to quantmatrix_engine;
 grant usage on sequence core.transactions_id_seq to quantmatrix_writer;
 
 grant usage on schema ingest to quantmatrix_user;
@@ -60,6 +61,14 @@ grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging 
 -- A constraint of core.sync_history calls it as whoever writes the row.
 revoke execute on function core.sum_of_counts(jsonb) from public;
 grant execute on function core.sum_of_counts(jsonb) to quantmatrix_writer;
+
+-- Constraints of core.instruments and tax.instrument_facts likewise.
+revoke execute on function
+    core.plain_text(text), core.option_parts(text), core.option_type_of(text), core.strike_of(text), core.expiration_of(text)
+    from public;
+grant execute on function
+    core.plain_text(text), core.option_parts(text), core.option_type_of(text), core.strike_of(text), core.expiration_of(text)
+    to quantmatrix_writer, quantmatrix_engine;
 
 -- The worker: what it decides is decided by functions of the keeper. People see their own jobs, but not the claims and the result, which
 -- api.job_result gives.

@@ -11,8 +11,8 @@ from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.kills import COMMAND_LINE, Kill, Stage, kills
 from quantmatrix.testing.v1 import Migrating
 
-# What is made anew at each restore.
-RENEWED = ("migrations.repeatable", "auth.settings", "auth.signing_keys", "audit.epochs")
+# What is made anew at each restore; the log tells of its new epoch.
+RENEWED = ("migrations.repeatable", "auth.settings", "auth.signing_keys", "audit.epochs", "core.audit_logs")
 
 
 @pytest.fixture(scope="module")

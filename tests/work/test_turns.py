@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from quantmatrix.database import ledger
+from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.testing.cluster import Database
 from quantmatrix.work.loop import Worker
 
@@ -166,3 +168,26 @@ def test_personal_sessions_that_hold_others_back_are_ended(database: Database) -
         finally:
             connection.execute("delete from auth.database_logins where login_name = 'qm_test_idle'")
             connection.execute("drop role qm_test_idle")
+
+
+def test_a_worker_of_another_version_than_the_database_ends(
+    database: Database, make_worker: Callable[..., Worker]
+) -> None:
+    worker = make_worker("seal")
+    raised: list[Problem] = []
+
+    def run() -> None:
+        try:
+            worker.run()
+        except Problem as problem:
+            raised.append(problem)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    with database.connect() as connection:
+        while value(connection, "select count(*) from work.turns where finished_at is not null") == 0:
+            assert thread.is_alive()
+        ledger.record(connection, "9999_future.sql", "0" * 64)
+        connection.execute("update work.turns set due_at = now()")
+    thread.join()
+    assert [problem.exit_code for problem in raised] == [ExitCode.MIGRATION_NEEDED]

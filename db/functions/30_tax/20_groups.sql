@@ -37,9 +37,9 @@ comment on function tax.lock_taxpayer(uuid) is
 grant execute on function tax.lock_taxpayer(uuid) to quantmatrix_writer;
 alter function tax.lock_taxpayer(uuid) owner to quantmatrix_engine;
 
--- Instruments that are linked with one of the given ones, directly. Every instrument that the person uses has a row in
--- tax.instrument_groups, so the shared catalogue is only asked about those, each by its number. Everything else is the person's own and is
--- joined by hash: statistics that do not know this person yet would let a nested loop read all their rows for each of their rows.
+-- Instruments that are linked with one of the given ones, directly. What an option is on is what the person's own facts say; the shared catalogue is
+-- not asked. All of it is the person's own and is joined by hash: statistics that do not know this person yet would let a nested loop read all
+-- their rows for each of their rows.
 create function tax.linked_instruments(p_user_id uuid, p_instrument_ids bigint[])
 returns table (instrument_id bigint, linked_id bigint)
 language sql
@@ -54,29 +54,15 @@ as $$
         from unnest(p_instrument_ids) a (id)
     ),
     edges as (
-        select a.id as one, i.underlying_id as other
+        select f.instrument_id as one, f.underlying_instrument_id as other
         from asked a
-        cross join lateral (
-            select own.underlying_id
-            from core.instruments own
-            where own.id = a.id
-            offset 0
-        ) i
-        where i.underlying_id is not null
+        join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
+        where f.underlying_instrument_id is not null
         union all
-        select u.instrument_id, u.underlying_id
-        from (
-            select g.instrument_id, i.underlying_id
-            from tax.instrument_groups g
-            cross join lateral (
-                select own.underlying_id
-                from core.instruments own
-                where own.id = g.instrument_id
-                offset 0
-            ) i
-            where g.user_id = p_user_id
-        ) u
-        join asked a on a.id = u.underlying_id
+        select f.instrument_id, a.id
+        from asked a
+        join tax.instrument_facts f on f.user_id = p_user_id and f.underlying_instrument_id = a.id
+        join tax.instrument_groups g on g.user_id = p_user_id and g.instrument_id = f.instrument_id
         union all
         select t.instrument_id, x.new_instrument_id
         from asked a
@@ -301,18 +287,13 @@ begin
     )
     and not exists (
         select from (
-            select o.group_id, i.underlying_id
+            select o.group_id, f.underlying_instrument_id
             from tax.instrument_groups o
-            cross join lateral (
-                select own.underlying_id
-                from core.instruments own
-                where own.id = o.instrument_id
-                offset 0
-            ) i
+            join tax.instrument_facts f on f.user_id = o.user_id and f.instrument_id = o.instrument_id
             where o.user_id = p_user_id
         ) derivative
         where derivative.group_id = g.group_id
-        and derivative.underlying_id = g.instrument_id
+        and derivative.underlying_instrument_id = g.instrument_id
     );
 end
 $$;

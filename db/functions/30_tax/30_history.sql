@@ -251,7 +251,8 @@ begin
     with member as (
         select
             i.*,
-            row_number() over (order by i.id) as place,
+            -- By key, not by number: whoever added an identity first has no part in anybody's order.
+            row_number() over (order by i.instrument_type, i.symbol collate "C", i.currency collate "C", i.multiplier) as place,
             coalesce(f.section_1256, false) as is_1256,
             coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency')) or coalesce(f.section_1256, false) as is_exempt,
             coalesce(f.deliverable_shares, i.multiplier) as deliverable,
@@ -261,9 +262,9 @@ begin
                     select u.merged_into_instrument_id
                     from tax.instrument_facts u
                     where u.user_id = g.user_id
-                    and u.instrument_id = i.underlying_id
+                    and u.instrument_id = f.underlying_instrument_id
                 ),
-                i.underlying_id
+                f.underlying_instrument_id
             ) as counted_underlying_id,
             f.identical_group,
             f.index_family

@@ -358,28 +358,7 @@ as $$
     )
     where s.load_id = p_load_id and s.user_id = p_user_id and s.kind = 'pick';
 
-    insert into tax.instrument_facts as f (user_id, instrument_id, identifiers)
-    select p_user_id, i.value::bigint, coalesce(array_agg(distinct word order by word) filter (where word is not null), '{}')
-    from jsonb_each_text(p_instruments) i
-    left join ingest.staging s
-        on s.load_id = p_load_id and s.user_id = p_user_id and s.kind = 'instrument'
-        and i.key = (s.payload ->> 'type') || '|' || (s.payload ->> 'symbol') || '|' || (s.payload ->> 'currency')
-    left join lateral unnest(ingest.identifier_list(s.payload -> 'identifiers')) word on true
-    group by i.value::bigint
-    on conflict on constraint instrument_facts_pkey do update
-    set identifiers = (
-        select array_agg(distinct word order by word)
-        from unnest(f.identifiers || excluded.identifiers) word
-    )
-    where not f.identifiers @> excluded.identifiers;
-
-    -- Whoever holds an option may see what it is on.
-    insert into tax.instrument_facts (user_id, instrument_id)
-    select distinct p_user_id, i.underlying_id
-    from jsonb_each_text(p_instruments) e
-    join core.instruments i on i.id = e.value::bigint
-    where i.underlying_id is not null
-    on conflict on constraint instrument_facts_pkey do nothing;
+    select ingest.keep_facts(p_user_id, ingest.described_load(p_user_id, p_load_id), p_instruments);
 
     update ingest.broker_positions b
     set stated_instrument_id = b.instrument_id,

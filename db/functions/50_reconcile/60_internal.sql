@@ -49,13 +49,13 @@ as $$
         where k.user_id = p_user_id
         and k.new_instrument_id is not null
         union
-        select coalesce(f.merged_into_instrument_id, i.underlying_id)
+        select coalesce(f.merged_into_instrument_id, o.underlying_instrument_id)
         from core.transactions t
-        join core.instruments i on i.id = t.instrument_id
-        left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = i.underlying_id
+        join tax.instrument_facts o on o.user_id = t.user_id and o.instrument_id = t.instrument_id
+        left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = o.underlying_instrument_id
         where t.user_id = p_user_id
         and t.transaction_type in ('option_exercise', 'option_assignment')
-        and i.underlying_id is not null
+        and o.underlying_instrument_id is not null
     )
     select m.account_id, m.instrument_id, sum(m.quantity)
     from moving m

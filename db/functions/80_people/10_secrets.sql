@@ -214,6 +214,7 @@ $$;
 
 comment on function auth.post(text, text, text, text, text) is 'Writes a mail to the outbox.';
 
+grant execute on function auth.refuse(integer, text, text, text, jsonb) to quantmatrix_engine;
 alter function auth.refuse(integer, text, text, text, jsonb) owner to quantmatrix_keeper;
 alter function auth.base64url(bytea) owner to quantmatrix_keeper;
 alter function auth.digest_of(text) owner to quantmatrix_keeper;

@@ -62,13 +62,13 @@ as $$
 declare
     v_instruments jsonb;
 begin
-    v_instruments := ingest.resolve_load(auth.require_user(), import_resolve.load_id);
+    v_instruments := ingest.resolve_load(auth.require_user(), import_resolve.load_id, true);
     return (select count(*) from jsonb_object_keys(v_instruments));
 end
 $$;
 
 comment on function api.import_resolve(uuid) is $$Resolve the instruments of a load
-Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names.$$;
+Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names, with those that options are on. QM013: what is stated of an option contradicts its symbol. QM014 (429): more new instruments than one person may add. QM015 (503): somebody adds the same ones right now, try again.$$;
 
 create function api.import_load(load_id uuid, file jsonb)
 returns jsonb
@@ -93,6 +93,8 @@ declare
     v_touched bigint[];
     v_matched bigint[];
     v_rejects jsonb;
+    v_edited jsonb;
+    v_replaced bigint[] := '{}';
 begin
     perform tax.lock_taxpayer(v_user_id);
     perform set_config('quantmatrix.reason', 'import of ' || coalesce(v_file ->> 'name', '?'), true);
@@ -129,7 +131,7 @@ begin
     -- A refused, known or trial load leaves this block by the exception and so writes nothing; the report survives it.
     begin
         v_accounts := ingest.resolve_accounts(v_user_id, v_load_id, v_file, v_statement);
-        v_instruments := ingest.resolve_load(v_user_id, v_load_id);
+        v_instruments := ingest.resolve_load(v_user_id, v_load_id, false);
 
         if (select count(*) from jsonb_object_keys(coalesce(v_accounts -> 'ids', '{}'))) = 1 then
             select min(a.value::bigint)
@@ -169,11 +171,19 @@ begin
             v_user_id, v_load_id, v_sync_id, v_file ->> 'source', coalesce((v_file ->> 'newest_first')::boolean, false), v_accounts, v_instruments
         );
 
+        if v_file ->> 'replace' is not null then
+            v_replaced := array[ingest.require_replaceable(v_user_id, v_sync_id, (v_file ->> 'replace')::bigint)];
+            v_edited := ingest.edited_from(v_user_id, v_sync_id, v_replaced[1]);
+        elsif v_file ->> 'if_edited' = 'refuse' then
+            v_edited := ingest.edited_from(v_user_id, v_sync_id);
+        end if;
+
         v_matched := ingest.match_import(v_user_id, array[v_sync_id], v_sync_id);
 
-        v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts);
+        v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts) || jsonb_strip_nulls(jsonb_build_object('edited', v_edited));
         v_status := case
             when (v_report -> 'rows' ->> 'refused')::integer > 0 and not coalesce((v_file ->> 'accept_refusals')::boolean, false) then 'refused'
+            when v_edited is not null and v_replaced = '{}' then 'refused'
             when v_known_sync_id is not null
                 and (v_report -> 'rows' ->> 'new')::integer + (v_report -> 'rows' ->> 'changed')::integer = 0
                 then 'known'
@@ -183,15 +193,16 @@ begin
             raise exception 'nothing to keep' using errcode = 'QM010';
         end if;
         -- The same file, read better than last time (a refused row that is understood now), takes the place of its earlier import.
-        if v_known_sync_id is not null then
+        if v_known_sync_id is not null and not v_known_sync_id = any (v_replaced) then
+            v_replaced := v_replaced || v_known_sync_id;
+        end if;
+        v_touched := ingest.touched_by(v_user_id, v_sync_id);
+        foreach v_known_sync_id in array v_replaced loop
+            v_touched := v_touched || ingest.touched_by(v_user_id, v_known_sync_id);
             perform ingest.retire(v_user_id, v_known_sync_id);
             v_matched := v_matched || ingest.match_import(v_user_id, array[v_sync_id, v_known_sync_id], v_sync_id);
-        end if;
-
-        v_touched := ingest.touched_by(v_user_id, v_sync_id) || v_matched;
-        if v_known_sync_id is not null then
-            v_touched := v_touched || ingest.touched_by(v_user_id, v_known_sync_id);
-        end if;
+        end loop;
+        v_touched := v_touched || v_matched;
         perform ingest.settle(v_user_id, v_touched);
         perform ingest.pair_transfers(v_user_id);
         if cardinality(v_matched) > 0 then
@@ -234,7 +245,7 @@ end
 $$;
 
 comment on function api.import_load(uuid, jsonb) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, accept_refusals, dry_run (report, and keep nothing). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, accept_refusals, dry_run (report, and keep nothing), replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
 create function api.import_undo(sync_id bigint)
 returns jsonb

@@ -37,7 +37,7 @@ begin
     if today_store.records is distinct from 0 then
         perform ingest.take_load(v_user_id, v_load_id, today_store.records);
     end if;
-    v_instruments := ingest.resolve_load(v_user_id, v_load_id);
+    v_instruments := ingest.resolve_load(v_user_id, v_load_id, false);
     select
         count(*),
         array_agg(distinct s.payload ->> 'account') filter (where ingest.find_account(v_user_id, s.payload ->> 'account', 'ibkr') is null)
@@ -52,12 +52,7 @@ begin
         )]);
     end if;
 
-    -- Whoever trades something may see what it is.
-    insert into tax.instrument_facts (user_id, instrument_id)
-    select v_user_id, i.value::bigint
-    from jsonb_each_text(v_instruments) i
-    order by i.value::bigint
-    on conflict on constraint instrument_facts_pkey do nothing;
+    perform ingest.keep_facts(v_user_id, ingest.described_load(v_user_id, v_load_id), v_instruments);
 
     with told as (
         select distinct on (account_id, name)

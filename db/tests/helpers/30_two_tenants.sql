@@ -182,6 +182,8 @@ begin
     returning id into v_reconciliation_id;
     insert into ingest.findings (user_id, reconciliation_id, account_id, symbol, kind, ours, broker, cause, status, evidence)
     values (v_user_id, v_reconciliation_id, v_account_id, 'USD', 'cash', -1007, 5000, 'opening_balance', 'open', jsonb_build_object('note', v_marker));
+    insert into ingest.acceptances (user_id, account_id, symbol, kind, ours, broker, cause, detail, reason)
+    values (v_user_id, v_account_id, 'EUR', 'cash', 1, 2, 'opening_balance', '', v_marker || ' lent out');
     -- Two sources of one event, and a decision about another; a ticker that is two companies.
     insert into ingest.matches (user_id, account_id, source, dedupe_key, counted_source, counted_key, trade_date, rule)
     values (v_user_id, v_account_id, 'ofx', v_marker || '-x1', 'ibkr_activity', v_marker || '-b1', date '2024-02-01', 'equal');
@@ -202,6 +204,11 @@ begin
         v_user_id, 'split', v_instrument_id, v_second_instrument_id, jsonb_build_object('identifiers', jsonb_build_array('cusip:' || v_marker)),
         v_marker || ' is two'
     );
+
+    insert into ingest.identity_counts (user_id, added)
+    values (v_user_id, 2);
+    insert into tax.corrected_books (user_id, cause, instrument_ids)
+    values (v_user_id, 'a_migration_of_' || v_marker, array[v_instrument_id]);
 
     insert into ingest.staging (load_id, user_id, kind, line_number, raw, chunk)
     values (gen_random_uuid(), v_user_id, 'line', 1, v_marker, 1);

@@ -48,14 +48,37 @@ insert into tries (name, refused, accepted) values
     (
         'instruments_strike_is_not_negative',
         $$instrument_type = 'option', option_type = 'call', strike = -0.01, expiration = '2025-01-17'$$,
-        $$instrument_type = 'option', option_type = 'call', strike = 0, expiration = '2025-01-17'$$
+        $$instrument_type = 'option', symbol = 'X     250117C00000000', option_type = 'call', strike = 0, expiration = '2025-01-17'$$
     ),
     (
         'instruments_option_terms_are_complete',
         $$instrument_type = 'option', option_type = 'put', strike = 5$$,
-        $$instrument_type = 'future_option', option_type = 'put', strike = 5, expiration = '2025-01-17'$$
+        $$instrument_type = 'future_option', symbol = './ESH5 250117P5', option_type = 'put', strike = 5, expiration = '2025-01-17'$$
     ),
     ('instruments_option_terms_are_complete', $$strike = 5$$, $$instrument_type = 'future', expiration = '2025-01-17'$$),
+    (
+        'instruments_terms_are_those_of_the_symbol',
+        $$instrument_type = 'option', symbol = 'X     250117C00005000', option_type = 'put', strike = 5, expiration = '2025-01-17'$$,
+        $$instrument_type = 'option', symbol = 'X     250117P00005000', option_type = 'put', strike = 5, expiration = '2025-01-17'$$
+    ),
+    (
+        'instruments_terms_are_those_of_the_symbol',
+        $$instrument_type = 'option', symbol = 'X     250117C00005000', option_type = 'call', strike = 1e100000, expiration = '2025-01-17'$$,
+        $$instrument_type = 'option', symbol = 'LONGROOT 250117C5.125', option_type = 'call', strike = 5.125, expiration = '2025-01-17'$$
+    ),
+    (
+        'instruments_terms_are_those_of_the_symbol',
+        $$instrument_type = 'option', symbol = 'X     250231C00005000', option_type = 'call', strike = 5, expiration = '2025-01-17'$$,
+        $$instrument_type = 'option', symbol = 'X     800117C00005000', option_type = 'call', strike = 5, expiration = '1980-01-17'$$
+    ),
+    ('instruments_symbol_is_plain', $$symbol = e'X\u001b]0;Y'$$, $$symbol = 'X  Y'$$),
+    ('instruments_symbol_is_plain', $$symbol = e'X\u202eY'$$, $$symbol = 'Ü'$$),
+    ('instruments_name_is_plain', $$name = e'a\nb'$$, $$name = 'a b'$$),
+    ('instruments_exchange_is_plain', $$exchange = e'a\u0007'$$, $$exchange = 'NYSE'$$),
+    ('instruments_branch_is_plain', $$sector = repeat('a', 101)$$, $$industry = 'a'$$),
+    ('instruments_expiration_is_a_day', $$expiration = 'infinity'$$, $$expiration = '2199-12-31'$$),
+    ('instruments_multiplier_is_possible', $$multiplier = 1e13$$, $$multiplier = 12500000$$),
+    ('instruments_multiplier_is_possible', $$multiplier = 1e-13$$, $$multiplier = 0.000000000001$$),
     ('instruments_metadata_is_an_object', $$metadata = '[]'$$, $$metadata = '{"a": 1}'$$),
 
     ('sync_history_source_is_a_plain_name', $$source = 'IBKR'$$, $$source = 'schwab_1'$$),
@@ -117,6 +140,16 @@ insert into tries (name, refused, accepted) values
     ('instrument_facts_numbers_are_of_possible_size', $$deliverable_cash = 'NaN'$$, $$deliverable_cash = 12$$),
     ('instrument_facts_deliverable_shares_is_positive', $$deliverable_shares = 0$$, $$deliverable_shares = 12$$),
     ('instrument_facts_identical_group_is_not_blank', $$identical_group = ' '$$, $$identical_group = 'sp500'$$),
+    ('instrument_facts_is_not_on_itself', $$underlying_instrument_id = instrument_id$$, $$underlying_instrument_id = null$$),
+    ('instrument_facts_name_is_plain', $$name = e'a\u009bb'$$, $$name = 'a b'$$),
+    ('instrument_facts_exchange_is_plain', $$exchange = repeat('a', 41)$$, $$exchange = 'NYSE'$$),
+    ('instrument_facts_expiration_is_a_day', $$expiration = 'infinity'$$, $$expiration = '2030-12-31'$$),
+    ('corrected_books_cause_is_a_plain_name', $$cause = 'A b'$$, $$cause = '0002_x'$$),
+    ('corrected_books_rebuilt_have_figures', $$before = '{}'$$, $$before = '{}', after = '{}', rebuilt_at = now()$$),
+    ('identity_counts_added_is_not_negative', $$added = -1$$, $$added = 0$$),
+    ('identity_counts_allowed_is_of_possible_size', $$allowed = -1$$, $$allowed = 0$$),
+    ('price_actions_is_a_day', $$acted_on = 'infinity'$$, $$acted_on = '2024-06-10'$$),
+    ('price_actions_reason_is_given', $$reason = ' a '$$, $$reason = 'ten for one'$$),
     ('instrument_facts_index_family_is_not_blank', $$index_family = ' '$$, $$index_family = 'large caps'$$),
 
     (
@@ -227,6 +260,9 @@ insert into tries (name, refused, accepted) values
     ('broker_positions_numbers_are_of_possible_size', $$quantity = 1e31$$, $$quantity = -1e29$$),
     ('broker_positions_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
     ('instrument_facts_is_not_merged_into_itself', $$merged_into_instrument_id = instrument_id$$, $$merged_into_instrument_id = null$$),
+    ('acceptances_detail_is_empty_or_sha256', $$detail = 'x'$$, $$detail = repeat('a', 64)$$),
+    ('acceptances_reason_is_given', $$reason = ' x '$$, $$reason = 'why'$$),
+    ('acceptances_revoked_has_a_reason', $$revoked_at = now()$$, $$revoked_at = now(), revoke_reason = 'why'$$),
     ('decisions_same_keeps_a_source', $$verdict = 'same', kept_source = null$$, $$verdict = 'same', kept_source = 'ofx'$$),
     ('decisions_same_keeps_a_source', $$kept_source = 'ofx'$$, $$kept_source = null$$),
     ('decisions_reason_is_given', $$reason = ' x '$$, $$reason = 'why'$$),
@@ -430,6 +466,10 @@ from core.instruments i
 where i.symbol = 'ZQANN';
 insert into ingest.held_prices (instrument_id, interval, as_of, close, source, previous_close, previous_as_of)
 select i.id, '1d', now(), 10, 'test', 5, now()
+from core.instruments i
+where i.symbol = 'ZQANN';
+insert into ingest.price_actions (instrument_id, acted_on, reason)
+select i.id, '2024-06-10', 'a split'
 from core.instruments i
 where i.symbol = 'ZQANN';
 insert into audit.links (position, log_id, values_digest, link_digest)

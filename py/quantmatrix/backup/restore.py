@@ -21,6 +21,7 @@ from quantmatrix.backup.sealed import Secrets, opened
 from quantmatrix.database import chain, checksums, migrate, signing
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.local import LOCAL_EMAIL
 from quantmatrix.services import bootstrap
 from quantmatrix.services.environment import Environment
 
@@ -44,7 +45,6 @@ _EMPTY = """
     )
     order by 1
 """
-_LOCAL_EMAIL = "me@localhost"
 
 
 def verify(environment: Environment, path: Path, secrets: Secrets = NONE) -> Manifest:
@@ -113,7 +113,7 @@ def _known(stream: BinaryIO, path: Path) -> Manifest:
 def _require_empty(environment: Environment) -> None:
     with open_connection(environment.superuser_dsn) as connection:
         for (table,) in connection.execute(_EMPTY).fetchall():
-            condition = f" where email <> '{_LOCAL_EMAIL}'" if table == "core.users" else ""
+            condition = f" where email <> '{LOCAL_EMAIL}'" if table == "core.users" else ""
             found = connection.execute(f"select from {table}{condition} limit 1".encode()).rowcount
             if found:
                 raise Problem(

@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ import httpx
 from quantmatrix.cli.errors import UNHEARD
 from quantmatrix.cli.retries import repeated
 from quantmatrix.errors import ExitCode, Passing, Problem
+from quantmatrix.local import config_dir
 from quantmatrix.services.files import exclusive_lock, read_if_there, write_whole
 
 # An access token that ends sooner is renewed first.
@@ -27,15 +27,6 @@ PASSING = frozenset(
 NOT_BEGUN = frozenset({"QM120", "QM121"})
 # A second call would make a second one, or finds its secret used.
 ONCE = frozenset({"sign_in", "refresh", "key_create", "oauth_collect", "second_factor_begin", "book_inspect"})
-
-
-def config_dir() -> Path:
-    """``QUANTMATRIX_CONFIG_DIR``, else ``quantmatrix`` in the person's XDG configuration directory."""
-    named = os.environ.get("QUANTMATRIX_CONFIG_DIR")
-    if named:
-        return Path(named).expanduser().absolute()
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".config") / "quantmatrix"
 
 
 def access_token(api: str) -> str:

@@ -195,15 +195,24 @@ class ApiSession:
 
         load_id = uuid.uuid4()
         number = self.stage(load_id, staged_rows(load_id, records))
-        file = json.loads(describe().as_json(number))
-        if dry_run:
-            file["dry_run"] = True
-        else:
-            self.call("import_resolve", {"load_id": str(load_id)})
+        file = json.loads(describe().as_json(number, dry_run=dry_run))
+        self._resolve(load_id)
         arguments = {"load_id": str(load_id), "file": file}
         return dict(
             self.job("import_load", arguments) if number > MANY else self.call("import_load", arguments)
         )
+
+    def _resolve(self, load_id: uuid.UUID) -> None:
+        """Resolve, again where somebody was adding the same identities: the database has waited by then."""
+        from quantmatrix.ingest.load import BUSY, TRIES
+
+        for remaining in reversed(range(TRIES)):
+            try:
+                self.call("import_resolve", {"load_id": str(load_id)})
+                return
+            except Problem as problem:
+                if not remaining or BUSY not in str(problem):
+                    raise
 
     def stage(self, load_id: uuid.UUID, rows: Iterable[tuple[object, ...]]) -> int:
         """Stage rows of ``ingest.staging`` in chunks that are neither long nor large; returns their number.

@@ -12,6 +12,7 @@ from quantmatrix.cli.settings import Settings
 from quantmatrix.database import chain
 from quantmatrix.database.views import Where
 from quantmatrix.errors import ExitCode
+from quantmatrix.terminal import say
 
 TABLES = (
     "users",
@@ -112,9 +113,9 @@ def audit_verify(settings: Settings, head: str | None) -> ExitCode:
     )
     if broken is None:
         return ExitCode.DONE
-    click.echo(f"the audit log is broken: {_told(broken)}", err=True)
-    click.echo("  unchanged: verifying changes no entry", err=True)
-    click.echo("  next: keep this database as it is, and compare it with a backup", err=True)
+    say(f"the audit log is broken: {_told(broken)}", err=True)
+    say("  unchanged: verifying changes no entry", err=True)
+    say("  next: keep this database as it is, and compare it with a backup", err=True)
     return ExitCode.DIFFERENCES
 
 

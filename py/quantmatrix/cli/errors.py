@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
-import click
-
 from quantmatrix.errors import ExitCode, Passing, Problem
+from quantmatrix.terminal import Styled, say, say_traceback
 
 if TYPE_CHECKING:
     import psycopg
@@ -119,20 +116,15 @@ def report(error: BaseException, *, verbose: bool = False) -> ExitCode:
     problem = explain(error)
     if problem is None:
         if verbose:
-            traceback.print_exception(error)
+            say_traceback(error)
         problem = Problem(
             f"a defect in quantmatrix: {type(error).__name__}: {error}",
             unchanged="what was not finished was rolled back",
             next_step="run it again with --verbose and report what it prints",
         )
     elif verbose and problem.__cause__ is not None:
-        traceback.print_exception(problem.__cause__)
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {problem.what}", err=True, color=use_color())
+        say_traceback(problem.__cause__)
+    say(Styled("error:", fg="red", bold=True), f" {problem.what}", err=True)
     for label, text in problem.parts():
-        click.echo(f"  {label}: {text}", err=True)
+        say(f"  {label}: {text}", err=True)
     return problem.exit_code
-
-
-def use_color() -> bool | None:
-    """For ``click.echo``: False where ``NO_COLOR`` is set; None asks whether the stream is a terminal."""
-    return False if os.environ.get("NO_COLOR") else None

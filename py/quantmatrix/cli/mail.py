@@ -12,6 +12,7 @@ from quantmatrix.cli.session import administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.credentials import MAILER
+from quantmatrix.terminal import say
 
 if TYPE_CHECKING:
     from quantmatrix.mail.outbox import Sent
@@ -115,7 +116,7 @@ def show(settings: Settings, email: str) -> None:
             next_step="quantmatrix mail list shows what became of mails",
         )
     if settings.format == "table":
-        click.echo(f"{found[0]}\n\n{found[1]}")
+        say(f"{found[0]}\n\n{found[1]}", lines=True)
     else:
         write_object({"subject": found[0], "body": found[1]}, settings.format)
 

@@ -11,6 +11,7 @@ from quantmatrix.cli.serve import address
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.embedded import EmbeddedEnvironment
+from quantmatrix.services.layout import demo_data_dir
 from quantmatrix.services.report import addresses, servers
 
 PORT = click.IntRange(0, 65535)
@@ -109,8 +110,14 @@ def down(settings: Settings) -> None:
 
     \b
       quantmatrix down
+
+    The demonstration's are stopped too; with --demo, those alone.
     """
-    stopped = _embedded(settings).stop()
+    environment = _embedded(settings)
+    stopped = environment.stop()
+    if not settings.demo:
+        demonstration = EmbeddedEnvironment(demo_data_dir(environment.data_dir))
+        stopped += [f"{server} of the demonstration" for server in demonstration.stop()]
     settings.narrate(f"stopped {' and '.join(stopped)}" if stopped else "nothing was running")
 
 

@@ -15,6 +15,7 @@ from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.cli.transaction_fields import DAY, TYPES, field_options, pair, stated
 from quantmatrix.database.views import Where
+from quantmatrix.terminal import data, say
 
 TABLE_LIMIT = 50
 TABLE_COLUMNS = (
@@ -175,9 +176,9 @@ def transactions_void(settings: Settings, number: int, reason: str, dry_run: boo
         settings, "select api.transaction_void(%s, %s) as voided", [number, reason], dry_run=dry_run
     )
     if settings.format == "table":
-        click.echo(f"transaction {number} voided{' (dry run: nothing was kept)' if dry_run else ''}")
+        say(f"transaction {number} voided{' (dry run: nothing was kept)' if dry_run else ''}")
     else:
-        click.echo(to_json(answer["voided"]))
+        data(to_json(answer["voided"]))
 
 
 def _write(settings: Settings, query: str, parameters: list[Any], dry_run: bool) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.rows import class_row
 
 from quantmatrix import resources
 from quantmatrix.database import checksums, fingerprint, ledger, repeatable
@@ -35,11 +36,24 @@ class Step:
 
 
 @dataclass(frozen=True)
+class CorrectedFigure:
+    """A figure that a correction of a book changed; ``part`` is a tax year or ``open`` (lots)."""
+
+    email: str
+    cause: str
+    part: str
+    figure: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What ``up`` did: the migrations it applied, and the number of repeatable files."""
+    """What ``up`` did: migrations applied, number of repeatable files, figures of books that it corrected."""
 
     applied: list[str]
     repeatable_files: int
+    corrected: list[CorrectedFigure]
 
 
 def up(
@@ -70,7 +84,21 @@ def up(
         files = way.pass_through(apply_again)
         if not repeatable.tell_postgrest(connection):
             narrate("PostgREST could not be told: let it read the schema again (SIGUSR1, or a restart)")
-        return Outcome(pending, files)
+        return Outcome(pending, files, _correct_books(connection, narrate))
+
+
+def _correct_books(
+    connection: psycopg.Connection[Any], narrate: Callable[[str], None]
+) -> list[CorrectedFigure]:
+    """Derive anew, one at a time, what a migration marked; a book that is not reached stays marked."""
+    figures = []
+    for (user_id,) in connection.execute("select * from tax.books_to_correct()").fetchall():
+        with connection.transaction(), connection.cursor(row_factory=class_row(CorrectedFigure)) as cursor:
+            found = cursor.execute("select * from tax.correct_book(%s)", [user_id]).fetchall()
+        for one in found:
+            narrate(f"{one.email}: {one.part} {one.figure}: {one.before or 0} before, {one.after or 0} now")
+        figures += found
+    return figures
 
 
 def status(dsn: str) -> list[Step]:

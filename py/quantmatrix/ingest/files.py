@@ -31,13 +31,15 @@ def load_file(
     broker: str | None = None,
     accept_refusals: bool = False,
     dry_run: bool = False,
+    replace: int | None = None,
+    if_edited: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """The report of ``api.import_load``. Raises ``FileRefused`` and what the session raises.
 
     What is staged does not survive a crash of the database: a file of which not all is there any more is read
     and staged anew. ``source`` forces a format, ``broker`` that of a new account; ``progress`` as of
-    ``open_source``.
+    ``open_source``; ``replace`` and ``if_edited`` as ``api.import_load`` takes them.
     """
 
     def attempt() -> dict[str, Any]:
@@ -56,6 +58,8 @@ def load_file(
                     account=options.account,
                     currency=options.currency,
                     accept_refusals=accept_refusals,
+                    replace=replace,
+                    if_edited=if_edited,
                 )
 
             records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))

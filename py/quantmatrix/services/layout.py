@@ -11,6 +11,7 @@
 ``HOME/nginx/``          the proxy's configuration and pid
 ``DATA/sign-in/``        the sign-in page's pid and log
 ``DATA/worker/``         the worker's
+``DATA/demo/``           the demonstration's data directory
 
 ``HOME`` is ``DATA/server``. When root runs the program the servers run as another user, who may not be able
 to enter ``DATA``; then it is a folder of that user's under ``/var/lib/quantmatrix/clusters``.
@@ -121,6 +122,11 @@ def default_data_dir() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "quantmatrix"
 
 
+def demo_data_dir(data_dir: Path) -> Path:
+    """The demonstration's own data directory beside the data in ``data_dir``: nobody's book is in it."""
+    return data_dir / "demo"
+
+
 def read_state(data_dir: Path) -> State | None:
     """What the environment in ``data_dir`` remembers; None before its first start."""
     path = data_dir / "state.json"
@@ -152,7 +158,9 @@ def write_state(data_dir: Path, state: State) -> None:
 def make_data_dir(data_dir: Path) -> None:
     """Make the data directory, for its owner alone."""
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in reversed((data_dir, *data_dir.parents)):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
         probe = data_dir / f".write-{secrets.token_hex(4)}"
         probe.touch(mode=0o600)
         probe.unlink()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -23,6 +21,7 @@ from quantmatrix.services.processes import (
     terminate,
     wait_until,
 )
+from quantmatrix.services.programs import SYSTEM_FOLDERS, find_program, named_program
 
 TEMPLATE = Path(__file__).with_name("nginx.conf.template")
 START_SECONDS = 15.0
@@ -95,9 +94,8 @@ class RunningProxy:
 
 def find_nginx() -> Path | None:
     """The program that ``QUANTMATRIX_NGINX`` names, else an installed one; None where there is none."""
-    named = os.environ.get("QUANTMATRIX_NGINX")
-    found = named or shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    return Path(found) if found and Path(found).exists() else None
+    found = named_program("QUANTMATRIX_NGINX") or find_program("nginx", *SYSTEM_FOLDERS)
+    return found if found and found.exists() else None
 
 
 class NginxServer:

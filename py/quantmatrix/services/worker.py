@@ -71,7 +71,7 @@ class WorkerServer:
         # What it said before is of no use once it works, and the file must not grow for ever.
         write_whole(self.log, "")
         pid = run_in_background(
-            [sys.executable, "-m", "quantmatrix", "--data-dir", str(self.data_dir), "work"],
+            [sys.executable, "-P", "-m", "quantmatrix", "--data-dir", str(self.data_dir), "work"],
             account=Account("", os.geteuid(), os.getegid(), switched=False),
             log=self.log,
             environment=clean_environment(),

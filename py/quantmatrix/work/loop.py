@@ -39,6 +39,7 @@ class Worker:
     kinds: Sequence[Kind]
     _running: dict[Future[None], Kind] = field(default_factory=dict)
     _failed: dict[str, str] = field(default_factory=dict)
+    _outdated: Problem | None = None
 
     def once(self) -> bool:
         """One turn of each kind, due or not, all jobs that wait; whether all went well."""
@@ -68,6 +69,8 @@ class Worker:
                 except psycopg.OperationalError as error:
                     self.context.narrate(f"the database is away: {' '.join(str(error).split())}")
                 self.context.ending.wait(LOOK_SECONDS)
+        if self._outdated is not None:
+            raise self._outdated
         self._leave()
 
     def _look_until_it_fails(self, desk: PersonSession, pool: ThreadPoolExecutor) -> None:
@@ -146,6 +149,10 @@ class Worker:
         if self._failed.get(kind.NAME) != told:
             self.context.narrate(f"{kind.NAME} failed: {told}")
         self._failed[kind.NAME] = told
+        if isinstance(error, Problem) and error.exit_code is ExitCode.MIGRATION_NEEDED:
+            # Another program than this one is wanted: whoever started it starts that.
+            self._outdated = error
+            self.context.ending.set()
 
     def _beat(self, desk: PersonSession) -> None:
         with desk.transaction() as connection:
