@@ -3,6 +3,7 @@
 #   make demo    a ready environment in .venv, and the demonstration
 #   make test    every check: ruff, mypy, pytest (Python, pgTAP, HTTP) with coverage; then the database's
 #                tests on the oldest and the newest PostgreSQL
+#   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command
 #   make lint    the static checks alone
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
 #   make lock    write the lock files again
@@ -28,7 +29,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test test-versions lint bench setup lock migration-snapshot clean help
+.PHONY: demo test test-versions soak lint bench setup lock migration-snapshot clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -49,6 +50,10 @@ test-versions: setup $(SERVERS)/node_modules/.ready
 	@set -e; for version in $(VERSIONS); do \
 	    QUANTMATRIX_POSTGRES=$(CURDIR)/$(SERVERS)/node_modules/postgres-$$version/native/bin \
 	        $(BIN)/python -m pytest $(PYTEST_ARGS) $(VERSION_TESTS); done
+
+# A test's marks are the later ones' to choose: this runs what 'test' leaves out, one after the other.
+soak: setup
+	QUANTMATRIX_SOAK_RUNS=$(or $(QUANTMATRIX_SOAK_RUNS),60) $(BIN)/python -m pytest -m soak --numprocesses=0
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check py tests bench

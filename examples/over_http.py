@@ -115,13 +115,14 @@ def main() -> int:
     api.call("account_add", broker="example", account_number="EX-1", name="Example account")
     load_id = str(uuid.uuid4())
     text = "\n".join(LINES).encode()
-    api.call("import_stage", load_id=load_id, records=records())
+    staged = api.call("import_stage", load_id=load_id, records=records(), chunk=1).json()
     api.call("import_resolve", load_id=load_id)
     file = {
         "name": "example.csv",
         "source": "example",
         "sha256": hashlib.sha256(text).hexdigest(),
         "size": len(text),
+        "records": staged,
     }
     report = api.call("import_load", load_id=load_id, file=file).json()
     print("imported:", json.dumps(report["rows"]))

@@ -23,6 +23,7 @@ from quantmatrix import __version__, resources
 from quantmatrix.services import ports
 from quantmatrix.services.binaries import executable_postgrest, find_postgrest
 from quantmatrix.services.credentials import SUPERUSER
+from quantmatrix.services.postgres_settings import SETTINGS
 from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
 from quantmatrix.services.processes import (
     clean_environment,
@@ -59,14 +60,28 @@ def production() -> Iterator[Cluster]:
         cluster.destroy()
 
 
+# As docker/pin-images writes it, where Docker is.
+DIGEST = "(?:@sha256:[0-9a-f]{64})?"
+
+
 def test_images_are_pinned() -> None:
-    assert re.fullmatch(r"postgres:18\.\d+", SERVICES["database"]["image"])
-    postgrest = re.fullmatch(r"postgrest/postgrest:v(\d+)\.(\d+)", SERVICES["api"]["image"])
+    assert re.fullmatch(r"postgres:18\.\d+" + DIGEST, SERVICES["database"]["image"])
+    postgrest = re.fullmatch(r"postgrest/postgrest:v(\d+)\.(\d+)" + DIGEST, SERVICES["api"]["image"])
     assert postgrest
     assert tuple(map(int, postgrest.groups())) >= (14, 17)
-    assert re.fullmatch(r"nginx:1\.\d+\.\d+", SERVICES["proxy"]["image"])
+    assert re.fullmatch(r"nginx:1\.\d+\.\d+" + DIGEST, SERVICES["proxy"]["image"])
     for name in ("migrate", "sign-in", "mail"):
         assert SERVICES[name]["image"] == f"quantmatrix:{__version__}"
+
+
+def test_the_image_saves_with_the_programs_of_the_server_that_it_runs_beside() -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    version = SERVICES["database"]["image"].removeprefix("postgres:")
+    assert f"FROM postgres:{version}-bookworm AS postgres" in dockerfile
+    assert re.search(r"^FROM python:\S+-bookworm$", dockerfile, re.MULTILINE)
+    major = version.split(".")[0]
+    for name in ("pg_dump", "pg_restore"):
+        assert f"/usr/lib/postgresql/{major}/bin/{name} " in dockerfile
 
 
 def test_the_proxy_fills_in_the_whole_template() -> None:
@@ -85,7 +100,7 @@ def test_data_survive_the_container_and_only_the_proxy_reaches_the_api() -> None
     assert {name: ports for name, ports in published.items() if ports} == {"proxy": ["127.0.0.1:8080:8080"]}
     assert COMPOSE["networks"]["inside"]["internal"] is True
     assert SERVICES["database"]["networks"] == ["inside"]
-    assert SERVICES["api"]["networks"] == ["inside"]
+    assert SERVICES["api"]["networks"] == SERVICES["entrance"]["networks"] == ["inside"]
 
 
 def test_nothing_starts_before_what_it_needs() -> None:
@@ -93,7 +108,7 @@ def test_nothing_starts_before_what_it_needs() -> None:
     assert SERVICES["api"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert SERVICES["sign-in"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     healthy = {"condition": "service_healthy"}
-    assert SERVICES["proxy"]["depends_on"] == {"api": healthy, "sign-in": healthy}
+    assert SERVICES["proxy"]["depends_on"] == {"api": healthy, "entrance": healthy, "sign-in": healthy}
     for service in SERVICES.values():
         for name, needed in service.get("depends_on", {}).items():
             assert needed["condition"] != "service_healthy" or "healthcheck" in SERVICES[name]
@@ -134,14 +149,14 @@ def test_browsers_of_other_origins_are_kept_out() -> None:
 KEYS = {
     "image", "build", "restart", "shm_size", "command", "entrypoint", "environment", "secrets", "volumes",
     "networks", "healthcheck", "depends_on", "read_only", "cap_drop", "cap_add", "security_opt", "tmpfs",
-    "ports", "profiles", "mem_limit",
+    "ports", "profiles", "mem_limit", "pids_limit", "stop_grace_period", "logging",
 }  # fmt: skip
 # The image of PostgreSQL reads these itself.
 OF_THE_DATABASE = {"POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS"}
 
 
 def test_the_file_says_nothing_that_compose_would_not_understand() -> None:
-    assert set(COMPOSE) == {"name", "services", "networks", "volumes", "secrets"}
+    assert set(COMPOSE) == {"name", "x-logging", "services", "networks", "volumes", "secrets"}
     for name, service in SERVICES.items():
         assert set(service) <= KEYS, name
         assert set(service["networks"]) <= set(COMPOSE["networks"])
@@ -152,14 +167,101 @@ def test_the_file_says_nothing_that_compose_would_not_understand() -> None:
             source = volume.split(":")[0]
             assert source in COMPOSE["volumes"] or (ROOT / source).exists(), volume
         assert service["restart"] in ("no", "unless-stopped")
-        if name != "database":
-            assert service["read_only"] is True
-            assert service["cap_drop"] == ["ALL"]
-            # One that is made to grow ends and begins again, and nothing else suffers.
-            assert "mem_limit" in service or service["restart"] == "no"
-            assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        # One that is made to grow ends and begins again, and nothing else suffers.
+        assert service["mem_limit"]
+        assert service["pids_limit"] <= 256
+        assert service["logging"] == {"driver": "local", "options": {"max-size": "10m", "max-file": "5"}}
+        for place in service.get("tmpfs", []):
+            assert re.search(r":size=\d+m(,|$)", place), place
     # Whatever an operator may set has a default.
     assert set(re.findall(r"\$\{\w+(.)", (ROOT / "docker-compose.yml").read_text())) == {":"}
+
+
+def test_the_database_ends_cleanly_and_says_nothing_of_people() -> None:
+    database = SERVICES["database"]
+    assert database["stop_grace_period"] == "2m"
+    for setting in ("log_min_error_statement=panic", "log_error_verbosity=terse"):
+        assert f"--{setting}" in database["command"]
+        name, value = setting.split("=")
+        assert SETTINGS[name] == value
+    assert SERVICES["api"]["environment"]["PGRST_LOG_LEVEL"] == "crit"
+    # Added to what is dropped: what the images' own first steps need, and no more.
+    added = {name: service["cap_add"] for name, service in SERVICES.items() if "cap_add" in service}
+    assert added == {
+        "database": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+        "proxy": ["CHOWN", "SETGID", "SETUID"],
+    }
+
+
+REGISTRY = """#!/bin/sh
+# Stands for docker: tells a digest of its last argument, or fails for what it does not know.
+for image; do :; done
+echo "$*" >>"$ASKED"
+case $image in $UNKNOWN) echo "no such image" >&2; exit 1 ;; esac
+printf 'sha256:%s\\n' "$(printf '%s %s' "$image" "$ASKED" | sha256sum | cut -d' ' -f1)"
+"""
+
+
+def test_images_are_pinned_by_the_digests_that_the_registry_tells(tmp_path: Path) -> None:
+    checkout, bin_folder = tmp_path / "checkout", tmp_path / "bin"
+    (checkout / "docker").mkdir(parents=True)
+    bin_folder.mkdir()
+    for name in ("docker-compose.yml", "docker/Dockerfile"):
+        shutil.copy(ROOT / name, checkout / name)
+    (bin_folder / "docker").write_text(REGISTRY)
+    (bin_folder / "docker").chmod(0o755)
+    before = (checkout / "docker-compose.yml").read_text()
+
+    def pin(asked: str, unknown: str = "none", path: str = f"{bin_folder}:{os.environ['PATH']}") -> Any:
+        return subprocess.run(
+            ["/bin/sh", ROOT / "docker" / "pin-images", checkout],
+            env={"PATH": path, "ASKED": str(tmp_path / asked), "UNKNOWN": unknown},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    failed = pin("first", unknown="nginx:*")
+    assert failed.returncode == 1
+    assert "nothing was changed" in failed.stderr
+    assert (checkout / "docker-compose.yml").read_text() == before
+
+    assert pin("second").returncode == 0
+    pinned = yaml.safe_load((checkout / "docker-compose.yml").read_text())
+    images = {name: service["image"] for name, service in pinned["services"].items()}
+    for name, service in SERVICES.items():
+        tag = service["image"].split("@")[0]
+        if tag.startswith("quantmatrix:"):
+            assert images[name] == tag
+        else:
+            assert re.fullmatch(re.escape(tag) + r"@sha256:[0-9a-f]{64}", images[name])
+            assert f"imagetools inspect --format {{{{.Manifest.Digest}}}} {tag}\n" in (
+                (tmp_path / "second").read_text()
+            )
+    assert pinned | {"services": None} == COMPOSE | {"services": None}
+    base = re.search(r"^FROM (\S+)$", (checkout / "docker" / "Dockerfile").read_text(), re.MULTILINE)
+    assert base
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", base[1])
+
+    assert pin("third").returncode == 0
+    again = yaml.safe_load((checkout / "docker-compose.yml").read_text())["services"]
+    assert again["proxy"]["image"] != images["proxy"]
+    assert again["proxy"]["image"].count("@") == 1
+
+
+def test_images_are_pinned_only_where_docker_is(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", ROOT / "docker" / "pin-images", tmp_path],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "there is no docker" in done.stderr
 
 
 def test_the_api_is_set_as_where_it_was_tested() -> None:
@@ -181,6 +283,24 @@ def test_the_api_is_set_as_where_it_was_tested() -> None:
     assert production["openapi-mode"] == embedded["openapi-mode"]
 
 
+def test_signing_in_has_connections_and_a_login_of_its_own() -> None:
+    api, entrance = SERVICES["api"], SERVICES["entrance"]
+    assert entrance["image"] == api["image"]
+    differs = {
+        name: value for name, value in entrance["environment"].items() if api["environment"][name] != value
+    }
+    assert differs == {"PGRST_DB_URI": "@/run/secrets/entrance_database_url", "PGRST_DB_POOL": "5"}
+    assert set(entrance["environment"]) == set(api["environment"])
+    logins = {name: SERVICES[name]["environment"]["QUANTMATRIX_DATABASE_URL"] for name in ("sign-in", "mail")}
+    assert logins == {
+        "sign-in": "postgresql://quantmatrix_page@database:5432/quantmatrix",
+        "mail": "postgresql://quantmatrix_mailer@database:5432/quantmatrix",
+    }
+    for name in ("entrance", "sign-in", "mail", "proxy"):
+        assert "authenticator_password" not in SERVICES[name].get("secrets", []), name
+        assert "api_database_url" not in SERVICES[name].get("secrets", []), name
+
+
 def test_every_variable_is_read_by_something() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "py" / "quantmatrix").rglob("*.py"))
     template = (ROOT / SERVICES["proxy"]["volumes"][0].split(":")[0]).read_text()
@@ -200,7 +320,7 @@ def test_every_variable_is_read_by_something() -> None:
 
 def copied_by_the_dockerfile() -> list[str]:
     lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
-    found = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+    found = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from=" not in line]
     return [source for sources in found for source in sources]
 
 

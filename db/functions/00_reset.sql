@@ -1,5 +1,5 @@
 -- The repeatable part starts here: everything that holds no data is dropped and made anew in one transaction, so that nothing stale survives
--- and every file below may assume an empty place. Tables, types and core.sum_of_counts, on which a constraint depends, are not touched.
+-- and every file below may assume an empty place. Tables, types and the functions of core, on which constraints depend, are not touched.
 
 drop schema if exists api cascade;
 create schema api;
@@ -8,7 +8,7 @@ Lots, positions, cash and transactions that agree with each other, and a named c
 
 do $$
 declare
-    v_schemas constant oid[] := array['core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace];
+    v_schemas constant oid[] := array['core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace];
     v_commands text[];
     v_command text;
 begin
@@ -46,6 +46,8 @@ alter default privileges revoke execute on functions from public;
 
 -- A function owner creates in its schema only while this transaction runs: policies/90_grants.sql takes the right back.
 grant usage, create on schema tax, ingest, auth, audit, api to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;
+grant usage, create on schema work to quantmatrix_keeper, quantmatrix_warden;
+grant usage on schema work to quantmatrix_writer, quantmatrix_engine;
 grant usage on schema core to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;
 grant usage, create on schema audit to quantmatrix_eraser;
 grant usage on schema core to quantmatrix_eraser;

@@ -12,21 +12,24 @@ declare
         'tax.transaction_terms', 'tax.transaction_links', 'tax.lot_picks', 'tax.instrument_facts', 'tax.lot_method_elections',
         'ingest.files', 'ingest.lines', 'ingest.line_links', 'ingest.line_picks', 'ingest.corrections',
         'ingest.broker_positions', 'ingest.broker_lots', 'ingest.broker_cash',
-        'ingest.reconciliations', 'ingest.findings',
+        'ingest.reconciliations', 'ingest.acceptances', 'ingest.findings',
         'ingest.feeds', 'ingest.sync_attempts', 'ingest.today_executions',
         'ingest.decisions', 'ingest.decision_members', 'ingest.matches', 'ingest.instrument_changes'
     ];
     v_derived constant text[] := array[
         'core.positions', 'core.tax_lots',
-        'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices'
+        'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches', 'tax.notices', 'tax.corrected_books',
+        'ingest.staged_parts', 'ingest.identity_counts'
     ];
     -- Secrets and who sees what: the keeper's functions look across persons, by address or by token, and nobody else reads them.
     v_kept constant text[] := array[
         'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
         'auth.api_keys', 'auth.grants', 'auth.identities', 'auth.feed_credentials'
     ];
+    -- Asked by people, and done by the platform: the keeper's functions write them, people see their own.
+    v_worked constant text[] := array['work.jobs'];
 begin
-    foreach v_table in array v_inputs || v_derived || v_kept || array['core.audit_logs'] loop
+    foreach v_table in array v_inputs || v_derived || v_kept || v_worked || array['core.audit_logs'] loop
         v_owner_column := case v_table when 'core.users' then 'id' else 'user_id' end;
         execute format('alter table %s enable row level security', v_table);
         execute format('alter table %s force row level security', v_table);
@@ -97,7 +100,7 @@ begin
     foreach v_table in array array[
         'auth.database_logins', 'auth.credentials', 'auth.recovery_codes', 'auth.one_time_tokens', 'auth.sessions', 'auth.refresh_tokens',
         'auth.api_keys', 'auth.grants', 'auth.identities', 'auth.settings', 'auth.signing_keys', 'auth.registrations', 'auth.mails',
-        'auth.oauth_requests', 'auth.feed_credentials', 'core.users'
+        'auth.oauth_requests', 'auth.feed_credentials', 'core.users', 'work.jobs', 'work.heartbeats', 'work.turns'
     ] loop
         execute format('alter table %s enable row level security', v_table);
         execute format('alter table %s force row level security', v_table);
@@ -108,19 +111,24 @@ $$;
 create policy kept on core.accounts for select to quantmatrix_keeper using (true);
 create policy kept on core.sync_history for select to quantmatrix_keeper using (true);
 create policy kept on ingest.feeds for select to quantmatrix_keeper using (true);
+create policy looked_up on auth.database_logins for select to quantmatrix_warden using (true);
 
 -- People are made and kept by administrators.
 create policy administered on core.users for all to quantmatrix_writer
     using ((select auth.is_admin())) with check ((select auth.is_admin()));
 
--- The catalogue: a person sees the instruments that the person's rows use. Both sub-selects are hashed once per query.
+-- The catalogue: a person sees the instruments that the person's rows use. As one array, made once per query,
+-- it is looked up in the primary key: nothing grows with what others hold.
 alter table core.instruments enable row level security;
 alter table core.instruments force row level security;
 create policy used_by_the_person on core.instruments for select
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer
     using (
-        id in (select p.instrument_id from core.positions p where p.user_id = (select auth.user_id()))
-        or id in (select f.instrument_id from tax.instrument_facts f where f.user_id = (select auth.user_id()))
+        id = any ((select array(
+            select p.instrument_id from core.positions p where p.user_id = (select auth.user_id())
+            union
+            select f.instrument_id from tax.instrument_facts f where f.user_id = (select auth.user_id())
+        ))::bigint[])
     );
 create policy catalogued on core.instruments for all to quantmatrix_engine using (true) with check (true);
 
@@ -135,15 +143,27 @@ create policy loaded on core.market_data for all to quantmatrix_engine using (tr
 alter table ingest.held_prices enable row level security;
 alter table ingest.held_prices force row level security;
 create policy loaded on ingest.held_prices for all to quantmatrix_engine using (true) with check (true);
+alter table ingest.price_actions enable row level security;
+alter table ingest.price_actions force row level security;
+create policy loaded on ingest.price_actions for all to quantmatrix_engine using (true) with check (true);
 
 -- The log and the chain are written and read whole by the owner's own functions alone.
 create policy logged on core.audit_logs for all to quantmatrix_owner using (true) with check (true);
-alter table audit.links enable row level security;
-alter table audit.links force row level security;
-create policy chained on audit.links for all to quantmatrix_owner using (true) with check (true);
 create policy blanked on core.audit_logs for all to quantmatrix_eraser using (true) with check (true);
-alter table audit.erasures enable row level security;
-alter table audit.erasures force row level security;
+create policy looked_for on core.users for select to quantmatrix_eraser using (true);
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array['audit.links', 'audit.erasures', 'audit.epochs', 'audit.checkpoints'] loop
+        execute format('alter table %s enable row level security', v_table);
+        execute format('alter table %s force row level security', v_table);
+        if v_table <> 'audit.erasures' then
+            execute format('create policy chained on %s for all to quantmatrix_owner using (true) with check (true)', v_table);
+        end if;
+    end loop;
+end
+$$;
 create policy noted on audit.erasures for all to quantmatrix_eraser using (true) with check (true);
 create policy verified on audit.erasures for select to quantmatrix_owner using (true);
 

@@ -1,42 +1,45 @@
 -- Who may do what. People read tables under row-level security and write through the functions of api alone.
 
 revoke create on schema tax, ingest, auth, audit, api from quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser;
+revoke create on schema work from quantmatrix_keeper, quantmatrix_warden;
 
 grant usage on schema api to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser, quantmatrix_writer;
-grant usage on schema core, tax, ingest to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema core, tax, ingest, work to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_service;
 
-revoke all on all tables in schema core, tax, ingest, auth, audit
+revoke all on all tables in schema core, tax, ingest, auth, audit, work
     from anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_importer, quantmatrix_service,
-    quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser;
+    quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser, quantmatrix_warden;
 revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_engine;
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.cash_movements, ingest.standing_findings,
+    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.cash_movements, ingest.standing_findings,
     ingest.feeds, ingest.sync_attempts, ingest.today_executions,
-    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
+    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes, ingest.staged_parts, ingest.identity_counts
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
 grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
     tax.transaction_terms, tax.transaction_links, tax.lot_picks, tax.instrument_facts, tax.lot_method_elections,
     ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
+    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
     ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
     to quantmatrix_writer;
 grant insert, update, delete on core.positions, core.tax_lots,
-    tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices
+    tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices, tax.corrected_books, ingest.identity_counts
     to quantmatrix_engine;
-grant insert on core.instruments to quantmatrix_engine;
+-- The key and what it says: no function that acts for people can fill the other columns.
+grant insert (symbol, instrument_type, currency, option_type, strike, expiration, multiplier) on core.instruments to quantmatrix_engine;
 grant insert, update on core.market_data to quantmatrix_engine;
-grant select, insert, update, delete on ingest.held_prices to quantmatrix_engine;
+grant select, insert, update, delete on ingest.held_prices, ingest.price_actions to quantmatrix_engine;
 grant usage on sequence core.transactions_id_seq to quantmatrix_writer;
 
 grant usage on schema ingest to quantmatrix_user;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_user, quantmatrix_admin;
-grant select, insert, delete on ingest.staging to quantmatrix_writer;
-grant select on ingest.staging to quantmatrix_engine;
+grant select, insert on ingest.staging to quantmatrix_writer;
+grant select, delete on ingest.staging to quantmatrix_engine;
+grant insert, update, delete on ingest.staged_parts to quantmatrix_engine;
 
 -- Secrets and people: the keeper alone, by its functions alone.
 grant select, insert, update, delete on auth.credentials, auth.recovery_codes, auth.registrations, auth.one_time_tokens, auth.sessions,
@@ -49,10 +52,29 @@ grant usage, update on all sequences in schema auth to quantmatrix_keeper;
 grant select, insert, update, delete on core.users to quantmatrix_keeper;
 grant select on core.accounts, core.sync_history, ingest.feeds to quantmatrix_keeper;
 grant usage on schema ingest to quantmatrix_keeper;
-grant select (id, user_id), update (old_values, new_values, context) on core.audit_logs to quantmatrix_eraser;
+grant select (id, user_id, table_name, record_key, action, old_values, new_values, context), update (old_values, new_values, context)
+    on core.audit_logs to quantmatrix_eraser;
+grant select (id) on core.users to quantmatrix_eraser;
 grant select, insert on audit.erasures to quantmatrix_eraser;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_importer;
 
 -- A constraint of core.sync_history calls it as whoever writes the row.
 revoke execute on function core.sum_of_counts(jsonb) from public;
 grant execute on function core.sum_of_counts(jsonb) to quantmatrix_writer;
+
+-- Constraints of core.instruments and tax.instrument_facts likewise.
+revoke execute on function
+    core.plain_text(text), core.option_parts(text), core.option_type_of(text), core.strike_of(text), core.expiration_of(text)
+    from public;
+grant execute on function
+    core.plain_text(text), core.option_parts(text), core.option_type_of(text), core.strike_of(text), core.expiration_of(text)
+    to quantmatrix_writer, quantmatrix_engine;
+
+-- The worker: what it decides is decided by functions of the keeper. People see their own jobs, but not the claims and the result, which
+-- api.job_result gives.
+grant usage on schema work to quantmatrix_service;
+grant select, insert, update, delete on work.jobs, work.heartbeats, work.turns to quantmatrix_keeper;
+grant select (user_id, id, kind, arguments, status, done, total, progress, error, cancel_asked, asked_at, started_at, finished_at) on work.jobs
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema auth to quantmatrix_warden;
+grant select on auth.database_logins to quantmatrix_warden;

@@ -159,6 +159,10 @@ create table tax.instrument_facts (
     deliverable_shares numeric,
     deliverable_cash numeric,
     merged_into_instrument_id bigint,
+    name text,
+    exchange text,
+    underlying_instrument_id bigint,
+    expiration date,
     constraint instrument_facts_pkey primary key (user_id, instrument_id),
     constraint instrument_facts_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
     constraint instrument_facts_instrument_exists foreign key (instrument_id) references core.instruments (id),
@@ -171,13 +175,20 @@ create table tax.instrument_facts (
         and greatest(scale(deliverable_shares), scale(deliverable_cash)) <= 100
     ),
     constraint instrument_facts_identical_group_is_not_blank check (length(btrim(identical_group)) between 1 and 100),
-    constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100)
+    constraint instrument_facts_index_family_is_not_blank check (length(btrim(index_family)) between 1 and 100),
+    constraint instrument_facts_underlying_exists foreign key (underlying_instrument_id) references core.instruments (id),
+    constraint instrument_facts_is_not_on_itself check (underlying_instrument_id <> instrument_id),
+    constraint instrument_facts_name_is_plain check (name = core.plain_text(name) and length(name) <= 200),
+    constraint instrument_facts_exchange_is_plain check (exchange = core.plain_text(exchange) and length(exchange) <= 40),
+    constraint instrument_facts_expiration_is_a_day check (expiration between '1900-01-01' and '2199-12-31')
 );
 
 create index instrument_facts_by_identifier on tax.instrument_facts using gin (identifiers);
 create index instrument_facts_instrument_reference on tax.instrument_facts (instrument_id);
 create index instrument_facts_merged_into_reference on tax.instrument_facts (merged_into_instrument_id)
     where merged_into_instrument_id is not null;
+create index instrument_facts_underlying_reference on tax.instrument_facts (underlying_instrument_id, user_id)
+    where underlying_instrument_id is not null;
 
 comment on table tax.instrument_facts is 'What one tenant knows of an instrument: names by which its files call it, and facts that change numbers.';
 comment on column tax.instrument_facts.user_id is 'The tenant.';
@@ -190,6 +201,10 @@ comment on column tax.instrument_facts.wash_exempt is 'Exempt from wash sales; n
 comment on column tax.instrument_facts.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';
 comment on column tax.instrument_facts.deliverable_cash is 'Cash that one contract delivers beside the shares; null: none.';
 comment on column tax.instrument_facts.merged_into_instrument_id is 'The instrument that counts for this one in the tenant''s books; null: itself.';
+comment on column tax.instrument_facts.name is 'Name as the tenant''s files state it; null if none does.';
+comment on column tax.instrument_facts.exchange is 'Listing exchange as the tenant''s files state it; null if none does.';
+comment on column tax.instrument_facts.underlying_instrument_id is 'What an option is on, as the tenant''s files state it, else by its root; null: unknown, or no option.';
+comment on column tax.instrument_facts.expiration is 'Last day of what is no option, as the tenant''s files state it; null if none does. That of an option is in its symbol.';
 
 create table tax.lot_method_elections (
     user_id uuid not null,

@@ -181,3 +181,26 @@ comment on column tax.notices.code is 'Which notice.';
 comment on column tax.notices.transaction_id is 'The transaction concerned.';
 comment on column tax.notices.related_transaction_id is 'The other transaction concerned; null if there is none.';
 comment on column tax.notices.sentence is 'One sentence for a person.';
+
+create table tax.corrected_books (
+    user_id uuid not null,
+    cause text not null,
+    instrument_ids bigint[] not null,
+    before jsonb,
+    after jsonb,
+    noted_at timestamptz not null default now(),
+    rebuilt_at timestamptz,
+    constraint corrected_books_pkey primary key (user_id, cause),
+    constraint corrected_books_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
+    constraint corrected_books_cause_is_a_plain_name check (cause ~ '^[a-z0-9_]{1,60}$'),
+    constraint corrected_books_rebuilt_have_figures check (num_nulls(before, after, rebuilt_at) in (0, 3))
+);
+
+comment on table tax.corrected_books is 'Books that a migration has corrected: marked by it, derived anew once the functions are there, with the figures before and after.';
+comment on column tax.corrected_books.user_id is 'The tenant.';
+comment on column tax.corrected_books.cause is 'Name of the migration.';
+comment on column tax.corrected_books.instrument_ids is 'Instruments whose facts it corrected.';
+comment on column tax.corrected_books.before is 'Figures before: {year or open: {figure: amount}}; null until derived anew.';
+comment on column tax.corrected_books.after is 'The same figures after.';
+comment on column tax.corrected_books.noted_at is 'When the migration marked them.';
+comment on column tax.corrected_books.rebuilt_at is 'When they were derived anew; null before.';

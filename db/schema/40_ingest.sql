@@ -12,11 +12,13 @@ create table ingest.files (
     generated_at timestamptz,
     warnings jsonb not null default '[]',
     report jsonb,
+    stored_bytes bigint not null default 65536,
     constraint files_pkey primary key (user_id, sync_id),
     constraint files_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint files_size_is_not_negative check (size_bytes >= 0),
     constraint files_warnings_is_a_list check (jsonb_typeof(warnings) = 'array'),
-    constraint files_report_is_an_object check (jsonb_typeof(report) = 'object')
+    constraint files_report_is_an_object check (jsonb_typeof(report) = 'object'),
+    constraint files_stored_is_not_negative check (stored_bytes >= 0)
 );
 
 comment on table ingest.files is 'What an imported file said about itself.';
@@ -30,6 +32,7 @@ comment on column ingest.files.period_start is 'First day the statement covers; 
 comment on column ingest.files.period_end is 'Last day the statement covers; null if not stated.';
 comment on column ingest.files.generated_at is 'When the broker made the statement; null if not stated.';
 comment on column ingest.files.report is 'The proof of a migration from the old database; null for files.';
+comment on column ingest.files.stored_bytes is 'What counts against the person''s quota: its records as they were staged, and 64 kB at least.';
 comment on column ingest.files.warnings is 'Warnings of the parser and the load: list of {line, column, text, reason}.';
 
 create table ingest.lines (
@@ -354,6 +357,7 @@ create unlogged table ingest.staging (
     payload jsonb,
     raw text,
     staged_at timestamptz not null default now(),
+    chunk integer,
     constraint staging_kind_is_known check (
         kind in (
             'line', 'transaction', 'instrument', 'link', 'pick', 'statement', 'position', 'lot', 'cash', 'warning', 'refusal'
@@ -372,7 +376,31 @@ comment on column ingest.staging.line_number is 'Line of the file.';
 comment on column ingest.staging.part is 'Which transaction of the line.';
 comment on column ingest.staging.payload is 'The record as an object; keys as in the load function''s comment.';
 comment on column ingest.staging.raw is 'Text of the line (kind line).';
-comment on column ingest.staging.staged_at is 'When; rows of an abandoned load are removed after a day.';
+comment on column ingest.staging.staged_at is 'When; rows of an abandoned load are swept after two hours.';
+comment on column ingest.staging.chunk is 'Which chunk of the load, counted by the client; null where COPY or one call brought it.';
+
+-- What each statement staged. Unlogged as the rows themselves are: a crash empties both, and a load that counts then finds too few.
+create unlogged table ingest.staged_parts (
+    user_id uuid not null,
+    load_id uuid not null,
+    chunk integer,
+    records bigint not null,
+    bytes bigint not null,
+    staged_at timestamptz not null default now(),
+    constraint staged_parts_come_once unique (user_id, load_id, chunk),
+    constraint staged_parts_records_is_positive check (records > 0),
+    constraint staged_parts_bytes_is_positive check (bytes > 0)
+);
+
+create index staged_parts_by_age on ingest.staged_parts (staged_at);
+
+comment on table ingest.staged_parts is 'How much each statement staged: quotas and sweeps look here, and a chunk that comes twice is found here.';
+comment on column ingest.staged_parts.user_id is 'Whose it is.';
+comment on column ingest.staged_parts.load_id is 'The load.';
+comment on column ingest.staged_parts.chunk is 'Which chunk of the load; null: not numbered.';
+comment on column ingest.staged_parts.records is 'Rows of ingest.staging.';
+comment on column ingest.staged_parts.bytes is 'About what they take on disk.';
+comment on column ingest.staged_parts.staged_at is 'When.';
 
 -- Price bars that jump without a known corporate action: kept apart until an administrator decides. Shared, as the bars are.
 create table ingest.held_prices (

@@ -121,3 +121,35 @@ comment on column ingest.instrument_changes.reason is 'Why, in the person''s wor
 comment on column ingest.instrument_changes.created_at is 'When.';
 comment on column ingest.instrument_changes.undone_at is 'When it was taken back; null while it holds.';
 comment on column ingest.instrument_changes.undo_reason is 'Why it was taken back; null while it holds.';
+
+create table ingest.identity_counts (
+    user_id uuid not null,
+    added bigint not null default 0,
+    allowed bigint,
+    constraint identity_counts_pkey primary key (user_id),
+    constraint identity_counts_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
+    constraint identity_counts_added_is_not_negative check (added >= 0),
+    constraint identity_counts_allowed_is_of_possible_size check (allowed between 0 and 10000000)
+);
+
+comment on table ingest.identity_counts is 'How many identities a person has added to the shared catalogue, which nobody can take out again.';
+comment on column ingest.identity_counts.user_id is 'The tenant.';
+comment on column ingest.identity_counts.added is 'Identities added so far.';
+comment on column ingest.identity_counts.allowed is 'How many may be added in all, set by an administrator; null: what everybody may.';
+
+create table ingest.price_actions (
+    instrument_id bigint not null,
+    acted_on date not null,
+    reason text not null,
+    created_at timestamptz not null default now(),
+    constraint price_actions_pkey primary key (instrument_id, acted_on),
+    constraint price_actions_instrument_exists foreign key (instrument_id) references core.instruments (id) on delete cascade,
+    constraint price_actions_is_a_day check (acted_on between '1900-01-01' and '2199-12-31'),
+    constraint price_actions_reason_is_given check (length(btrim(reason)) between 3 and 1000)
+);
+
+comment on table ingest.price_actions is 'Corporate actions that explain a jump of a shared price: what administrators say, never what is in somebody''s books.';
+comment on column ingest.price_actions.instrument_id is 'The instrument.';
+comment on column ingest.price_actions.acted_on is 'The first day at the new level.';
+comment on column ingest.price_actions.reason is 'What happened, in the administrator''s words.';
+comment on column ingest.price_actions.created_at is 'When it was said.';

@@ -6,7 +6,7 @@ create type auth.key_scope as enum ('read', 'write', 'import', 'admin');
 create type auth.grant_right as enum ('read', 'write');
 create type auth.grant_kind as enum ('share', 'administration');
 create type auth.mail_status as enum ('waiting', 'sent', 'dead');
-create type auth.throttle_kind as enum ('pair', 'account', 'origin', 'mail', 'write', 'known');
+create type auth.throttle_kind as enum ('pair', 'account', 'origin', 'mail', 'write', 'known', 'own');
 
 create table auth.settings (
     only_row boolean not null default true,
@@ -17,13 +17,17 @@ create table auth.settings (
     writes_per_second integer not null default 50,
     site_url text,
     secret bytea not null default sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')),
+    staged_megabytes integer not null default 1024,
+    stored_megabytes integer not null default 10240,
     constraint settings_pkey primary key (only_row),
     constraint settings_is_one_row check (only_row),
     constraint settings_bcrypt_cost_is_slow_enough check (bcrypt_cost between 10 and 16),
     constraint settings_access_is_short check (access_minutes between 1 and 60),
     constraint settings_session_ends check (session_days between 1 and 365),
     constraint settings_writes_are_limited check (writes_per_second between 1 and 1000),
-    constraint settings_site_url_is_an_address check (site_url ~ '^https?://[^[:space:]]+[^/[:space:]]$')
+    constraint settings_site_url_is_an_address check (site_url ~ '^https?://[^[:space:]]+[^/[:space:]]$'),
+    constraint settings_staged_is_limited check (staged_megabytes between 1 and 100000),
+    constraint settings_stored_is_limited check (stored_megabytes between 1 and 10000000)
 );
 
 insert into auth.settings default values;
@@ -36,6 +40,8 @@ comment on column auth.settings.session_days is 'How long a session lasts withou
 comment on column auth.settings.registration_open is 'Whether people may register by themselves.';
 comment on column auth.settings.writes_per_second is 'Requests that write, per person and per key; ten times as many at once.';
 comment on column auth.settings.site_url is 'Address that mails name, without a slash at the end; null: mails carry the bare token.';
+comment on column auth.settings.staged_megabytes is 'What one person may have staged over the API at a time; four times that by COPY.';
+comment on column auth.settings.stored_megabytes is 'What the files that one person imported may amount to, as they were staged.';
 
 create table auth.signing_keys (
     key_id text not null,
@@ -175,19 +181,25 @@ create table auth.refresh_tokens (
     token_digest bytea not null,
     created_at timestamptz not null default now(),
     used_at timestamptz,
+    used_origin_digest bytea,
+    follows bytea,
     constraint refresh_tokens_pkey primary key (user_id, session_id, token_digest),
     constraint refresh_tokens_session_exists foreign key (user_id, session_id) references auth.sessions (user_id, id) on delete cascade,
-    constraint refresh_tokens_digest_is_sha256 check (length(token_digest) = 32)
+    constraint refresh_tokens_digest_is_sha256 check (length(token_digest) = 32),
+    constraint refresh_tokens_used_origin_digest_is_sha256 check (length(used_origin_digest) = 32),
+    constraint refresh_tokens_follows_is_sha256 check (length(follows) = 32)
 );
 
 create index refresh_tokens_by_digest on auth.refresh_tokens (token_digest);
 
-comment on table auth.refresh_tokens is 'Every refresh token a session ever had: one that comes a second time was stolen, and ends the session.';
+comment on table auth.refresh_tokens is 'Every refresh token a session ever had: one that comes a second time was stolen, and ends the session, unless it is the last one and its answer was lost.';
 comment on column auth.refresh_tokens.user_id is 'The person.';
 comment on column auth.refresh_tokens.session_id is 'The session.';
 comment on column auth.refresh_tokens.token_digest is 'SHA-256 of the token.';
 comment on column auth.refresh_tokens.created_at is 'When it was given out.';
-comment on column auth.refresh_tokens.used_at is 'When it was exchanged for the next; null for the newest.';
+comment on column auth.refresh_tokens.used_at is 'When it was exchanged for the next, or replaced as lost; null for the newest.';
+comment on column auth.refresh_tokens.used_origin_digest is 'SHA-256 of the address it was exchanged from; null: not known, or it was never exchanged.';
+comment on column auth.refresh_tokens.follows is 'SHA-256 of the token that it was given for; null for the first of a session.';
 
 create table auth.api_keys (
     user_id uuid not null,
@@ -300,6 +312,7 @@ create table auth.identities (
     email text,
     created_at timestamptz not null default now(),
     used_at timestamptz not null default now(),
+    is_wanted boolean not null default false,
     constraint identities_pkey primary key (user_id, provider, subject),
     constraint identities_belong_to_a_user foreign key (user_id) references core.users (id) on delete cascade,
     constraint identities_provider_is_a_name check (provider ~ '^[a-z0-9_]{1,30}$'),
@@ -315,6 +328,7 @@ comment on column auth.identities.subject is 'The provider''s own key of the per
 comment on column auth.identities.email is 'Address that the provider stated; null if none.';
 comment on column auth.identities.created_at is 'When it was linked.';
 comment on column auth.identities.used_at is 'When it was last used.';
+comment on column auth.identities.is_wanted is 'Whether the person asked for the link in a session; false: the provider''s word for an address made it.';
 
 create table auth.oauth_requests (
     state_digest bytea not null,
@@ -361,23 +375,21 @@ comment on column auth.oauth_requests.email is 'Address that the provider stated
 comment on column auth.oauth_requests.created_at is 'When it began.';
 comment on column auth.oauth_requests.expires_at is 'When it ends.';
 
--- Counters that a caller cannot undo: a sequence does not roll back. Each holds one instant in milliseconds, up to which what was asked is paid for;
--- who asks faster than it passes waits. An attempt has two counters, found by two digests, and is refused only if both are ahead, so that
--- people share a fate only where both collide.
+-- Counters that a caller cannot undo: a sequence does not roll back. Each sequence holds two counters, and auth.throttle_share() says which belong to
+-- what is counted. A sequence is a file and some rows of the catalogue, which every dump and every copy of the database pays for: so there are no
+-- more of them, and thousands of counters.
 do $$
 begin
     execute (
         select string_agg(
             format(
-                'create sequence auth.throttle_%s_%s_%s as bigint minvalue 0 start with 0 no cycle; '
-                'comment on sequence auth.throttle_%1$s_%2$s_%3$s is %4$L;',
-                k.name, r.number, b.number, 'Counter of auth.throttle().'
+                'create sequence auth.throttle_%s as bigint minvalue 0 start with 0 no cycle; '
+                'comment on sequence auth.throttle_%1$s is %2$L;',
+                n.number, 'Counters of auth.throttle().'
             ),
             ' '
         )
-        from unnest(enum_range(null::auth.throttle_kind)) k (name)
-        cross join generate_series(0, 1) r (number)
-        cross join generate_series(0, 127) b (number)
+        from generate_series(0, 1535) n (number)
     );
 end
 $$;

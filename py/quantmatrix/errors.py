@@ -59,3 +59,14 @@ class Problem(Exception):
 
     def __str__(self) -> str:
         return "\n".join([self.what, *(f"  {label}: {text}" for label, text in self.parts())])
+
+
+class Passing(Problem):
+    """A problem that may be gone in a moment: a server that restarts, a connection that was lost.
+
+    ``maybe_done``: what was asked may have been carried out, its answer lost. ``retry_after``: seconds that
+    the server asks to wait.
+    """
+
+    maybe_done: bool = True
+    retry_after: float | None = None

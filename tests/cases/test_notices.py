@@ -10,8 +10,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from quantmatrix.cases.check import enter
-from quantmatrix.cli.session import NOBODY
-from quantmatrix.database.connect import PersonSession, person
+from quantmatrix.database.connect import NOBODY, PersonSession, person
 from quantmatrix.testing.cluster import Database
 
 Row = dict[str, Any]

@@ -132,7 +132,9 @@ def test_list_show_and_undo(database: Database) -> None:
     undone = run(database, "import", "undo", str(number), "--format", "json")
     assert undone.exit_code == 0, undone.output
     assert json.loads(run(database, "holdings", "--format", "json").stdout) == []
-    assert run(database, "import", "undo", str(number)).exit_code == 1
+    again = run(database, "import", "undo", str(number), "--format", "json")
+    assert json.loads(again.stdout)["transactions"]["removed"] == 0
+    assert run(database, "import", "undo", str(number + 1000)).exit_code == 1
 
 
 def test_an_import_never_undoes_a_correction(database: Database) -> None:

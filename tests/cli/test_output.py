@@ -9,10 +9,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+import click
 import pytest
 
 from quantmatrix.cli import table
 from quantmatrix.cli.output import to_json, write_object, write_rows
+from quantmatrix.cli.settings import Settings
 
 ROWS = [
     {
@@ -69,11 +71,35 @@ def test_csv_is_plain_and_complete(capsys: pytest.CaptureFixture[str]) -> None:
     assert second[7] == ROWS[1]["note"]
 
 
-def test_csv_for_spreadsheets_guards_texts_and_no_numbers(capsys: pytest.CaptureFixture[str]) -> None:
-    write_rows(ROWS, "csv", columns=["symbol", "quantity"], spreadsheet=True)
-    _, first, second = csv.reader(io.StringIO(capsys.readouterr().out))
-    assert first == ["AAPL", "1234567.50"]
-    assert second == ["'=cmd|' /C calc'!A0", "-3"]
+FORMULAS = ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "－1+1", "-", "+")
+NO_FORMULAS = ("-3", "+3.50", "-0.25", "a=1", "", "–")
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_what_people_open_holds_no_formula(
+    capsys: pytest.CaptureFixture[str], name: str, delimiter: str
+) -> None:
+    """By default, texts and headings; numbers, and texts that are numbers, stay as they are."""
+    write_rows([{"=heading": text, "n": Decimal(-3)} for text in (*FORMULAS, *NO_FORMULAS)], name)
+    header, *rows = csv.reader(io.StringIO(capsys.readouterr().out, newline=""), delimiter=delimiter)
+    assert header == ["'=heading", "n"]
+    assert all(text.startswith("'") for text, _ in rows[: len(FORMULAS)])
+    assert [text for text, _ in rows[len(FORMULAS) :]] == list(NO_FORMULAS)
+    assert {number for _, number in rows} == {"-3"}
+
+
+@pytest.mark.parametrize("name", ["csv", "tsv"])
+def test_raw_is_for_programs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(click.Command("x"), obj=Settings(raw=True)):
+        write_rows([{"symbol": text} for text in ("=1+1", "+a")], name)
+    assert capsys.readouterr().out == "symbol\n=1+1\n+a\n"
+
+
+def test_json_holds_nothing_that_steers_a_terminal() -> None:
+    text = "a\x1b]0;t\x07\x7f\x9b2J\u202eb\u2066"
+    assert to_json({"x": text}).isprintable() is False  # the line breaks of its own layout
+    assert to_json({"x": text}, indent=None).isprintable()
+    assert json.loads(to_json({"x": text}))["x"] == text
 
 
 def test_tsv_has_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,22 +156,27 @@ def test_json_of_what_is_nested() -> None:
 
 
 def test_a_terminal_gets_a_bold_header_and_lines_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.delenv("NO_COLOR", raising=False)
     rows = [{"name": "x" * 60, "amount": Decimal("1234.5"), "when": datetime(2026, 1, 2, tzinfo=UTC)}]
-    header, line = table.render_rows(["name", "amount", "when"], rows).splitlines()
+    write_rows(rows, "table", columns=["name", "amount", "when"])
+    header, line = terminal.getvalue().splitlines()
     assert header.startswith("\x1b[1m")
     assert len(line) <= 40
     assert "…" in line
     assert "1,234.5" in line
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in table.render_rows(["name"], rows)
+    plain = Terminal()
+    monkeypatch.setattr("sys.stdout", plain)
+    write_rows(rows, "table", columns=["name"])
+    assert "\x1b" not in plain.getvalue()
 
 
 def test_wide_letters_keep_columns_aligned() -> None:
     rows = [{"name": "日本", "id": 1}, {"name": "abcd", "id": 2}]
-    lines = table.render_rows(["name", "id"], rows).splitlines()
+    lines = table.render_rows(["name", "id"], rows)
     assert lines[1] == "日本   1"
     assert lines[2] == "abcd   2"
 

@@ -119,7 +119,14 @@ def test_every_function_refuses_what_is_hostile_and_soon(service: Service) -> No
                 took = time.monotonic() - begun
                 failures += wrong(function, hostile, answer, took)
                 if function == "import_stage" and answer.is_success:
-                    file = {"name": "h", "source": "made_up", "sha256": "c" * 64, "size": 1, "dry_run": True}
+                    file = {
+                        "name": "h",
+                        "source": "made_up",
+                        "sha256": "c" * 64,
+                        "size": 1,
+                        "records": answer.json(),
+                        "dry_run": True,
+                    }
                     load = {"load_id": hostile["load_id"], "file": file}
                     loaded = client.post("/rpc/import_load", json=load, headers=headers)
                     failures += wrong("import_load", hostile, loaded, 0)

@@ -22,7 +22,7 @@ import pytest
 from quantmatrix.testing.cluster import Cluster
 
 EXPECTED = Path(__file__).with_name("matrix.txt")
-SCHEMAS = ("core", "tax", "ingest", "auth", "audit", "api")
+SCHEMAS = ("core", "tax", "ingest", "auth", "audit", "work", "api")
 USER, READER, ADMIN = "quantmatrix_user", "quantmatrix_readonly", "quantmatrix_admin"
 NO_RIGHT = "42501"
 # Who sees nothing of ann's, whatever the object; and who sees, but not what belongs to no account.

@@ -317,7 +317,7 @@ def test_no_secret_of_v1_arrives(sample: tuple[Migrating, Proof]) -> None:
         for (table,) in migrating.rows(
             "select n.nspname || '.' || c.relname from pg_class c "
             "join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' "
-            "and n.nspname in ('core', 'tax', 'ingest', 'auth', 'audit')"
+            "and n.nspname in ('core', 'tax', 'ingest', 'auth', 'audit', 'work')"
         ):
             assert (
                 migrating.rows(f"select t::text from {table} t where strpos(t::text, '{secret}') > 0") == []

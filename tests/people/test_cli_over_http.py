@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
@@ -87,8 +91,56 @@ def test_tokens_are_kept_for_their_owner_alone_and_renewed(
     after = json.loads(kept.read_text())[people.service.api.url]
     assert after["refresh_token"] != before["refresh_token"]
     kept.write_text(json.dumps({people.service.api.url: before | {"expires_at": 0}}))
+    with people.service.database.connect() as connection:
+        connection.execute("update auth.refresh_tokens set used_at = used_at - interval '31 s'")
     run("whoami", variables=variables, status=4)
     assert people.service.api.url not in json.loads(kept.read_text())
+
+
+class _LosesTheFirst(BaseHTTPRequestHandler):
+    """Passes each request on to the API at ``target``, and hangs up instead of giving the first answer."""
+
+    target: ClassVar[str]
+    passed: ClassVar[list[int]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        sent = {"Content-Type": "application/json"}
+        token = self.headers.get("Authorization")
+        answer = httpx.post(
+            f"{self.target}{self.path}",
+            content=body,
+            headers=sent | ({"Authorization": token} if token else {}),
+        )
+        self.passed.append(answer.status_code)
+        if len(self.passed) > 1:
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+def test_a_renewal_whose_answer_is_lost_is_made_again(people: People, tmp_path: Path, run: Run) -> None:
+    member = people.member("interrupted@example.test")
+    _LosesTheFirst.target = people.service.api.url
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _LosesTheFirst)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        api = f"http://127.0.0.1:{server.server_port}"
+        login = {"email": member.email, "access_token": "x", "refresh_token": member.renewal, "expires_at": 0}
+        (tmp_path / "logins.json").write_text(json.dumps({api: login}))
+        variables = {"QUANTMATRIX_CONFIG_DIR": str(tmp_path), "QUANTMATRIX_API": api}
+        who = run("whoami", "--format", "json", variables=variables)
+        assert json.loads(who.stdout)["email"] == member.email
+        assert _LosesTheFirst.passed[:2] == [200, 200]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
 
 
 def test_import_over_http_reports_as_with_the_database(signed_in: Run, people: People) -> None:

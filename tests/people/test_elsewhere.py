@@ -22,15 +22,15 @@ import httpx
 import psycopg
 import pytest
 
-from quantmatrix.cli.session import NOBODY
-from quantmatrix.database.connect import PersonSession, person
+from quantmatrix.database.connect import helper
 from quantmatrix.oauth.loopback import ticket_from_browser
 from quantmatrix.oauth.page import SignInPage
 from quantmatrix.oauth.providers import Provider, Settings
 from quantmatrix.services import ports
+from quantmatrix.services.credentials import ENTRANCE, MAILER, PAGE
 from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.services.processes import wait_until
-from quantmatrix.testing.people import People
+from quantmatrix.testing.people import PASSWORD, People, code_of, with_factor
 from quantmatrix.testing.proxy import pinned_nginx
 
 VERIFIER = "a secret of the client"
@@ -99,6 +99,7 @@ class Elsewhere:
     page: str
     openid: str
     github: str
+    providers: dict[str, Provider]
     started: dict[str, str] = field(default_factory=dict)
 
     def start(self, provider: str = "local", **query: str) -> httpx.Response:
@@ -123,8 +124,14 @@ class Elsewhere:
         assert answer.headers["location"].startswith(BACK)
         return parse_qs(urlsplit(answer.headers["location"]).query)["ticket"][0]
 
-    def collect(self, ticket: str, verifier: str = VERIFIER) -> httpx.Response:
-        return self.people.call("oauth_collect", ticket=ticket, verifier=verifier)
+    def collect(self, ticket: str, verifier: str = VERIFIER, **more: str) -> httpx.Response:
+        return self.people.call("oauth_collect", ticket=ticket, verifier=verifier, **more)
+
+    def refused(self, subject: str, **query: str) -> str:
+        """What the page says to somebody who comes back and gets no ticket."""
+        answer = httpx.get(self.at_the_provider(self.start(**query).headers["location"], subject))
+        assert answer.status_code == 400
+        return answer.text
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +139,8 @@ def elsewhere(people: People, openid: str) -> Iterator[Elsewhere]:
     environment = people.service.database.environment
 
     def ask(query: str, parameters: list[Any]) -> Any:
-        session: PersonSession
-        with person(environment, NOBODY, "quantmatrix_service") as session:  # noqa: SIM117
-            with session.transaction() as connection:
-                row = connection.execute(query.encode(), parameters).fetchone()
+        with helper(environment, PAGE) as session, session.transaction() as connection:
+            row = connection.execute(query.encode(), parameters).fetchone()
         assert row is not None
         return next(iter(row.values()))
 
@@ -160,7 +165,7 @@ def elsewhere(people: People, openid: str) -> Iterator[Elsewhere]:
         )
         with serving(page) as url:
             page.public_url = url
-            yield Elsewhere(people, url, openid, github_url)
+            yield Elsewhere(people, url, openid, github_url, providers)
 
 
 def test_a_new_person_signs_in_and_is_known_again(elsewhere: Elsewhere) -> None:
@@ -309,6 +314,113 @@ def test_nobody_but_the_platform_calls_the_page_s_functions(people: People) -> N
                     connection.execute("select auth.oauth_finish('x', 'y', 'a@b', true, 'n', '{}')")
 
 
+def test_a_provider_s_word_links_nobody_with_a_second_factor(elsewhere: Elsewhere) -> None:
+    member, secret, _ = with_factor(elsewhere.people, "guarded@example.test")
+    subject = elsewhere.user("guarded-1", email=member.email, email_verified=True)
+    assert "linked by its owner alone" in elsewhere.refused(subject)
+    assert member.done("identity_list") == []
+    # In a session the person links it, and signs in there with a code from then on.
+    ticket = elsewhere.ticket(subject, link=member.done("identity_link")["link"])
+    asked = elsewhere.collect(ticket)
+    assert (asked.status_code, asked.json()["code"]) == (401, "QM052")
+    assert member.done("identity_list") == []
+    assert elsewhere.collect(ticket, code="000000").json()["code"] == "QM050"
+    assert elsewhere.collect(ticket, code=code_of(secret)).status_code == 200
+    assert [row["provider"] for row in member.done("identity_list")] == ["local"]
+    assert elsewhere.collect(ticket, code=code_of(secret, 1)).json()["code"] == "QM053"
+
+
+def test_whoever_set_up_a_second_factor_is_asked_for_it_elsewhere_too(elsewhere: Elsewhere) -> None:
+    people = elsewhere.people
+    member, _, codes = with_factor(people, "later@example.test")
+    member.done("second_factor_remove", password=PASSWORD, code=codes[0])
+    subject = elsewhere.user("later-1", email=member.email, email_verified=True)
+    assert elsewhere.collect(elsewhere.ticket(subject)).status_code == 200
+    with people.service.database.connect() as connection:
+        connection.execute("update auth.credentials set totp_last_step = null")
+    begun = member.done("second_factor_begin", password=PASSWORD)
+    codes = member.done("second_factor_confirm", code=code_of(begun["secret"], -1))["recovery_codes"]
+    # Linked by the provider's word before: no more.
+    assert "linked by its owner alone" in elsewhere.refused(subject)
+    assert elsewhere.collect(
+        elsewhere.ticket(subject, link=member.done("identity_link")["link"]), code=codes[0]
+    ).is_success
+    ticket = elsewhere.ticket(subject)
+    # Guesses are counted, and leave the ticket; the right code is refused after five, but for a minute.
+    guesses = [elsewhere.collect(ticket, code=f"{n:06}").json()["code"] for n in range(5)]
+    assert guesses == ["QM050"] * 5
+    assert elsewhere.collect(ticket, code=codes[1]).json()["code"] == "QM051"
+
+
+def test_a_provider_s_word_makes_no_administrator(elsewhere: Elsewhere) -> None:
+    people = elsewhere.people
+    before = people.member("promoted@example.test")
+    subject = elsewhere.user("promoted-1", email=before.email, email_verified=True)
+    assert elsewhere.collect(elsewhere.ticket(subject)).status_code == 200
+    chief = people.member("chief@example.test")
+    service = people.service
+    for member in (before, chief):
+        service.done(
+            "user_set_role", service.root, {"email": member.email, "role": "admin"}, role="quantmatrix_admin"
+        )
+    hostile = elsewhere.user("chief-1", email=chief.email, email_verified=True)
+    for somebody in (hostile, subject):
+        assert "linked by its owner alone" in elsewhere.refused(somebody)
+    assert chief.sign_in().status_code == 204
+    ticket = elsewhere.ticket(hostile, link=chief.done("identity_link")["link"])
+    assert elsewhere.collect(ticket).status_code == 200
+    token = elsewhere.collect(elsewhere.ticket(hostile)).json()["access_token"]
+    assert people.call("whoami", token).json()["role"] == "admin"
+
+
+def test_a_provider_vouches_for_its_own_addresses(elsewhere: Elsewhere) -> None:
+    settings = elsewhere.providers["local"].settings
+    known = elsewhere.user("inside-1", email="inside@corp.example", email_verified=True)
+    assert elsewhere.collect(elsewhere.ticket(known)).status_code == 200
+    member = elsewhere.people.member("outside@example.test")
+    try:
+        settings.email_domains = ["Corp.example"]
+        assert elsewhere.collect(elsewhere.ticket(known)).status_code == 200
+        new = elsewhere.user("inside-2", email="second@corp.example", email_verified=True)
+        assert elsewhere.collect(elsewhere.ticket(new)).status_code == 200
+        for address in (member.email, "new@example.test", "x@corp.example.evil.test", "x@evil-corp.example"):
+            hostile = elsewhere.user(f"hostile {address}", email=address, email_verified=True)
+            assert "nobody here has this sign-in" in elsewhere.refused(hostile)
+    finally:
+        settings.email_domains = None
+
+
+def test_a_few_origins_cannot_use_up_what_all_may_begin(elsewhere: Elsewhere) -> None:
+    begin = (
+        "select auth.oauth_begin('local', 'https://x.test/', 'http://127.0.0.1:1/', %s, null,"
+        " '203.0.113.' || %s) from generate_series(1, 21)"
+    )
+    with elsewhere.people.service.database.connect(PAGE) as connection:
+        for origin in (1, 2):
+            with pytest.raises(psycopg.Error, match="too many sign-ins have begun here"):
+                connection.execute(begin, [CHALLENGE, origin])
+    assert elsewhere.start().status_code == 302
+
+
+def test_the_page_and_the_mailer_may_do_nothing_but_their_work(people: People) -> None:
+    database = people.service.database
+    for login in (PAGE, MAILER, ENTRANCE):
+        with database.connect(login) as connection:
+            for role in (
+                "quantmatrix_admin",
+                "quantmatrix_user",
+                "quantmatrix_readonly",
+                "quantmatrix_keeper",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(f"set role {role}".encode())
+            for query in ("select from core.users", "select from auth.mails", "select api.user_list()"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(query.encode())
+    with database.connect(ENTRANCE) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("select auth.mail_claim()")
+
+
 @dataclass
 class Public:
     """The page as it runs in production: a process of its own, reached through nginx alone."""
@@ -417,8 +529,8 @@ def test_the_proxy_lets_nothing_else_through_to_the_page(public: Public) -> None
         line.sendall(head.encode() + second)
         told = b"".join(iter(lambda: line.recv(65536), b""))
     assert told.count(b"HTTP/") == 1
-    with ThreadPoolExecutor(8) as pool:
-        statuses = set(pool.map(lambda _: httpx.get(path).status_code, range(60)))
+    with httpx.Client() as client, ThreadPoolExecutor(8) as pool:
+        statuses = set(pool.map(lambda _: client.get(path).status_code, range(60)))
     assert statuses == {400, 429}
 
 

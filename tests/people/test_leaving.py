@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import stat
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,24 @@ def test_an_archive_that_was_changed_is_refused(
         assert connection.execute("select count(*) from core.users").fetchone() == (0,)
 
 
+def test_an_archive_is_not_unpacked_beyond_what_ours_hold(elsewhere: Database, tmp_path: Path) -> None:
+    """A manifest that grows when it is unpacked is refused before it is in memory."""
+    bomb = tmp_path / "bomb.zip"
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target,
+        target.open("manifest.json", "w") as file,
+    ):
+        for _ in range(64):
+            file.write(b" " * (1 << 20))
+    tracemalloc.start()
+    refused = run(elsewhere, "user", "import", str(bomb))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert refused.exit_code == 5, refused.output
+    assert "larger than any of ours" in refused.output
+    assert peak < 32 << 20
+
+
 def test_erased_is_gone_and_the_chain_still_verifies(people: People) -> None:
     database = people.service.database
     person = book_of(people, "goodbye@example.test")
@@ -174,7 +193,7 @@ def test_erased_is_gone_and_the_chain_still_verifies(people: People) -> None:
         assert verified is not None
         assert verified[0]["broken"] is None
         with connection.transaction(force_rollback=True):
-            connection.execute("alter table core.audit_logs disable trigger refuse_change")
+            connection.execute("alter table core.audit_logs disable trigger user")
             connection.execute(
                 "update core.audit_logs set old_values = null, new_values = null, context = null where id ="
                 " (select min(id) from core.audit_logs where user_id = %s)",

@@ -3,27 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import struct
-import time
 
-from quantmatrix.testing.people import PASSWORD, Member, People
-
-
-def code_of(secret: str, steps: int = 0) -> str:
-    """The code of an authenticator (RFC 6238), some steps of 30 seconds away."""
-    counter = int(time.time()) // 30 + steps
-    mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", counter), hashlib.sha1)
-    at = mac[-1] & 15
-    return f"{(struct.unpack('>I', mac[at : at + 4])[0] & 0x7FFFFFFF) % 10**6:06}"
-
-
-def with_factor(people: People, email: str) -> tuple[Member, str, list[str]]:
-    member = people.member(email)
-    begun = member.done("second_factor_begin", password=PASSWORD)
-    codes = member.done("second_factor_confirm", code=code_of(begun["secret"], -1))["recovery_codes"]
-    return member, begun["secret"], codes
+from quantmatrix.testing.people import PASSWORD, People, code_of, with_factor
 
 
 def test_the_published_example_of_the_standard(people: People) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import jwt
+import pytest
 
 from quantmatrix.testing.people import PASSWORD, Member, People
 
@@ -150,19 +151,62 @@ def test_refresh_rotates_and_a_replay_ends_the_family(people: People) -> None:
     second, access = renewed.json()["refresh_token"], renewed.json()["access_token"]
     assert second != first
     assert member.get("me", access).status_code == 200
-    replay = people.call("refresh", refresh_token=first)
+    replay = people.call("refresh", None, {"X-Real-IP": "203.0.113.5"}, refresh_token=first)
     assert (replay.status_code, code(replay)) == (401, "QM055")
     assert people.call("refresh", refresh_token=second).status_code == 401
     assert member.get("me", access).status_code == 401
 
 
-def test_of_two_refreshes_at_once_one_wins(people: People) -> None:
+def test_a_refresh_whose_answer_was_lost_is_asked_again(people: People) -> None:
+    member = people.member("lost@example.test")
+    lost = people.call("refresh", refresh_token=member.renewal).json()["refresh_token"]
+    again = people.call("refresh", refresh_token=member.renewal)
+    assert again.status_code == 200
+    last = people.call("refresh", refresh_token=again.json()["refresh_token"])
+    assert last.status_code == 200
+    # The one that was lost, and the one before the last: somebody stole them.
+    assert people.call("refresh", refresh_token=lost).json()["code"] == "QM055"
+    assert people.call("refresh", refresh_token=last.json()["refresh_token"]).status_code == 401
+    assert member.get("me", last.json()["access_token"]).status_code == 401
+
+
+@pytest.mark.parametrize("case", ["elsewhere", "late", "older", "replaced"])
+def test_any_other_refresh_token_that_comes_again_ends_the_session(people: People, case: str) -> None:
+    member = people.member(f"replay-{case}@example.test")
+    home = {"X-Real-IP": "198.51.100.3"}
+    presented, origin = member.renewal, home
+    second = people.call("refresh", None, home, refresh_token=presented).json()
+    if case == "elsewhere":
+        origin = {"X-Real-IP": "203.0.113.3"}
+    elif case == "late":
+        with people.service.database.connect() as connection:
+            connection.execute("update auth.refresh_tokens set used_at = used_at - interval '31 s'")
+    elif case == "older":
+        second = people.call("refresh", None, home, refresh_token=second["refresh_token"]).json()
+    else:
+        presented = second["refresh_token"]
+        second = people.call("refresh", None, home, refresh_token=member.renewal).json()
+    replay = people.call("refresh", None, origin, refresh_token=presented)
+    assert (replay.status_code, code(replay)) == (401, "QM055")
+    assert people.call("refresh", None, home, refresh_token=second["refresh_token"]).status_code == 401
+    assert member.get("me", second["access_token"]).status_code == 401
+
+
+def test_of_refreshes_at_once_the_last_pair_is_good(people: People) -> None:
     member = people.member("race@example.test")
     with ThreadPoolExecutor(4) as pool:
-        answers = list(
-            pool.map(lambda _: people.call("refresh", refresh_token=member.renewal).status_code, range(4))
-        )
-    assert sorted(answers) == [200, 401, 401, 401]
+        answers = list(pool.map(lambda _: people.call("refresh", refresh_token=member.renewal), range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    with people.service.database.connect() as connection:
+        open_tokens = connection.execute(
+            "select array_agg(encode(t.token_digest, 'hex')) from auth.refresh_tokens t"
+            " join core.users u on u.id = t.user_id where u.email = %s and t.used_at is null",
+            [member.email],
+        ).fetchone()
+    given = [hashlib.sha256(answer.json()["refresh_token"].encode()).hexdigest() for answer in answers]
+    assert open_tokens is not None
+    assert len(open_tokens[0]) == 1
+    assert open_tokens[0][0] in given
 
 
 def test_unknown_refresh_tokens_are_refused(people: People) -> None:

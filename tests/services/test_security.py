@@ -61,7 +61,7 @@ def test_passwords_are_stored_as_scram_and_never_in_the_log(started: EmbeddedEnv
 def test_secrets_are_private_files(started: EmbeddedEnvironment) -> None:
     found = started.layout(started.known_state())
     private = [*found.secrets.iterdir(), found.postgrest / "postgrest.conf", found.postgrest / "jwks.json"]
-    assert len(private) == 6
+    assert len(private) == 9
     assert {mode(path) for path in private} == {0o600}
     assert {mode(path) for path in (found.secrets, found.home, found.postgrest, found.postgres_data)} == {
         0o700

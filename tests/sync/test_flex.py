@@ -322,7 +322,7 @@ def test_the_token_is_nowhere(
     with person.database.connect() as connection:
         tables = connection.execute(
             "select c.oid::regclass::text from pg_class c where c.relkind = 'r'"
-            " and c.relnamespace::regnamespace::text in ('core', 'tax', 'ingest', 'auth', 'audit')"
+            " and c.relnamespace::regnamespace::text in ('core', 'tax', 'ingest', 'auth', 'audit', 'work')"
         ).fetchall()
         for (table,) in tables:
             found = connection.execute(

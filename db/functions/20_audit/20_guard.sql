@@ -28,14 +28,15 @@ $$;
 
 comment on function audit.refuse_change() is 'Trigger: refuses the statement with QM040.';
 
-create trigger refuse_change before update or delete or truncate on core.audit_logs
-    for each statement execute function audit.refuse_change();
-alter table core.audit_logs enable always trigger refuse_change;
-
-create trigger refuse_change before update or delete or truncate on audit.links
-    for each statement execute function audit.refuse_change();
-alter table audit.links enable always trigger refuse_change;
-
-create trigger refuse_change before update or delete or truncate on audit.erasures
-    for each statement execute function audit.refuse_change();
-alter table audit.erasures enable always trigger refuse_change;
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array['core.audit_logs', 'audit.links', 'audit.erasures', 'audit.epochs', 'audit.checkpoints'] loop
+        execute format(
+            'create trigger refuse_change before update or delete or truncate on %s for each statement execute function audit.refuse_change()', v_table
+        );
+        execute format('alter table %s enable always trigger refuse_change', v_table);
+    end loop;
+end
+$$;

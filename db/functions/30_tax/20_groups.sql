@@ -21,38 +21,48 @@ begin
         on conflict (user_id) do update
         set rebuilds = s.rebuilds + 1;
     end if;
+exception
+    -- A request waits as long as its role's lock_timeout says: its connection is everybody's.
+    when lock_not_available then
+        perform auth.refuse(
+            409, 'QM121', 'another request or job is changing this book', 'nothing was changed: try again in a moment',
+            jsonb_build_object('Retry-After', '5')
+        );
 end
 $$;
 
 comment on function tax.lock_taxpayer(uuid) is
-    'The first act of whoever changes what lots depend on: waits for the taxpayer''s other writer. Nothing happens for a person who is gone.';
+    'The first act of whoever changes what lots depend on: waits for the taxpayer''s other writer, over HTTP for seconds (QM121). Nothing happens for a person who is gone.';
 
 grant execute on function tax.lock_taxpayer(uuid) to quantmatrix_writer;
 alter function tax.lock_taxpayer(uuid) owner to quantmatrix_engine;
 
--- Instruments that are linked with one of the given ones, directly. Every instrument that the person uses has a row in
--- tax.instrument_groups, so the shared catalogue is only asked about those.
+-- Instruments that are linked with one of the given ones, directly. What an option is on is what the person's own facts say; the shared catalogue is
+-- not asked. All of it is the person's own and is joined by hash: statistics that do not know this person yet would let a nested loop read all
+-- their rows for each of their rows.
 create function tax.linked_instruments(p_user_id uuid, p_instrument_ids bigint[])
 returns table (instrument_id bigint, linked_id bigint)
 language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
-    with asked as (
+    with asked as materialized (
         select distinct a.id
         from unnest(p_instrument_ids) a (id)
     ),
     edges as (
-        select i.id as one, i.underlying_id as other
+        select f.instrument_id as one, f.underlying_instrument_id as other
         from asked a
-        join core.instruments i on i.id = a.id
-        where i.underlying_id is not null
+        join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
+        where f.underlying_instrument_id is not null
         union all
-        select i.id, a.id
+        select f.instrument_id, a.id
         from asked a
-        join core.instruments i on i.underlying_id = a.id
-        join tax.instrument_groups g on g.user_id = p_user_id and g.instrument_id = i.id
+        join tax.instrument_facts f on f.user_id = p_user_id and f.underlying_instrument_id = a.id
+        join tax.instrument_groups g on g.user_id = p_user_id and g.instrument_id = f.instrument_id
         union all
         select t.instrument_id, x.new_instrument_id
         from asked a
@@ -69,14 +79,19 @@ as $$
         select f.instrument_id, other.instrument_id
         from asked a
         join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
-        join tax.instrument_facts other
-            on other.user_id = p_user_id and (other.identical_group = f.identical_group or other.index_family = f.index_family)
+        join tax.instrument_facts other on other.user_id = p_user_id and other.identical_group = f.identical_group
+        union all
+        select f.instrument_id, other.instrument_id
+        from asked a
+        join tax.instrument_facts f on f.user_id = p_user_id and f.instrument_id = a.id
+        join tax.instrument_facts other on other.user_id = p_user_id and other.index_family = f.index_family
         union all
         -- An option on what was merged away is one on what counts for it.
         select f.instrument_id, f.merged_into_instrument_id
-        from asked a
-        join tax.instrument_facts f on f.user_id = p_user_id and a.id in (f.instrument_id, f.merged_into_instrument_id)
-        where f.merged_into_instrument_id is not null
+        from tax.instrument_facts f
+        where f.user_id = p_user_id
+        and f.merged_into_instrument_id is not null
+        and (f.instrument_id in (select a.id from asked a) or f.merged_into_instrument_id in (select a.id from asked a))
         union all
         select t.instrument_id, other.instrument_id
         from tax.transaction_links l
@@ -84,7 +99,7 @@ as $$
         join core.transactions other on other.user_id = p_user_id and other.id = l.to_id
         where l.user_id = p_user_id
         and t.instrument_id <> other.instrument_id
-        and (t.instrument_id = any (p_instrument_ids) or other.instrument_id = any (p_instrument_ids))
+        and (t.instrument_id in (select a.id from asked a) or other.instrument_id in (select a.id from asked a))
     )
     select distinct e.one, e.other
     from edges e
@@ -99,6 +114,8 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
 declare
     v_known bigint[];
@@ -129,7 +146,7 @@ begin
         select own.group_id
         from tax.instrument_groups own
         where own.user_id = p_user_id
-        and own.instrument_id = any (p_instrument_ids)
+        and own.instrument_id in (select i.id from unnest(p_instrument_ids) i (id))
     );
     v_asked := v_known;
     while cardinality(v_asked) > 0 loop
@@ -141,7 +158,7 @@ begin
         select array_agg(distinct e.id)
         into v_found
         from unnest(v_one || v_other) e (id)
-        where not e.id = any (v_known);
+        where e.id not in (select k.id from unnest(v_known) k (id));
         -- An instrument met through a link brings its whole old group with it.
         select array_agg(distinct m.id)
         into v_asked
@@ -156,9 +173,9 @@ begin
                 select own.group_id
                 from tax.instrument_groups own
                 where own.user_id = p_user_id
-                and own.instrument_id = any (v_found)
+                and own.instrument_id in (select f.id from unnest(v_found) f (id))
             )
-            and not g.instrument_id = any (v_known)
+            and g.instrument_id not in (select k.id from unnest(v_known) k (id))
         ) m;
         v_known := v_known || v_asked;
         insert into tax.instrument_groups (user_id, instrument_id, group_id)
@@ -228,7 +245,7 @@ begin
     into v_rebuild
     from tax.instrument_groups g
     where g.user_id = p_user_id
-    and g.instrument_id = any (case when v_rebuild is null then p_instrument_ids else v_known end);
+    and g.instrument_id in (select i.id from unnest(case when v_rebuild is null then p_instrument_ids else v_known end) i (id));
     return coalesce(v_rebuild, '{}');
 end
 $$;
@@ -236,31 +253,49 @@ $$;
 comment on function tax.regroup(uuid, bigint[]) is
     'Finds anew which instruments hang together with the given ones, and returns the groups that must be rebuilt.';
 
--- Instruments that no transaction, term or derived row of the person names any more leave their group.
+-- Instruments that no transaction, term or derived row of the person names any more leave their group. Positions are few and answer for
+-- almost every instrument; transactions are only asked about the rest.
 create function tax.forget_unused(p_user_id uuid, p_group_ids bigint[])
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
+declare
+    v_without_position bigint[];
+begin
+    select array_agg(g.instrument_id)
+    into v_without_position
+    from tax.instrument_groups g
+    where g.user_id = p_user_id
+    and g.group_id in (select own.id from unnest(p_group_ids) own (id))
+    and g.instrument_id not in (select p.instrument_id from core.positions p where p.user_id = p_user_id);
+    if v_without_position is null then
+        return;
+    end if;
     delete from tax.instrument_groups g
     where g.user_id = p_user_id
-    and g.group_id = any (p_group_ids)
+    and g.instrument_id in (select own.id from unnest(v_without_position) own (id))
     and not exists (select from core.transactions t where t.user_id = p_user_id and t.instrument_id = g.instrument_id)
     and not exists (
         select from tax.transaction_terms x
         where x.user_id = p_user_id
         and x.new_instrument_id = g.instrument_id
     )
-    and not exists (select from core.positions p where p.user_id = p_user_id and p.instrument_id = g.instrument_id)
     and not exists (
-        select from tax.instrument_groups o
-        join core.instruments i on i.id = o.instrument_id
-        where o.user_id = p_user_id
-        and o.group_id = g.group_id
-        and i.underlying_id = g.instrument_id
-    )
+        select from (
+            select o.group_id, f.underlying_instrument_id
+            from tax.instrument_groups o
+            join tax.instrument_facts f on f.user_id = o.user_id and f.instrument_id = o.instrument_id
+            where o.user_id = p_user_id
+        ) derivative
+        where derivative.group_id = g.group_id
+        and derivative.underlying_instrument_id = g.instrument_id
+    );
+end
 $$;
 
 comment on function tax.forget_unused(uuid, bigint[]) is 'Removes instruments that the person no longer uses from the given groups.';

@@ -219,6 +219,7 @@ declare
     v_person uuid[] := array[p_user_id];
     v_default core.lot_method;
     v_override core.lot_method := p_options ->> 'method';
+    v_override_code constant integer := tax.method_code((p_options ->> 'method')::core.lot_method);
     v_as_of date := p_options ->> 'as_of';
     v_has_choices boolean;
     v_has_picks boolean;
@@ -250,7 +251,8 @@ begin
     with member as (
         select
             i.*,
-            row_number() over (order by i.id) as place,
+            -- By key, not by number: whoever added an identity first has no part in anybody's order.
+            row_number() over (order by i.instrument_type, i.symbol collate "C", i.currency collate "C", i.multiplier) as place,
             coalesce(f.section_1256, false) as is_1256,
             coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency')) or coalesce(f.section_1256, false) as is_exempt,
             coalesce(f.deliverable_shares, i.multiplier) as deliverable,
@@ -260,9 +262,9 @@ begin
                     select u.merged_into_instrument_id
                     from tax.instrument_facts u
                     where u.user_id = g.user_id
-                    and u.instrument_id = i.underlying_id
+                    and u.instrument_id = f.underlying_instrument_id
                 ),
-                i.underlying_id
+                f.underlying_instrument_id
             ) as counted_underlying_id,
             f.identical_group,
             f.index_family
@@ -323,6 +325,14 @@ begin
         where p.user_id = p_user_id
         and p.leg = 'transaction'
     ),
+    -- Where a method is tried, FIFO stands in for an average that is not allowed.
+    may_average as materialized (
+        select a.id as account_id, i.id as instrument_id
+        from unnest(v_h.account_id) a (id)
+        cross join unnest(v_h.instrument_id) i (id)
+        where v_override = 'average'
+        and tax.may_average(p_user_id, a.id, i.id)
+    ),
     event as (
         select
             t.id,
@@ -361,7 +371,8 @@ begin
             t.order_id,
             case
                 when v_has_picks and t.id in (select n.id from named n) then 9
-                when v_override is not null then tax.override_code(p_user_id, t.account_id, t.instrument_id, v_override)
+                when v_override = 'average' and (t.account_id, t.instrument_id) not in (select m.account_id, m.instrument_id from may_average m) then 0
+                when v_override is not null then v_override_code
                 when x.lot_method is not null or v_has_choices
                     then tax.lot_method(p_user_id, t.account_id, t.instrument_id, t.trade_date, x.lot_method)
                 else a.method

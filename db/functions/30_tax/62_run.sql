@@ -12,6 +12,8 @@ begin
         security definer
         set search_path = pg_catalog, pg_temp
         set plan_cache_mode = force_generic_plan
+        set enable_nestloop = on
+        set enable_mergejoin = on
         set jit = off
         as $body$
         declare

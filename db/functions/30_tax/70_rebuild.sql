@@ -9,12 +9,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_group_id bigint;
+    v_place bigint := 0;
     v_changed bigint := 0;
 begin
     if not exists (select from core.users u where u.id = p_user_id) then
         return 0;
     end if;
     foreach v_group_id in array p_group_ids loop
+        perform work.tell(v_place, cardinality(p_group_ids), 'groups derived');
+        v_place := v_place + 1;
         v_changed := v_changed + tax.store_group(p_user_id, v_group_id);
     end loop;
     if v_changed > 0 then
@@ -147,16 +150,20 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
 begin
     return query
     with run as materialized (
         select g.group_id, r.kind, r.lot, r."position", r.closing, r.match, r.notice
         from (
-            select distinct i.group_id
+            select i.group_id, row_number() over (order by i.group_id) - 1 as place, count(*) over () as groups
             from tax.instrument_groups i
             where i.user_id = p_user_id
+            group by i.group_id
         ) g
+        cross join lateral (select work.tell(g.place, g.groups, 'groups derived')) told
         cross join lateral tax.run(p_user_id, g.group_id) r
     ),
     derived_rows as (
@@ -285,10 +292,12 @@ as $$
         'net_cash', (
             select coalesce(sum((r.flow).amount), 0)
             from (
-                select distinct i.group_id
+                select i.group_id, row_number() over (order by i.group_id) - 1 as place, count(*) over () as groups
                 from tax.instrument_groups i
                 where i.user_id = p_user_id
+                group by i.group_id
             ) g
+            cross join lateral (select work.tell(g.place, g.groups, 'groups derived')) told
             cross join lateral tax.run(p_user_id, g.group_id) r
             join core.accounts a on a.user_id = p_user_id and a.id = (r.flow).account_id
             where r.kind = 'flow'

@@ -30,16 +30,20 @@ as $$
         coalesce(sum(c.recognized), 0)
     from (
         select m.method, o.*, o.proceeds - o.basis + o.disallowed + o.permanently_disallowed as recognized
-        from unnest(p_methods) m (method)
-        cross join (
-            -- Groups in which nothing was ever closed have nothing to compare.
-            select distinct s.group_id
-            from tax.closings s
-            where s.user_id = p_user_id
-        ) g
+        from (
+            select m.method, g.group_id, row_number() over (order by m.place, g.group_id) - 1 as place, count(*) over () as pieces
+            from unnest(p_methods) with ordinality m (method, place)
+            cross join (
+                -- Groups in which nothing was ever closed have nothing to compare.
+                select distinct s.group_id
+                from tax.closings s
+                where s.user_id = p_user_id
+            ) g
+        ) m
+        cross join lateral (select work.tell(m.place, m.pieces, m.method || ': groups derived')) told
         cross join lateral (
             select (r.closing).*
-            from tax.run(p_user_id, g.group_id, jsonb_build_object('method', m.method)) r
+            from tax.run(p_user_id, m.group_id, jsonb_build_object('method', m.method)) r
             where r.kind = 'closing'
         ) o
         where o.taxable

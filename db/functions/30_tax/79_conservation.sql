@@ -23,7 +23,7 @@ as $$
     select
         g.group_id,
         bool_and(
-            t.transaction_type in ('buy', 'sell', 'reinvest') and t.currency = u.tax_currency and x.fx_rate is null and x.fee_currency is null
+            t.transaction_type in ('buy', 'sell', 'reinvest') and t.currency = (select u.tax_currency from core.users u where u.id = p_user_id) and x.fx_rate is null and x.fee_currency is null
             and k.id is null
         ),
         sum(
@@ -35,7 +35,6 @@ as $$
     join tax.instrument_groups g on g.user_id = p_user_id and g.instrument_id = t.instrument_id
     join core.instruments i on i.id = t.instrument_id
     join core.accounts a on a.user_id = p_user_id and a.id = t.account_id
-    join core.users u on u.id = p_user_id
     left join tax.transaction_terms x on x.user_id = p_user_id and x.transaction_id = t.id
     left join linked k on k.id = t.id
     where t.user_id = p_user_id

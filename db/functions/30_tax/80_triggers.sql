@@ -1,6 +1,7 @@
 -- Whatever lots depend on rebuilds what it touched, in the same transaction: one trigger for each event of each table, once a statement.
 -- People come from the transition tables, never from claims. Deleting a transaction deletes its terms, links and picks row by row, and each of
 -- those statements ends here too: rows whose transaction is gone, or came with the same command (xmin and cmin), are somebody else's business.
+-- The bulk functions that write these tables plan without nested loops; the engine looks single rows up, so its triggers switch them on again.
 
 create function tax.rebuild_touched(p_user_id uuid, p_instrument_ids bigint[])
 returns void
@@ -23,6 +24,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
+set enable_mergejoin = on
 as $$
 declare
     v_touched record;
@@ -49,7 +52,8 @@ begin
             perform tax.rebuild_touched(v_touched.user_id, v_touched.instrument_ids);
         end loop;
     else
-        for v_touched in
+        -- Planned anew each time: how old and new rows are best put together depends on how many there are.
+        for v_touched in execute $sql$
             select c.user_id, array_agg(distinct c.instrument_id) as instrument_ids
             from (
                 select o.user_id, unnest(array[o.instrument_id, n.instrument_id]) as instrument_id
@@ -68,6 +72,7 @@ begin
             where c.instrument_id is not null
             group by c.user_id
             order by c.user_id
+        $sql$
         loop
             perform tax.rebuild_touched(v_touched.user_id, v_touched.instrument_ids);
         end loop;
@@ -85,6 +90,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
+set enable_mergejoin = on
 as $$
 declare
     v_touched record;
@@ -142,6 +149,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
+set enable_mergejoin = on
 as $$
 declare
     v_touched record;
@@ -161,17 +170,17 @@ begin
         case tg_op
             when 'INSERT' then $sql$
                 select n.user_id, n.instrument_id from new_rows n
-                where num_nonnulls(n.identical_group, n.index_family, n.section_1256, n.wash_exempt, n.deliverable_shares, n.deliverable_cash, n.merged_into_instrument_id) > 0
+                where num_nonnulls(n.identical_group, n.index_family, n.section_1256, n.wash_exempt, n.deliverable_shares, n.deliverable_cash, n.merged_into_instrument_id, n.underlying_instrument_id) > 0
             $sql$
             when 'DELETE' then $sql$
                 select o.user_id, o.instrument_id from old_rows o
-                where num_nonnulls(o.identical_group, o.index_family, o.section_1256, o.wash_exempt, o.deliverable_shares, o.deliverable_cash, o.merged_into_instrument_id) > 0
+                where num_nonnulls(o.identical_group, o.index_family, o.section_1256, o.wash_exempt, o.deliverable_shares, o.deliverable_cash, o.merged_into_instrument_id, o.underlying_instrument_id) > 0
             $sql$
             else $sql$
                 select o.user_id, o.instrument_id from old_rows o
                 join new_rows n on n.user_id = o.user_id and n.instrument_id = o.instrument_id
-                where (o.identical_group, o.index_family, o.section_1256, o.wash_exempt, o.deliverable_shares, o.deliverable_cash, o.merged_into_instrument_id)
-                    is distinct from (n.identical_group, n.index_family, n.section_1256, n.wash_exempt, n.deliverable_shares, n.deliverable_cash, n.merged_into_instrument_id)
+                where (o.identical_group, o.index_family, o.section_1256, o.wash_exempt, o.deliverable_shares, o.deliverable_cash, o.merged_into_instrument_id, o.underlying_instrument_id)
+                    is distinct from (n.identical_group, n.index_family, n.section_1256, n.wash_exempt, n.deliverable_shares, n.deliverable_cash, n.merged_into_instrument_id, n.underlying_instrument_id)
             $sql$
         end
     )
@@ -190,6 +199,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
+set enable_mergejoin = on
 as $$
 declare
     v_touched record;
@@ -227,6 +238,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
+set enable_mergejoin = on
 as $$
 declare
     v_touched record;
@@ -263,6 +276,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
+set enable_mergejoin = on
 as $$
 declare
     v_touched record;

@@ -19,12 +19,14 @@ language sql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     insert into tax.transaction_links (user_id, from_id, to_id, kind)
     select b.user_id, b.id, t.id, 'basis'
     from core.transactions b
     join core.transactions t
-        on t.user_id = b.user_id
+        on t.user_id = p_user_id
         and t.account_id = b.account_id
         and t.transaction_type in ('transfer_in', 'promotion')
         and b.dedupe_key = ingest.basis_key(t.source, t.dedupe_key)
@@ -36,58 +38,73 @@ $$;
 
 comment on function ingest.relink_basis(uuid) is 'Gives transfers that were imported again the basis which a person had supplied.';
 
--- Legs of a transfer between own accounts arrive as rows of two files: paired by instrument and quantity within ten days, nearest first, each leg once.
+-- Legs of a transfer between own accounts arrive as rows of two files: paired by instrument and quantity within ten days, nearest first, each leg
+-- once. All pairs that could be are found by one join; the loop only takes the first that is left.
 create function ingest.pair_transfers(p_user_id uuid)
 returns integer
 language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
 declare
-    v_leg record;
-    v_in_id bigint;
-    v_pairs integer := 0;
+    v_pair record;
+    v_from bigint[] := '{}';
+    v_to bigint[] := '{}';
 begin
     perform ingest.relink_basis(p_user_id);
-    for v_leg in
-        select t.id, t.account_id, t.instrument_id, t.quantity, t.trade_date
-        from core.transactions t
-        where t.user_id = p_user_id
-        and t.transaction_type = 'transfer_out'
-        and t.quantity < 0
-        and not exists (
-            select from tax.transaction_links k
-            where k.user_id = t.user_id and k.from_id = t.id and k.kind in ('transfer', 'correction')
+    for v_pair in
+        with leg as materialized (
+            select t.id, t.transaction_type, t.account_id, t.instrument_id, t.quantity, t.trade_date, t.source, t.dedupe_key
+            from core.transactions t
+            where t.user_id = p_user_id
+            and t.transaction_type in ('transfer_out', 'transfer_in')
+        ),
+        departure as (
+            select l.*
+            from leg l
+            where l.transaction_type = 'transfer_out'
+            and l.quantity < 0
+            and not exists (
+                select from tax.transaction_links k
+                where k.user_id = p_user_id and k.from_id = l.id and k.kind in ('transfer', 'correction')
+            )
+            and not exists (
+                select from tax.transaction_links k
+                where k.user_id = p_user_id and k.to_id = l.id and k.kind = 'correction'
+            )
+        ),
+        arrival as (
+            select l.*
+            from leg l
+            where l.transaction_type = 'transfer_in'
+            and not exists (
+                select from tax.transaction_links k
+                where k.user_id = p_user_id and k.to_id = l.id and k.kind = 'transfer'
+            )
         )
-        and not exists (
-            select from tax.transaction_links k
-            where k.user_id = t.user_id and k.to_id = t.id and k.kind = 'correction'
-        )
-        order by t.trade_date, t.account_id, t.instrument_id, t.quantity, t.source, t.dedupe_key
+        select d.id as from_id, a.id as to_id
+        from departure d
+        join arrival a on a.instrument_id = d.instrument_id and a.quantity = -d.quantity
+        where a.account_id <> d.account_id
+        and a.trade_date between d.trade_date - 10 and d.trade_date + 10
+        order by
+            d.trade_date, d.account_id, d.instrument_id, d.quantity, d.source, d.dedupe_key,
+            abs(a.trade_date - d.trade_date), a.trade_date, a.account_id, a.source, a.dedupe_key
     loop
-        select i.id
-        into v_in_id
-        from core.transactions i
-        where i.user_id = p_user_id
-        and i.transaction_type = 'transfer_in'
-        and i.instrument_id = v_leg.instrument_id
-        and i.account_id <> v_leg.account_id
-        and i.quantity = -v_leg.quantity
-        and i.trade_date between v_leg.trade_date - 10 and v_leg.trade_date + 10
-        and not exists (
-            select from tax.transaction_links k
-            where k.user_id = i.user_id and k.to_id = i.id and k.kind = 'transfer'
-        )
-        order by abs(i.trade_date - v_leg.trade_date), i.trade_date, i.account_id, i.source, i.dedupe_key
-        limit 1;
-        if found then
-            insert into tax.transaction_links (user_id, from_id, to_id, kind)
-            values (p_user_id, v_leg.id, v_in_id, 'transfer');
-            v_pairs := v_pairs + 1;
+        if not v_pair.from_id = any (v_from) and not v_pair.to_id = any (v_to) then
+            v_from := v_from || v_pair.from_id::bigint;
+            v_to := v_to || v_pair.to_id::bigint;
         end if;
     end loop;
-    return v_pairs;
+    if v_from <> '{}' then
+        insert into tax.transaction_links (user_id, from_id, to_id, kind)
+        select p_user_id, u.from_id, u.to_id, 'transfer'
+        from unnest(v_from, v_to) u (from_id, to_id);
+    end if;
+    return cardinality(v_from);
 end
 $$;
 

@@ -190,7 +190,7 @@ as $$
         from digested d
     ),
     -- One hash over the accounts of the load: looked up row by row, an index that knows the account alone may seem as good as the key.
-    known as (
+    known as materialized (
         select
             i.*,
             t.id as known_id,
@@ -211,24 +211,29 @@ as $$
         ) c on c.account_id = i.account_id and c.source = i.row_source and c.dedupe_key = i.key
         offset 0
     ),
+    -- What the newest statement says of each known row, in one pass over the person's lines.
+    said as (
+        select distinct on (s.transaction_id) s.transaction_id, s.values_digest
+        from ingest.lines s
+        join (
+            select h.id, row_number() over (order by ingest.statement_age(f.generated_at, f.period_end), h.content_sha256) as newness
+            from core.sync_history h
+            join ingest.files f on f.user_id = p_user_id and f.sync_id = h.id
+            where h.user_id = p_user_id
+            and h.status = 'finished'
+        ) h on h.id = s.sync_id
+        where s.user_id = p_user_id
+        and s.transaction_id in (select k.known_id from known k where k.known_id is not null)
+        and s.attested is not null
+        and not s.only_attests
+        order by s.transaction_id, h.newness desc
+    ),
     compared as (
         select
             k.*,
-            case
-                when k.known_id is not null then (
-                    select s.values_digest
-                    from ingest.lines s
-                    join core.sync_history h on h.user_id = s.user_id and h.id = s.sync_id and h.status = 'finished'
-                    join ingest.files f on f.user_id = s.user_id and f.sync_id = s.sync_id
-                    where s.user_id = p_user_id
-                    and s.transaction_id = k.known_id
-                    and s.attested is not null
-                    and not s.only_attests
-                    order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc
-                    limit 1
-                )
-            end as known_digest
+            d.values_digest as known_digest
         from known k
+        left join said d on d.transaction_id = k.known_id
         offset 0
     ),
     judged as materialized (
@@ -353,28 +358,7 @@ as $$
     )
     where s.load_id = p_load_id and s.user_id = p_user_id and s.kind = 'pick';
 
-    insert into tax.instrument_facts as f (user_id, instrument_id, identifiers)
-    select p_user_id, i.value::bigint, coalesce(array_agg(distinct word order by word) filter (where word is not null), '{}')
-    from jsonb_each_text(p_instruments) i
-    left join ingest.staging s
-        on s.load_id = p_load_id and s.user_id = p_user_id and s.kind = 'instrument'
-        and i.key = (s.payload ->> 'type') || '|' || (s.payload ->> 'symbol') || '|' || (s.payload ->> 'currency')
-    left join lateral unnest(ingest.identifier_list(s.payload -> 'identifiers')) word on true
-    group by i.value::bigint
-    on conflict on constraint instrument_facts_pkey do update
-    set identifiers = (
-        select array_agg(distinct word order by word)
-        from unnest(f.identifiers || excluded.identifiers) word
-    )
-    where not f.identifiers @> excluded.identifiers;
-
-    -- Whoever holds an option may see what it is on.
-    insert into tax.instrument_facts (user_id, instrument_id)
-    select distinct p_user_id, i.underlying_id
-    from jsonb_each_text(p_instruments) e
-    join core.instruments i on i.id = e.value::bigint
-    where i.underlying_id is not null
-    on conflict on constraint instrument_facts_pkey do nothing;
+    select ingest.keep_facts(p_user_id, ingest.described_load(p_user_id, p_load_id), p_instruments);
 
     update ingest.broker_positions b
     set stated_instrument_id = b.instrument_id,

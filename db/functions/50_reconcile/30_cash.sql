@@ -51,6 +51,8 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     with stated as materialized (
         select distinct on (b.account_id, b.currency, b.moment, b.as_of)

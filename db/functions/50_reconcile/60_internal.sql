@@ -49,13 +49,13 @@ as $$
         where k.user_id = p_user_id
         and k.new_instrument_id is not null
         union
-        select coalesce(f.merged_into_instrument_id, i.underlying_id)
+        select coalesce(f.merged_into_instrument_id, o.underlying_instrument_id)
         from core.transactions t
-        join core.instruments i on i.id = t.instrument_id
-        left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = i.underlying_id
+        join tax.instrument_facts o on o.user_id = t.user_id and o.instrument_id = t.instrument_id
+        left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = o.underlying_instrument_id
         where t.user_id = p_user_id
         and t.transaction_type in ('option_exercise', 'option_assignment')
-        and i.underlying_id is not null
+        and o.underlying_instrument_id is not null
     )
     select m.account_id, m.instrument_id, sum(m.quantity)
     from moving m
@@ -210,12 +210,14 @@ as $$
     from (
         select c.account_id, c.instrument_id, 'closings' as table_name, count(*)::numeric as number, jsonb_agg(c.id order by c.id) as ids
         from tax.closings c
+        left join core.transactions closing on closing.user_id = p_user_id and closing.id = c.closing_transaction_id
+        left join core.transactions opening on opening.user_id = p_user_id and opening.id = c.opening_transaction_id
         where c.user_id = p_user_id
         and (p_account_id is null or c.account_id = p_account_id)
         and (
-            not exists (select from core.transactions t where t.user_id = p_user_id and t.id = c.closing_transaction_id)
+            closing.id is null
             or c.opening_transaction_id is not null
-            and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = c.opening_transaction_id)
+            and opening.id is null
             or c.opening_transaction_id is null
             and c.kind <> 'unmatched'
         )
@@ -223,17 +225,13 @@ as $$
         union all
         select w.replacement_account_id, w.replacement_instrument_id, 'wash_matches', count(*), jsonb_agg(w.id order by w.id)
         from tax.wash_matches w
+        left join core.transactions replacement on replacement.user_id = p_user_id and replacement.id = w.replacement_transaction_id
+        left join tax.closings loss
+            on loss.user_id = p_user_id and loss.group_id = w.group_id
+            and loss.closing_transaction_id = w.loss_transaction_id and loss.ordinal = w.loss_ordinal
         where w.user_id = p_user_id
         and (p_account_id is null or w.replacement_account_id = p_account_id)
-        and (
-            not exists (select from core.transactions t where t.user_id = p_user_id and t.id = w.replacement_transaction_id)
-            or not exists (
-                select from tax.closings c
-                where c.user_id = p_user_id
-                and c.closing_transaction_id = w.loss_transaction_id
-                and c.ordinal = w.loss_ordinal
-            )
-        )
+        and (replacement.id is null or loss.id is null)
         group by w.replacement_account_id, w.replacement_instrument_id
         union all
         select null, null, 'notices', count(*), jsonb_agg(n.id order by n.id)

@@ -57,46 +57,27 @@ $$;
 
 comment on function ingest.inputs_digest(uuid, bigint, date) is 'SHA-256 over what a reconciliation compares: transactions, positions and their lots, evidence.';
 
--- What a finding is about: the same one in two runs has the same text.
-create function ingest.finding_key(
-    p_account_id bigint, p_instrument_id bigint, p_symbol text, p_kind ingest.finding_kind, p_ours numeric, p_broker numeric,
-    p_cause ingest.finding_cause, p_evidence jsonb
-)
+-- What a finding is about beside its figures: the same one in two runs has the same text. A list of transactions may be long.
+create function ingest.finding_detail(p_kind ingest.finding_kind, p_evidence jsonb)
 returns text
 language sql
 immutable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select concat_ws(
-        '|', p_kind, coalesce(p_account_id, 0), coalesce(p_instrument_id, 0), p_symbol, coalesce(trim_scale(p_ours)::text, '-'),
-        coalesce(trim_scale(p_broker)::text, '-'), p_cause, p_evidence ->> 'check', case when p_kind = 'internal' then p_evidence ->> 'transactions' end
-    )
+    select case
+        when p_evidence ? 'check' then encode(
+            sha256(convert_to(concat_ws('|', p_evidence ->> 'check', case when p_kind = 'internal' then p_evidence ->> 'transactions' end), 'UTF8')),
+            'hex'
+        )
+        else ''
+    end
 $$;
 
-comment on function ingest.finding_key(bigint, bigint, text, ingest.finding_kind, numeric, numeric, ingest.finding_cause, jsonb) is
-    'What is compared and with which figures; an acceptance holds as long as this stays the same.';
+comment on function ingest.finding_detail(ingest.finding_kind, jsonb) is
+    'SHA-256 over the check, and the transactions of an internal difference; empty where there is no check.';
 
--- Asked before a new run is written: afterwards nothing older stands.
-create function ingest.accepted_findings(p_user_id uuid)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(
-        jsonb_object_agg(ingest.finding_key(f.account_id, f.instrument_id, f.symbol, f.kind, f.ours, f.broker, f.cause, f.evidence), f.reason),
-        '{}'
-    )
-    from ingest.standing_findings f
-    where f.user_id = p_user_id
-    and f.status = 'accepted'
-$$;
-
-comment on function ingest.accepted_findings(uuid) is 'Reasons of the differences that the person accepted and that still stand: {key: reason}.';
-
-create function ingest.find_differences(p_user_id uuid, p_reconciliation_id bigint, p_account_id bigint, p_as_of date, p_accepted jsonb)
+create function ingest.find_differences(p_user_id uuid, p_reconciliation_id bigint, p_account_id bigint, p_as_of date)
 returns jsonb
 language sql
 volatile
@@ -148,7 +129,21 @@ as $$
     named as (
         select
             f.*, n.name,
-            ingest.finding_key(f.account_id, f.instrument_id, n.name, f.kind, f.ours, f.broker, f.cause, f.evidence) as key
+            -- An acceptance holds as long as figures and cause stay the same, whatever was reconciled in between.
+            (
+                select a.id
+                from ingest.acceptances a
+                where a.user_id = p_user_id
+                and a.revoked_at is null
+                and a.account_id is not distinct from f.account_id
+                and a.instrument_id is not distinct from f.instrument_id
+                and a.symbol = n.name
+                and a.kind = f.kind
+                and a.ours is not distinct from f.ours
+                and a.broker is not distinct from f.broker
+                and a.cause = f.cause
+                and a.detail = ingest.finding_detail(f.kind, f.evidence)
+            ) as acceptance_id
         from found f
         left join core.instruments i on i.id = f.instrument_id
         cross join lateral (
@@ -157,18 +152,20 @@ as $$
     ),
     kept as (
         insert into ingest.findings (
-            user_id, reconciliation_id, account_id, instrument_id, symbol, kind, ours, broker, cause, status, evidence, reason
+            user_id, reconciliation_id, account_id, instrument_id, symbol, kind, ours, broker, cause, status, evidence, reason, acceptance_id
         )
         select
             p_user_id, p_reconciliation_id, n.account_id, n.instrument_id, n.name, n.kind, n.ours, n.broker, n.cause,
             case
                 when n.is_explained then 'explained'
-                when p_accepted ? n.key then 'accepted'
+                when n.acceptance_id is not null then 'accepted'
                 else 'open'
             end::ingest.finding_status,
             n.evidence,
-            case when not n.is_explained then p_accepted ->> n.key end
+            case when not n.is_explained then a.reason end,
+            case when not n.is_explained then n.acceptance_id end
         from named n
+        left join ingest.acceptances a on a.user_id = p_user_id and a.id = n.acceptance_id
         returning status
     )
     select jsonb_build_object(
@@ -180,7 +177,7 @@ as $$
 $$;
 
 
-comment on function ingest.find_differences(uuid, bigint, bigint, date, jsonb) is
+comment on function ingest.find_differences(uuid, bigint, bigint, date) is
     'Compares everything and keeps what differs as findings of the run: {positions, lots, cash, open}: comparisons made, and differences that ask for something.';
 
 create function ingest.reconciliation_report(p_user_id uuid, p_reconciliation_id bigint)
@@ -200,7 +197,7 @@ as $$
                 'ours', case when f.kind in ('lot', 'cash') then ingest.money_text(f.ours) else trim_scale(f.ours)::text end,
                 'broker', case when f.kind in ('lot', 'cash') then ingest.money_text(f.broker) else trim_scale(f.broker)::text end,
                 'cause', f.cause,
-                'evidence', jsonb_strip_nulls(jsonb_build_object('finding_id', f.id, 'accepted_because', f.reason)) || f.evidence
+                'evidence', jsonb_strip_nulls(jsonb_build_object('finding_id', f.id, 'accepted_because', f.reason, 'acceptance', f.acceptance_id)) || f.evidence
             ) as row,
             a.account_number, f.symbol, f.kind, f.id
         from ingest.findings f
@@ -231,6 +228,6 @@ comment on function ingest.reconciliation_report(uuid, bigint) is 'A reconciliat
 
 grant execute on function
     ingest.inputs_digest(uuid, bigint, date),
-    ingest.finding_key(bigint, bigint, text, ingest.finding_kind, numeric, numeric, ingest.finding_cause, jsonb),
-    ingest.accepted_findings(uuid), ingest.find_differences(uuid, bigint, bigint, date, jsonb), ingest.reconciliation_report(uuid, bigint)
+    ingest.finding_detail(ingest.finding_kind, jsonb),
+    ingest.find_differences(uuid, bigint, bigint, date), ingest.reconciliation_report(uuid, bigint)
     to quantmatrix_writer;

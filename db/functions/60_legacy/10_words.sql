@@ -76,7 +76,7 @@ $$;
 
 comment on function ingest.legacy_is_option(text) is 'Whether a symbol in our spelling names an option contract.';
 
--- The identity that a kept row is about, as ingest.resolve_instrument wants it.
+-- The identity that a kept row is about, as ingest.read_descriptor wants it.
 create function ingest.legacy_instrument(p_symbol text, p_type text, p_currency text)
 returns jsonb
 language sql

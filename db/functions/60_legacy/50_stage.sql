@@ -48,14 +48,16 @@ begin
         raise exception 'the old database has no accounts, or is none'
             using errcode = 'QM010', hint = 'name a database of V1 or a dump of it with --from';
     end if;
+    perform ingest.take_load(p_user_id, p_load_id, (p_migration ->> 'records')::bigint);
     perform ingest.legacy_require_ids(p_user_id, p_load_id);
     perform ingest.legacy_require_clear_accounts(p_user_id, p_load_id);
     v_next := v_next + ingest.legacy_read_transactions(p_user_id, p_load_id, v_zone, v_frozen_at);
     v_next := v_next + ingest.legacy_read_dividends(p_user_id, p_load_id, v_next, v_frozen_at);
     for v_file in
-        select f.load_id, f.name, f.account
-        from jsonb_to_recordset(coalesce(p_migration -> 'files', '[]')) as f (load_id uuid, name text, account text)
+        select f.load_id, f.name, f.account, f.records
+        from jsonb_to_recordset(coalesce(p_migration -> 'files', '[]')) as f (load_id uuid, name text, account text, records bigint)
     loop
+        perform ingest.take_load(p_user_id, v_file.load_id, v_file.records);
         v_next := v_next + ingest.legacy_read_file(p_user_id, p_load_id, v_file.load_id, 'file ' || v_file.name, v_file.account, v_next);
     end loop;
     return v_frozen_at;

@@ -36,7 +36,10 @@ begin
         v_created := ingest.legacy_keep_accounts(v_user_id, v_load_id);
         perform ingest.legacy_stage(v_user_id, v_load_id);
         v_accounts := ingest.resolve_accounts(v_user_id, v_load_id, v_file, '{}');
-        v_instruments := ingest.resolve_load(v_user_id, v_load_id);
+        -- Over HTTP, and for a job, legacy_resolve has added them. An operator's session has made the person in this very transaction, and cannot.
+        v_instruments := ingest.resolve_load(
+            v_user_id, v_load_id, concat(current_setting('request.method', true), current_setting('quantmatrix.tells', true)) = ''
+        );
 
         insert into core.sync_history (user_id, kind, source, content_sha256, status)
         values (
@@ -143,18 +146,46 @@ begin
         and h.id = v_sync_id;
     end if;
 
-    delete from ingest.staging s
-    where s.user_id = v_user_id
-    and (
-        s.load_id = v_load_id
-        or s.load_id in (select f.load_id from jsonb_to_recordset(coalesce(v_migration -> 'files', '[]')) as f (load_id uuid))
-    );
+    perform ingest.drop_load(v_user_id, v_load_id);
+    perform ingest.drop_load(v_user_id, f.load_id)
+    from jsonb_to_recordset(coalesce(v_migration -> 'files', '[]')) as f (load_id uuid);
     return v_proof;
 end
 $$;
 
 comment on function api.legacy_migrate(uuid, jsonb) is $$Migrate from the old database
-All or nothing, for the signed-in person. V1's rows are staged as kinds v1_users, v1_accounts, v1_holdings, v1_transactions, v1_dividends, v1_tax_lots, v1_alerts, v1_alert_conditions; files of the owner under loads of their own. The migration is an object: name, sha256, size, layout, timezone, files [{load_id, name, account}], unread. Returns the proof, which is stored with the run.$$;
+All or nothing, for the signed-in person. V1's rows are staged as kinds v1_users, v1_accounts, v1_holdings, v1_transactions, v1_dividends, v1_tax_lots, v1_alerts, v1_alert_conditions; files of the owner under loads of their own. The migration is an object: name, sha256, size, records (staged under load_id), layout, timezone, files [{load_id, name, account, records}], unread. Returns the proof, which is stored with the run.$$;
+
+-- Which instruments a migration will name is known once its rows are judged, so they are judged here too, and what that wrote is taken back.
+create function api.legacy_resolve(load_id uuid, migration jsonb)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_described jsonb;
+begin
+    begin
+        perform ingest.legacy_read(v_user_id, legacy_resolve.load_id, legacy_resolve.migration);
+        perform ingest.legacy_keep_accounts(v_user_id, legacy_resolve.load_id);
+        perform ingest.legacy_stage(v_user_id, legacy_resolve.load_id);
+        v_described := ingest.described_load(v_user_id, legacy_resolve.load_id);
+        raise exception 'described' using errcode = 'QM010';
+    exception
+        when sqlstate 'QM010' then
+            if sqlerrm <> 'described' then
+                raise;
+            end if;
+    end;
+    return (select count(*) from jsonb_object_keys(ingest.resolve_described(v_user_id, v_described, true)));
+end
+$$;
+
+comment on function api.legacy_resolve(uuid, jsonb) is $$Resolve the instruments of a migration
+Call it before legacy_migrate, with the same arguments and in a request of its own: it adds missing identities to the shared catalogue and nothing else, so that nobody waits for the migration. Returns how many instruments it names.$$;
 
 create function api.legacy_inspect(load_id uuid, migration jsonb)
 returns jsonb
@@ -230,9 +261,7 @@ begin
         'sources', ingest.legacy_sources(v_user_id, v_load_id),
         'discrepancy', ingest.legacy_discrepancy_before(v_user_id, v_load_id)
     );
-    delete from ingest.staging s
-    where s.user_id = v_user_id
-    and s.load_id = v_load_id;
+    perform ingest.drop_load(v_user_id, v_load_id);
     return v_found;
 end
 $$;
@@ -240,7 +269,8 @@ $$;
 comment on function api.legacy_inspect(uuid, jsonb) is $$Inspect the old database
 Judges the staged rows of V1 as a migration would and returns defects by kind, rows by verdict, and holdings that disagree with their lots. Keeps nothing.$$;
 
-grant execute on function api.legacy_migrate(uuid, jsonb), api.legacy_inspect(uuid, jsonb) to quantmatrix_user, quantmatrix_admin;
+grant execute on function api.legacy_migrate(uuid, jsonb), api.legacy_resolve(uuid, jsonb), api.legacy_inspect(uuid, jsonb) to quantmatrix_user, quantmatrix_admin;
 
 alter function api.legacy_migrate(uuid, jsonb) owner to quantmatrix_writer;
+alter function api.legacy_resolve(uuid, jsonb) owner to quantmatrix_writer;
 alter function api.legacy_inspect(uuid, jsonb) owner to quantmatrix_writer;

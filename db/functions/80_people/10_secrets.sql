@@ -1,4 +1,4 @@
--- What all functions of signing in share. Everything here belongs to quantmatrix_keeper and is executed by nobody else.
+-- What all functions of signing in share. Everything here belongs to quantmatrix_keeper and is executed by nobody else, but for the refusal.
 
 -- An answer with a status of HTTP, a code of ours and headers: PostgREST's own way to carry all three.
 create function auth.refuse(p_status integer, p_code text, p_message text, p_hint text default null, p_headers jsonb default '{}')
@@ -13,13 +13,23 @@ begin
         message = jsonb_build_object('code', p_code, 'message', p_message, 'details', null, 'hint', p_hint)::text,
         detail = jsonb_build_object(
             'status', p_status,
-            'status_text', case p_status when 400 then 'Bad Request' when 401 then 'Unauthorized' when 403 then 'Forbidden' else 'Too Many Requests' end,
+            'status_text', case p_status
+                when 400 then 'Bad Request'
+                when 401 then 'Unauthorized'
+                when 403 then 'Forbidden'
+                when 409 then 'Conflict'
+                when 413 then 'Content Too Large'
+                when 503 then 'Service Unavailable'
+                else 'Too Many Requests'
+            end,
             'headers', p_headers
         )::text;
 end
 $$;
 
 comment on function auth.refuse(integer, text, text, text, jsonb) is 'Ends the request with this status and PostgREST''s object {code, message, details, hint}.';
+
+grant execute on function auth.refuse(integer, text, text, text, jsonb) to quantmatrix_writer, quantmatrix_engine;
 
 create function auth.base64url(p_bytes bytea)
 returns text
@@ -171,114 +181,6 @@ $$;
 
 comment on function auth.check_password(text, text) is 'Refuses (QM054) a password that is short or among the first that are guessed.';
 
-create function auth.origin()
-returns text
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select left(coalesce(nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-real-ip', ''), 64)
-$$;
-
-comment on function auth.origin() is 'The address the request came from, as the proxy states it; empty without a proxy.';
-
--- The generic cell rate algorithm over sequences: whatever a caller makes of the request afterwards, setval stays. Two at once may count as one
--- where no lock is held; signing in holds one for each address.
-create function auth.throttle(p_kind auth.throttle_kind, p_subject text, p_at_once integer, p_seconds_each numeric)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_digest bytea := sha256(
-        (select s.secret from auth.settings s) || convert_to(p_kind::text || ':' || p_subject, 'UTF8')
-    );
-    v_first regclass := format('auth.throttle_%s_0_%s', p_kind, get_byte(v_digest, 0) & 127)::regclass;
-    v_second regclass := format('auth.throttle_%s_1_%s', p_kind, get_byte(v_digest, 1) & 127)::regclass;
-    v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
-    v_step bigint := (p_seconds_each * 1000)::bigint;
-    v_paid_first bigint := greatest(coalesce(pg_sequence_last_value(v_first), 0), v_now);
-    v_paid_second bigint := greatest(coalesce(pg_sequence_last_value(v_second), 0), v_now);
-    v_paid bigint := least(v_paid_first, v_paid_second);
-begin
-    if v_paid - v_now > (p_at_once - 1) * v_step then
-        return greatest(1, ceil((v_paid - v_now - (p_at_once - 1) * v_step) / 1000.0)::integer);
-    end if;
-    perform setval(v_first, greatest(v_paid_first, v_paid + v_step)), setval(v_second, greatest(v_paid_second, v_paid + v_step));
-    return 0;
-end
-$$;
-
-comment on function auth.throttle(auth.throttle_kind, text, integer, numeric) is
-    'Counts one attempt and returns 0; or, where p_at_once were made faster than one in p_seconds_each, counts nothing and returns the seconds to wait.';
-
-create function auth.throttle_release(p_kind auth.throttle_kind, p_subject text, p_milliseconds bigint)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_digest bytea := sha256(
-        (select s.secret from auth.settings s) || convert_to(p_kind::text || ':' || p_subject, 'UTF8')
-    );
-    v_sequence regclass;
-begin
-    foreach v_sequence in array array[
-        format('auth.throttle_%s_0_%s', p_kind, get_byte(v_digest, 0) & 127)::regclass,
-        format('auth.throttle_%s_1_%s', p_kind, get_byte(v_digest, 1) & 127)::regclass
-    ] loop
-        perform setval(v_sequence, greatest(0, coalesce(pg_sequence_last_value(v_sequence), 0) - p_milliseconds));
-    end loop;
-end
-$$;
-
-comment on function auth.throttle_release(auth.throttle_kind, text, bigint) is 'Gives back what an attempt that was right had cost, or lets an unlocked person in.';
-
-create function auth.slow_down(p_seconds integer)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform auth.refuse(
-        429, 'QM051', 'too many attempts', format('wait %s seconds and try again', p_seconds), jsonb_build_object('Retry-After', p_seconds::text)
-    );
-end
-$$;
-
-comment on function auth.slow_down(integer) is 'Ends the request with 429 and Retry-After.';
-
-create function auth.throttle_mail(p_email text)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_wait integer := 0;
-begin
-    if auth.origin() <> '' then
-        v_wait := auth.throttle('mail', 'from ' || auth.origin(), 20, 60);
-    end if;
-    if v_wait = 0 then
-        v_wait := auth.throttle('mail', p_email, 5, 300);
-    end if;
-    if v_wait > 0 then
-        perform auth.slow_down(v_wait);
-    end if;
-end
-$$;
-
-comment on function auth.throttle_mail(text) is 'Limits mails that anybody can cause, to an address that exists or not, and from one origin.';
-
 -- Whether an address exists decides how much is written; that must not be seen in the time.
 create function auth.even_out(p_begun timestamptz, p_least interval)
 returns void
@@ -312,6 +214,7 @@ $$;
 
 comment on function auth.post(text, text, text, text, text) is 'Writes a mail to the outbox.';
 
+grant execute on function auth.refuse(integer, text, text, text, jsonb) to quantmatrix_engine;
 alter function auth.refuse(integer, text, text, text, jsonb) owner to quantmatrix_keeper;
 alter function auth.base64url(bytea) owner to quantmatrix_keeper;
 alter function auth.digest_of(text) owner to quantmatrix_keeper;
@@ -320,10 +223,5 @@ alter function auth.address_of(text) owner to quantmatrix_keeper;
 alter function auth.hash_password(text) owner to quantmatrix_keeper;
 alter function auth.password_is(text, text) owner to quantmatrix_keeper;
 alter function auth.check_password(text, text) owner to quantmatrix_keeper;
-alter function auth.origin() owner to quantmatrix_keeper;
-alter function auth.throttle(auth.throttle_kind, text, integer, numeric) owner to quantmatrix_keeper;
-alter function auth.throttle_release(auth.throttle_kind, text, bigint) owner to quantmatrix_keeper;
-alter function auth.slow_down(integer) owner to quantmatrix_keeper;
-alter function auth.throttle_mail(text) owner to quantmatrix_keeper;
 alter function auth.even_out(timestamptz, interval) owner to quantmatrix_keeper;
 alter function auth.post(text, text, text, text, text) owner to quantmatrix_keeper;

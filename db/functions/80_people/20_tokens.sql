@@ -81,7 +81,7 @@ $$;
 
 comment on function auth.access_token(uuid, text, jsonb) is 'Object {access_token, token_type, expires_in, expires_at}; p_more are further claims: sid, key, book.';
 
-create function auth.new_refresh_token(p_user_id uuid, p_session_id uuid)
+create function auth.new_refresh_token(p_user_id uuid, p_session_id uuid, p_follows bytea default null)
 returns text
 language plpgsql
 volatile
@@ -91,13 +91,13 @@ as $$
 declare
     v_token text := 'qmr_' || auth.random_token();
 begin
-    insert into auth.refresh_tokens (user_id, session_id, token_digest)
-    values (p_user_id, p_session_id, auth.digest_of(v_token));
+    insert into auth.refresh_tokens (user_id, session_id, token_digest, follows)
+    values (p_user_id, p_session_id, auth.digest_of(v_token), p_follows);
     return v_token;
 end
 $$;
 
-comment on function auth.new_refresh_token(uuid, uuid) is 'The next refresh token of a session.';
+comment on function auth.new_refresh_token(uuid, uuid, bytea) is 'The next refresh token of a session; p_follows is the digest of the one that it is given for.';
 
 create function auth.role_of(p_user_id uuid)
 returns text
@@ -126,7 +126,18 @@ begin
     -- What ended long ago goes; a hundred open sessions are enough for anybody.
     delete from auth.sessions s
     where s.user_id = p_user_id
-    and (s.expires_at < now() - interval '30 days' or s.ended_at < now() - interval '30 days');
+    and (
+        s.expires_at < now() - interval '30 days'
+        or s.ended_at < now() - interval '30 days'
+        or s.ended_at is not null
+        and s.id not in (
+            select n.id
+            from auth.sessions n
+            where n.user_id = p_user_id
+            order by n.created_at desc
+            limit 1000
+        )
+    );
     update auth.sessions s
     set ended_at = now(),
         ended_because = 'too many sessions'
@@ -221,7 +232,7 @@ comment on function auth.give_in_headers(jsonb) is 'Puts the tokens of a session
 alter function auth.load_signing_keys(jsonb) owner to quantmatrix_keeper;
 alter function auth.sign(jsonb) owner to quantmatrix_keeper;
 alter function auth.access_token(uuid, text, jsonb) owner to quantmatrix_keeper;
-alter function auth.new_refresh_token(uuid, uuid) owner to quantmatrix_keeper;
+alter function auth.new_refresh_token(uuid, uuid, bytea) owner to quantmatrix_keeper;
 alter function auth.role_of(uuid) owner to quantmatrix_keeper;
 alter function auth.start_session(uuid, text, text) owner to quantmatrix_keeper;
 alter function auth.end_sessions(uuid, text, uuid) owner to quantmatrix_keeper;

@@ -2,7 +2,9 @@
 -- is kept here: state, nonce and code verifier of a sign-in that has begun, and the ticket for which the client collects its tokens. The ticket
 -- passes through addresses, and is worth nothing without the secret whose digest came with the beginning.
 
-create function auth.oauth_begin(p_provider text, p_redirect_uri text, p_return_to text, p_challenge text, p_link_ticket text default null)
+create function auth.oauth_begin(
+    p_provider text, p_redirect_uri text, p_return_to text, p_challenge text, p_link_ticket text default null, p_address text default null
+)
 returns jsonb
 language plpgsql
 volatile
@@ -16,9 +18,13 @@ declare
     v_site text := (select s.site_url from auth.settings s);
     v_link_to uuid;
 begin
+    -- Of one origin 140 in the ten minutes that one is kept: it takes hundreds of origins to reach what all together may begin.
+    if auth.throttle_origin('begin', auth.origin_of(p_address), 20, 5) > 0 then
+        raise exception 'too many sign-ins have begun here' using errcode = 'QM051', hint = 'try again in a minute';
+    end if;
     delete from auth.oauth_requests o
     where o.expires_at < now();
-    if (select count(*) from auth.oauth_requests o) >= 10000 then
+    if (select count(*) from auth.oauth_requests o) >= 50000 then
         raise exception 'too many sign-ins have begun' using errcode = 'QM051', hint = 'try again in ten minutes';
     end if;
     if coalesce(p_challenge, '') !~ '^[A-Za-z0-9_-]{43}$' then
@@ -53,8 +59,8 @@ begin
 end
 $$;
 
-comment on function auth.oauth_begin(text, text, text, text, text) is
-    'Keeps a sign-in that begins and returns {state, nonce, code_challenge} for the provider. p_link_ticket: link to the person who asked for it.';
+comment on function auth.oauth_begin(text, text, text, text, text, text) is
+    'Keeps a sign-in that begins and returns {state, nonce, code_challenge} for the provider. p_link_ticket: link to the person who asked for it. p_address: of the caller, as the proxy states it.';
 
 create function auth.oauth_take(p_state text, p_provider text)
 returns jsonb
@@ -84,7 +90,7 @@ $$;
 
 comment on function auth.oauth_take(text, text) is 'What was kept of a sign-in that the provider sends back; good once.';
 
-create function auth.link_identity(p_user_id uuid, p_provider text, p_subject text, p_email text)
+create function auth.link_identity(p_user_id uuid, p_provider text, p_subject text, p_email text, p_is_wanted boolean)
 returns void
 language plpgsql
 volatile
@@ -92,8 +98,10 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into auth.identities (user_id, provider, subject, email)
-    values (p_user_id, p_provider, p_subject, p_email);
+    insert into auth.identities (user_id, provider, subject, email, is_wanted)
+    values (p_user_id, p_provider, p_subject, p_email, p_is_wanted)
+    on conflict on constraint identities_pkey do update
+    set is_wanted = auth.identities.is_wanted or excluded.is_wanted;
     perform audit.note(p_user_id, 'auth.identities', p_provider, 'insert', null, 'sign-in linked');
     perform auth.post(
         (select u.email from core.users u where u.id = p_user_id), 'A sign-in was linked',
@@ -102,7 +110,38 @@ begin
 end
 $$;
 
-comment on function auth.link_identity(uuid, text, text, text) is 'Makes a sign-in elsewhere a person''s, and tells the person.';
+comment on function auth.link_identity(uuid, text, text, text, boolean) is 'Makes a sign-in elsewhere a person''s, and tells the person. p_is_wanted: asked for in a session.';
+
+-- A provider's word for an address must not stand in for what the person proves here, nor make an administrator.
+create function auth.is_guarded(p_user_id uuid)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select u.role = 'admin' or coalesce(c.totp_confirmed_at is not null, false)
+    from core.users u
+    left join auth.credentials c on c.user_id = u.id
+    where u.id = p_user_id
+$$;
+
+comment on function auth.is_guarded(uuid) is 'Whether nothing but a session of the person''s links a sign-in elsewhere: an administrator, or a second factor.';
+
+create function auth.refuse_link()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'this account is linked by its owner alone: sign in with the password, and ask for a link'
+        using errcode = '42501', hint = 'identity_link gives it';
+end
+$$;
+
+comment on function auth.refuse_link() is 'Ends a sign-in elsewhere that would link, or was linked, by nothing but the provider''s word.';
 
 create function auth.oauth_finish(p_provider text, p_subject text, p_email text, p_email_verified boolean, p_name text, p_request jsonb)
 returns text
@@ -118,15 +157,20 @@ declare
     v_user core.users;
     v_user_id uuid;
     v_is_known boolean;
+    v_is_wanted boolean;
 begin
     perform pg_advisory_xact_lock(hashtextextended('identity ' || p_provider || ' ' || p_subject, 0));
-    select i.user_id into v_user_id
+    select i.user_id, i.is_wanted
+    into v_user_id, v_is_wanted
     from auth.identities i
     where i.provider = p_provider
     and i.subject = p_subject;
     v_is_known := found;
     if v_is_known and v_link_to is not null and v_user_id <> v_link_to then
         raise exception 'this sign-in belongs to another person here' using errcode = 'QM002';
+    end if;
+    if v_is_known and v_link_to is null and not v_is_wanted and auth.is_guarded(v_user_id) then
+        perform auth.refuse_link();
     end if;
     if v_user_id is null then
         v_user_id := v_link_to;
@@ -138,6 +182,8 @@ begin
             if found and v_user.email_verified_at is null then
                 raise exception 'this address has an account that did not prove it yet'
                     using errcode = 'QM002', hint = 'set a password first: password_forgot';
+            elsif found and auth.is_guarded(v_user.id) then
+                perform auth.refuse_link();
             elsif found then
                 v_user_id := v_user.id;
             elsif (select s.registration_open from auth.settings s) then
@@ -150,7 +196,7 @@ begin
             raise exception 'nobody here has this sign-in' using errcode = '42501', hint = 'register first, or use an address that the provider has verified';
         end if;
         if v_link_to is null then
-            perform auth.link_identity(v_user_id, p_provider, p_subject, v_email);
+            perform auth.link_identity(v_user_id, p_provider, p_subject, v_email, false);
         end if;
     end if;
     update auth.identities i
@@ -167,22 +213,22 @@ begin
     )
     values (
         auth.digest_of('ticket ' || v_ticket), p_provider, '', '', '', p_request ->> 'challenge', auth.digest_of(v_ticket), v_user_id,
-        case when v_link_to is not null and not v_is_known then p_subject end,
-        case when v_link_to is not null and not v_is_known then v_email end,
-        now() + interval '2 minutes'
+        case when v_link_to is not null then p_subject end,
+        case when v_link_to is not null then v_email end,
+        now() + interval '5 minutes'
     );
     return v_ticket;
 end
 $$;
 
 comment on function auth.oauth_finish(text, text, text, boolean, text, jsonb) is
-    'Who the provider says it is becomes a person here: known, linked by a verified address, or new. Returns a ticket for api.oauth_collect.';
+    'Who the provider says it is becomes a person here: known, linked by a verified address (never one with a second factor or of an administrator), or new. Returns a ticket for api.oauth_collect.';
 
 grant execute on function
-    auth.oauth_begin(text, text, text, text, text), auth.oauth_take(text, text), auth.oauth_finish(text, text, text, boolean, text, jsonb)
+    auth.oauth_begin(text, text, text, text, text, text), auth.oauth_take(text, text), auth.oauth_finish(text, text, text, boolean, text, jsonb)
     to quantmatrix_service;
 
-create function api.oauth_collect(ticket text, verifier text)
+create function api.oauth_collect(ticket text, verifier text, code text default null)
 returns jsonb
 language plpgsql
 volatile
@@ -200,6 +246,18 @@ begin
     if not found or v_request.challenge is distinct from auth.base64url(auth.digest_of(oauth_collect.verifier)) then
         perform auth.refuse(401, 'QM053', 'this ticket is unknown, used or expired', 'sign in again');
     end if;
+    -- A refusal leaves the ticket as it was, for the code that comes next; counters stay.
+    if exists (select from auth.credentials c where c.user_id = v_request.person_id and c.totp_confirmed_at is not null) then
+        if nullif(btrim(oauth_collect.code), '') is null then
+            perform auth.refuse(401, 'QM052', 'a second factor is wanted', 'send code: six digits of your authenticator, or a recovery code');
+        end if;
+        perform pg_advisory_xact_lock(hashtextextended('sign in ' || v_request.person_id, 0));
+        perform auth.throttle_proof('elsewhere', v_request.person_id);
+        if not auth.use_code(v_request.person_id, oauth_collect.code) then
+            perform auth.refuse(401, 'QM050', 'the code is wrong', 'a recovery code will do, too');
+        end if;
+        perform auth.throttle_release('own', 'elsewhere ' || v_request.person_id, 60);
+    end if;
     if v_request.subject is not null then
         perform pg_advisory_xact_lock(hashtextextended('identity ' || v_request.provider || ' ' || v_request.subject, 0));
         if exists (
@@ -214,16 +272,17 @@ begin
             select from auth.identities i
             where i.provider = v_request.provider
             and i.subject = v_request.subject
+            and i.is_wanted
         ) then
-            perform auth.link_identity(v_request.person_id, v_request.provider, v_request.subject, v_request.email);
+            perform auth.link_identity(v_request.person_id, v_request.provider, v_request.subject, v_request.email, true);
         end if;
     end if;
     return auth.start_session(v_request.person_id, 'oauth:' || v_request.provider, null);
 end
 $$;
 
-comment on function api.oauth_collect(text, text) is $$Collect the tokens of a sign-in elsewhere
-ticket: as the sign-in page hands it over. verifier: the secret whose SHA-256 (base64url) began the sign-in. {access_token, token_type, expires_in, expires_at, refresh_token}.$$;
+comment on function api.oauth_collect(text, text, text) is $$Collect the tokens of a sign-in elsewhere
+ticket: as the sign-in page hands it over. verifier: the secret whose SHA-256 (base64url) began the sign-in. code: of the second factor, where one is set up (QM052 asks for it, and the ticket stays good). {access_token, token_type, expires_in, expires_at, refresh_token}.$$;
 
 create function api.identity_link()
 returns jsonb
@@ -294,15 +353,17 @@ $$;
 comment on function api.identity_unlink(text) is $$Unlink a sign-in elsewhere
 All of this provider; sessions go on. Returns how many were linked.$$;
 
-grant execute on function api.oauth_collect(text, text) to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant execute on function api.oauth_collect(text, text, text) to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant execute on function api.identity_link(), api.identity_list(), api.identity_unlink(text)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
-alter function auth.oauth_begin(text, text, text, text, text) owner to quantmatrix_keeper;
+alter function auth.oauth_begin(text, text, text, text, text, text) owner to quantmatrix_keeper;
 alter function auth.oauth_take(text, text) owner to quantmatrix_keeper;
-alter function auth.link_identity(uuid, text, text, text) owner to quantmatrix_keeper;
+alter function auth.link_identity(uuid, text, text, text, boolean) owner to quantmatrix_keeper;
+alter function auth.is_guarded(uuid) owner to quantmatrix_keeper;
+alter function auth.refuse_link() owner to quantmatrix_keeper;
 alter function auth.oauth_finish(text, text, text, boolean, text, jsonb) owner to quantmatrix_keeper;
-alter function api.oauth_collect(text, text) owner to quantmatrix_keeper;
+alter function api.oauth_collect(text, text, text) owner to quantmatrix_keeper;
 alter function api.identity_link() owner to quantmatrix_keeper;
 alter function api.identity_list() owner to quantmatrix_keeper;
 alter function api.identity_unlink(text) owner to quantmatrix_keeper;

@@ -85,16 +85,16 @@ select
     i.id,
     i.symbol,
     i.instrument_type,
-    i.name,
-    i.exchange,
+    coalesce(f.name, i.name) as name,
+    coalesce(f.exchange, i.exchange) as exchange,
     i.currency,
     i.sector,
     i.industry,
-    i.underlying_id,
+    f.underlying_instrument_id as underlying_id,
     u.symbol as underlying,
     i.option_type,
     i.strike::api.exact as strike,
-    i.expiration,
+    coalesce(i.expiration, f.expiration) as expiration,
     i.multiplier::api.exact as multiplier,
     f.identifiers,
     f.identical_group,
@@ -113,8 +113,8 @@ select
         and o.merged_into_instrument_id = i.id
     ) as counts_for
 from core.instruments i
-left join core.instruments u on u.id = i.underlying_id
 left join tax.instrument_facts f on f.user_id = (select auth.user_id()) and f.instrument_id = i.id
+left join core.instruments u on u.id = f.underlying_instrument_id
 left join core.instruments m on m.id = f.merged_into_instrument_id;
 
 comment on view api.instruments is 'Instruments
@@ -122,12 +122,12 @@ Those that the person''s rows use: what they are, and what the person said about
 comment on column api.instruments.id is 'Number of the instrument.';
 comment on column api.instruments.symbol is 'Ticker, or the 21 characters of an option.';
 comment on column api.instruments.instrument_type is 'stock, fund, bond, option, future, future_option, warrant, digital, currency, other.';
-comment on column api.instruments.name is 'Name; null if no source gave one.';
-comment on column api.instruments.exchange is 'Listing exchange; null if unknown.';
+comment on column api.instruments.name is 'Name as your sources state it, else as it was published; null if no source gave one.';
+comment on column api.instruments.exchange is 'Listing exchange as your sources state it, else as it was published; null if unknown.';
 comment on column api.instruments.currency is 'Currency in which it trades.';
 comment on column api.instruments.sector is 'Sector; null if unknown.';
 comment on column api.instruments.industry is 'Industry; null if unknown.';
-comment on column api.instruments.underlying_id is 'What an option is on; null for others.';
+comment on column api.instruments.underlying_id is 'What an option is on, as your sources state it, else by its root; null for others.';
 comment on column api.instruments.underlying is 'Symbol of what an option is on; null for others.';
 comment on column api.instruments.option_type is 'call or put; null unless an option.';
 comment on column api.instruments.strike is 'Strike price; null unless an option.';

@@ -71,3 +71,47 @@ comment on column api.differences.reason is 'Why the person accepted it; null ot
 comment on column api.differences.evidence is 'Figures, dates, file and line behind it, and a hint what to do.';
 
 grant select on api.differences to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
+
+create view api.acceptances
+with (security_invoker = true)
+as
+select
+    p.id,
+    p.account_id,
+    a.account_number as account,
+    a.name as account_name,
+    p.symbol,
+    p.kind,
+    p.ours::api.exact as ours,
+    p.broker::api.exact as broker,
+    p.cause,
+    p.reason,
+    p.accepted_at,
+    p.revoked_at,
+    p.revoke_reason,
+    exists (
+        select from ingest.standing_findings s
+        where s.user_id = p.user_id
+        and s.acceptance_id = p.id
+    ) as covers_a_difference
+from ingest.acceptances p
+left join core.accounts a on a.user_id = p.user_id and a.id = p.account_id;
+
+comment on view api.acceptances is 'Acceptances
+Differences that you accepted, each with its reason. One holds while its figures and its cause stay the same.';
+comment on column api.acceptances.id is 'Number of the acceptance, for acceptance_revoke.';
+comment on column api.acceptances.account_id is 'Number of the account.';
+comment on column api.acceptances.account is 'The broker''s number of the account.';
+comment on column api.acceptances.account_name is 'The person''s name for the account.';
+comment on column api.acceptances.symbol is 'Symbol, or the currency for cash.';
+comment on column api.acceptances.kind is 'position, lot, cash or internal.';
+comment on column api.acceptances.ours is 'Our figure when it was accepted; null if unknown.';
+comment on column api.acceptances.broker is 'The broker''s figure when it was accepted; null if unknown.';
+comment on column api.acceptances.cause is 'The cause that was named.';
+comment on column api.acceptances.reason is 'Why it is right as it is.';
+comment on column api.acceptances.accepted_at is 'When.';
+comment on column api.acceptances.revoked_at is 'When it was taken back; null while it holds.';
+comment on column api.acceptances.revoke_reason is 'Why it was taken back.';
+comment on column api.acceptances.covers_a_difference is 'Whether the newest reconciliation found that difference.';
+
+grant select on api.acceptances to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;

@@ -17,6 +17,7 @@ declare
     v_user_id uuid := auth.require_user();
     v_read jsonb;
     v_id bigint;
+    v_known core.accounts;
     v_constraint text;
 begin
     perform tax.lock_taxpayer(v_user_id);
@@ -29,6 +30,24 @@ begin
     );
     if v_read ->> 'broker' is null or v_read ->> 'account_number' is null then
         raise exception '%: is wanted', case when v_read ->> 'broker' is null then 'broker' else 'account_number' end using errcode = 'QM002';
+    end if;
+    -- A client whose answer was lost sends the same again.
+    select a.*
+    into v_known
+    from core.accounts a
+    where a.user_id = v_user_id
+    and a.broker = v_read ->> 'broker'
+    and a.account_number = v_read ->> 'account_number';
+    if found then
+        if v_known.name <> v_read ->> 'name' or v_known.account_type::text <> v_read ->> 'account_type' or v_known.base_currency <> v_read ->> 'base_currency' then
+            perform auth.refuse(
+                409, 'QM062', format('account %s at %s is there already, as %s (%s, %s)', v_known.account_number, v_known.broker, v_known.name,
+                    v_known.account_type, v_known.base_currency),
+                'change it: quantmatrix account set, or account_set'
+            );
+        end if;
+        return query select a.* from api.accounts a where a.id = v_known.id;
+        return;
     end if;
     insert into core.accounts (user_id, broker, account_number, name, account_type, base_currency)
     values (
@@ -50,7 +69,7 @@ end
 $$;
 
 comment on function api.account_add(text, text, text, text, text) is $$Add an account
-account_type: taxable, ira, roth_ira, 401k or hsa. Importing a statement adds its account by itself.$$;
+account_type: taxable, ira, roth_ira, 401k or hsa. Importing a statement adds its account by itself. One that is there already is returned where it says the same; QM062 (409) where it says something else.$$;
 
 create function api.account_set(account text, changes jsonb)
 returns setof api.accounts
@@ -103,6 +122,92 @@ $$;
 comment on function api.account_set(text, jsonb) is $$Change an account
 account: number or name. changes: an object with name, account_type, allow_short, lot_method, reports_1099, base_currency, status; a field left out stays. Lots are rebuilt where it matters.$$;
 
+create function api.account_rename(account text, account_number text)
+returns setof api.accounts
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_id bigint;
+    v_number constant text := btrim(account_rename.account_number);
+    v_constraint text;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    v_id := ingest.require_account(v_user_id, account_rename.account);
+    update core.accounts a
+    set account_number = v_number,
+        -- A name that was made of the number follows it.
+        name = case when a.name like '% ' || a.account_number then left(a.name, -length(a.account_number)) || v_number else a.name end,
+        updated_at = now()
+    where a.user_id = v_user_id
+    and a.id = v_id;
+    return query select a.* from api.accounts a where a.id = v_id;
+exception
+    when unique_violation or check_violation then
+        get stacked diagnostics v_constraint = constraint_name;
+        raise exception '%', ingest.refusal_text(v_constraint) using errcode = 'QM002', detail = v_constraint;
+    when not_null_violation then
+        raise exception 'account_number: is wanted' using errcode = 'QM002';
+end
+$$;
+
+comment on function api.account_rename(text, text) is $$Correct an account's number
+account: number or name. For a number that was mistyped: files that name an account are matched by its number. Your name for an account is changed by account_set.$$;
+
+create function api.account_remove(account text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_id bigint;
+    v_number text;
+    v_holds text;
+begin
+    perform tax.lock_taxpayer(v_user_id);
+    v_id := ingest.require_account(v_user_id, account_remove.account);
+    select string_agg(c.number || ' ' || c.what, ', ')
+    into v_holds
+    from (
+        select 'transactions' as what, count(*) as number from core.transactions t where t.user_id = v_user_id and t.account_id = v_id
+        union all
+        select 'imports', count(*) from core.sync_history h where h.user_id = v_user_id and h.account_id = v_id and h.status = 'finished'
+        union all
+        select 'statements of positions', count(distinct b.sync_id) from ingest.broker_positions b where b.user_id = v_user_id and b.account_id = v_id
+        union all
+        select 'statements of lots', count(distinct b.sync_id) from ingest.broker_lots b where b.user_id = v_user_id and b.account_id = v_id
+        union all
+        select 'balances', count(*) from ingest.broker_cash b where b.user_id = v_user_id and b.account_id = v_id
+        union all
+        select 'corrections', count(*) from ingest.corrections k where k.user_id = v_user_id and k.account_id = v_id
+        union all
+        select 'executions of today', count(*) from ingest.today_executions e where e.user_id = v_user_id and e.account_id = v_id
+        union all
+        select 'feeds', count(*) from ingest.feeds f where f.user_id = v_user_id and v_id = any (f.account_ids)
+    ) c
+    where c.number > 0;
+    if v_holds is not null then
+        raise exception 'account "%" is not empty', account_remove.account
+            using errcode = 'QM002', detail = v_holds,
+                hint = 'take its imports back (quantmatrix import undo NUMBER), or close it: quantmatrix account set ACCOUNT --status closed';
+    end if;
+    delete from core.accounts a
+    where a.user_id = v_user_id
+    and a.id = v_id
+    returning a.account_number into v_number;
+    return jsonb_build_object('account', v_number, 'removed', true);
+end
+$$;
+
+comment on function api.account_remove(text) is $$Remove an empty account
+account: number or name. One with transactions, live imports, evidence or corrections is refused; what an import brought goes by import_undo. The audit log keeps it.$$;
+
 create function api.method_set(account text, symbol text default null, method text default null, effective_from date default null)
 returns jsonb
 language plpgsql
@@ -145,24 +250,36 @@ as $$
 declare
     v_user_id uuid := auth.require_user();
     v_id bigint;
+    v_underlying_id bigint;
     v_read jsonb;
     v_constraint text;
 begin
     perform tax.lock_taxpayer(v_user_id);
     v_id := ingest.require_instrument(v_user_id, instrument_facts_set.symbol);
     perform ingest.refuse_unknown_fields(
-        instrument_facts_set.facts, array['identical_group', 'index_family', 'section_1256', 'wash_exempt', 'deliverable_shares', 'deliverable_cash'], 'facts'
+        instrument_facts_set.facts,
+        array[
+            'identical_group', 'index_family', 'section_1256', 'wash_exempt', 'deliverable_shares', 'deliverable_cash', 'name', 'exchange',
+            'underlying', 'expiration'
+        ],
+        'facts'
     );
     v_read := ingest.read_fields(
         instrument_facts_set.facts,
-        '{"identical_group": "text", "index_family": "text", "section_1256": "boolean", "wash_exempt": "boolean", "deliverable_shares": "numeric", "deliverable_cash": "numeric"}'
+        '{"identical_group": "text", "index_family": "text", "section_1256": "boolean", "wash_exempt": "boolean", "deliverable_shares": "numeric", "deliverable_cash": "numeric",
+            "name": "text", "exchange": "text", "underlying": "text", "expiration": "date"}'
     );
+    if v_read ->> 'underlying' is not null then
+        v_underlying_id := ingest.require_instrument(v_user_id, v_read ->> 'underlying');
+    end if;
     insert into tax.instrument_facts as f (
-        user_id, instrument_id, identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash
+        user_id, instrument_id, identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash, name,
+        exchange, underlying_instrument_id, expiration
     )
     values (
         v_user_id, v_id, v_read ->> 'identical_group', v_read ->> 'index_family', (v_read ->> 'section_1256')::boolean,
-        (v_read ->> 'wash_exempt')::boolean, (v_read ->> 'deliverable_shares')::numeric, (v_read ->> 'deliverable_cash')::numeric
+        (v_read ->> 'wash_exempt')::boolean, (v_read ->> 'deliverable_shares')::numeric, (v_read ->> 'deliverable_cash')::numeric,
+        core.plain_text(v_read ->> 'name'), core.plain_text(v_read ->> 'exchange'), v_underlying_id, (v_read ->> 'expiration')::date
     )
     on conflict on constraint instrument_facts_pkey do update
     set identical_group = case when v_read ? 'identical_group' then excluded.identical_group else f.identical_group end,
@@ -170,7 +287,11 @@ begin
         section_1256 = case when v_read ? 'section_1256' then excluded.section_1256 else f.section_1256 end,
         wash_exempt = case when v_read ? 'wash_exempt' then excluded.wash_exempt else f.wash_exempt end,
         deliverable_shares = case when v_read ? 'deliverable_shares' then excluded.deliverable_shares else f.deliverable_shares end,
-        deliverable_cash = case when v_read ? 'deliverable_cash' then excluded.deliverable_cash else f.deliverable_cash end;
+        deliverable_cash = case when v_read ? 'deliverable_cash' then excluded.deliverable_cash else f.deliverable_cash end,
+        name = case when v_read ? 'name' then excluded.name else f.name end,
+        exchange = case when v_read ? 'exchange' then excluded.exchange else f.exchange end,
+        underlying_instrument_id = case when v_read ? 'underlying' then excluded.underlying_instrument_id else f.underlying_instrument_id end,
+        expiration = case when v_read ? 'expiration' then excluded.expiration else f.expiration end;
     return query select i.* from api.instruments i where i.id = v_id;
 exception
     when check_violation then
@@ -180,14 +301,16 @@ end
 $$;
 
 comment on function api.instrument_facts_set(text, jsonb) is $$Say what you know of an instrument
-facts: an object with identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash; a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
+facts: an object with identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash, name, exchange, underlying (a symbol of yours that an option is on), expiration (of what is no option); a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
 
 grant execute on function
     api.account_add(text, text, text, text, text), api.account_set(text, jsonb), api.method_set(text, text, text, date),
-    api.instrument_facts_set(text, jsonb)
+    api.instrument_facts_set(text, jsonb), api.account_rename(text, text), api.account_remove(text)
     to quantmatrix_user, quantmatrix_admin;
 
 alter function api.account_add(text, text, text, text, text) owner to quantmatrix_writer;
 alter function api.account_set(text, jsonb) owner to quantmatrix_writer;
+alter function api.account_rename(text, text) owner to quantmatrix_writer;
+alter function api.account_remove(text) owner to quantmatrix_writer;
 alter function api.method_set(text, text, text, date) owner to quantmatrix_writer;
 alter function api.instrument_facts_set(text, jsonb) owner to quantmatrix_writer;

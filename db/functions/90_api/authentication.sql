@@ -119,35 +119,17 @@ declare
     v_email text := lower(btrim(coalesce(sign_in.email, '')));
     v_pair text := auth.origin() || ' ' || v_email;
     v_is_known boolean;
-    v_wait integer;
     v_user core.users;
     v_credentials auth.credentials;
     v_is_right boolean;
 begin
-    -- One guess at a time for each address; then the counters, before anything is looked at. The narrow one first: whoever guesses from one
-    -- place uses up his own attempts, not those of the person. Where the person signed in before, attempts are counted apart: many places that
-    -- guess together use up what all strangers have, and do not lock the person out.
-    perform pg_advisory_xact_lock(hashtextextended('sign in ' || v_email, 0));
     v_is_known := exists (
         select from core.users u
         join auth.sessions s on s.user_id = u.id
         where u.email = v_email
         and s.origin_digest = auth.digest_of(auth.origin())
     );
-    if v_is_known then
-        v_wait := auth.throttle('known', v_pair, 5, 60);
-    else
-        v_wait := auth.throttle('pair', v_pair, 5, 60);
-        if v_wait = 0 then
-            v_wait := auth.throttle('account', v_email, 30, 20);
-        end if;
-        if v_wait = 0 and auth.origin() <> '' then
-            v_wait := auth.throttle('origin', auth.origin(), 60, 2);
-        end if;
-    end if;
-    if v_wait > 0 then
-        perform auth.slow_down(v_wait);
-    end if;
+    perform auth.slow_down(auth.throttle_sign_in(v_email, auth.origin(), v_is_known));
 
     select u.* into v_user
     from core.users u
@@ -167,9 +149,9 @@ begin
     end if;
 
     if v_is_known then
-        perform auth.throttle_release('known', v_pair, 60000);
+        perform auth.throttle_release('known', v_pair, 60);
     else
-        perform auth.throttle_release('pair', v_pair, 60000), auth.throttle_release('account', v_email, 20000);
+        perform auth.throttle_release('pair', v_pair, 60), auth.throttle_release('account', v_email, 20);
     end if;
     if split_part(v_credentials.password_hash, '$', 3)::integer < (select s.bcrypt_cost from auth.settings s) then
         update auth.credentials c
@@ -194,6 +176,8 @@ declare
     v_token auth.refresh_tokens;
     v_session auth.sessions;
     v_user core.users;
+    v_origin_digest bytea := case when auth.origin() <> '' then auth.digest_of(auth.origin()) end;
+    v_is_repeated boolean;
 begin
     select t.* into v_token
     from auth.refresh_tokens t
@@ -214,7 +198,18 @@ begin
         from core.users u
         where u.id = v_token.user_id;
     end if;
-    if v_token.used_at is not null and v_session.ended_at is null then
+    -- Where the answer was lost the client has the last token still, and nobody the one that it was exchanged for: that one is replaced, and whoever
+    -- should have it after all ends the session with it.
+    v_is_repeated := coalesce(v_token.used_at > now() - interval '30 seconds', false)
+        and v_token.used_origin_digest is not distinct from v_origin_digest
+        and exists (
+            select from auth.refresh_tokens t
+            where t.user_id = v_token.user_id
+            and t.session_id = v_token.session_id
+            and t.follows = v_token.token_digest
+            and t.used_at is null
+        );
+    if v_token.used_at is not null and not v_is_repeated and v_session.ended_at is null then
         update auth.sessions s
         set ended_at = now(),
             ended_because = 'refresh token replayed'
@@ -231,22 +226,23 @@ begin
         perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
     end if;
     update auth.refresh_tokens t
-    set used_at = now()
+    set used_at = now(),
+        used_origin_digest = case when not v_is_repeated then v_origin_digest end
     where t.user_id = v_token.user_id
     and t.session_id = v_token.session_id
-    and t.token_digest = v_token.token_digest;
+    and t.used_at is null;
     update auth.sessions s
     set used_at = now(),
         expires_at = now() + make_interval(days => (select g.session_days from auth.settings g))
     where s.user_id = v_session.user_id
     and s.id = v_session.id;
     return auth.access_token(v_token.user_id, auth.role_of(v_token.user_id), jsonb_build_object('sid', v_session.id))
-        || jsonb_build_object('refresh_token', auth.new_refresh_token(v_token.user_id, v_session.id));
+        || jsonb_build_object('refresh_token', auth.new_refresh_token(v_token.user_id, v_session.id, v_token.token_digest));
 end
 $$;
 
 comment on function api.refresh(text) is $$Renew the tokens
-{access_token, token_type, expires_in, expires_at, refresh_token}. Each refresh token is good once; one that comes again ends the session (QM055).$$;
+{access_token, token_type, expires_in, expires_at, refresh_token}. Each refresh token is good once; one that comes again ends the session (QM055), unless it is the last one, from the same place within 30 seconds: then its answer was lost, and another pair takes the place of that one.$$;
 
 create function api.sign_out(everywhere boolean default false)
 returns integer

@@ -1,7 +1,7 @@
 -- Imports as clients see them. A client stages records under a number of its own choosing, resolves instruments in a short transaction of its own, so that
 -- tenants never wait for each other's loads, and then loads: one call, all or nothing.
 
-create function api.import_stage(load_id uuid, records jsonb)
+create function api.import_stage(load_id uuid, records jsonb, chunk integer default null)
 returns integer
 language plpgsql
 volatile
@@ -10,21 +10,47 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_user();
+    v_bytes bigint;
     v_count integer;
 begin
     if jsonb_typeof(import_stage.records) is distinct from 'array' then
         raise exception 'records must be a list of {kind, line, part, payload, raw}' using errcode = 'QM002';
     end if;
-    insert into ingest.staging (load_id, user_id, kind, line_number, part, payload, raw)
-    select import_stage.load_id, v_user_id, r.kind, r.line, coalesce(r.part, 0), r.payload, r.raw
-    from jsonb_to_recordset(import_stage.records) as r (kind text, line integer, part smallint, payload jsonb, raw text);
-    get diagnostics v_count = row_count;
+    begin
+        insert into ingest.staging (load_id, user_id, kind, line_number, part, payload, raw, chunk)
+        select import_stage.load_id, v_user_id, r.kind, r.line, coalesce(r.part, 0), r.payload, r.raw, import_stage.chunk
+        from jsonb_to_recordset(import_stage.records) as r (kind text, line integer, part smallint, payload jsonb, raw text);
+        get diagnostics v_count = row_count;
+    exception
+        when unique_violation then
+            -- The chunk is there: its answer was lost, and the client sent it again.
+            select p.records
+            into v_count
+            from ingest.staged_parts p
+            where p.user_id = v_user_id
+            and p.load_id = import_stage.load_id
+            and p.chunk = import_stage.chunk;
+            if v_count is distinct from jsonb_array_length(import_stage.records) then
+                perform auth.refuse(
+                    409, 'QM062', format('chunk %s of this load is staged already, with another number of records', import_stage.chunk),
+                    'number the chunks of a load, each once; a new file is a new load'
+                );
+            end if;
+            return v_count;
+    end;
+    select sum(p.bytes)
+    into v_bytes
+    from ingest.staged_parts p
+    where p.user_id = v_user_id;
+    if v_bytes > auth.quota('staged') then
+        perform ingest.refuse_amount('staged', v_bytes);
+    end if;
     return v_count;
 end
 $$;
 
-comment on function api.import_stage(uuid, jsonb) is $$Stage records of a file
-A chunk of parsed records for a load: a list of {"kind", "line", "part", "payload", "raw"}. Kinds: line, transaction, instrument, link, pick, statement, position, lot, cash, warning, refusal. Returns how many were staged.$$;
+comment on function api.import_stage(uuid, jsonb, integer) is $$Stage records of a file
+A chunk of parsed records for a load: a list of {"kind", "line", "part", "payload", "raw"}. Kinds: line, transaction, instrument, link, pick, statement, position, lot, cash, warning, refusal. chunk: its number in the load, with which it may be sent again after a lost answer. Returns how many are staged of it: import_load wants their sum. QM063: more is staged than one person may have at a time.$$;
 
 create function api.import_resolve(load_id uuid)
 returns integer
@@ -36,13 +62,13 @@ as $$
 declare
     v_instruments jsonb;
 begin
-    v_instruments := ingest.resolve_load(auth.require_user(), import_resolve.load_id);
+    v_instruments := ingest.resolve_load(auth.require_user(), import_resolve.load_id, true);
     return (select count(*) from jsonb_object_keys(v_instruments));
 end
 $$;
 
 comment on function api.import_resolve(uuid) is $$Resolve the instruments of a load
-Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names.$$;
+Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names, with those that options are on. QM013: what is stated of an option contradicts its symbol. QM014 (429): more new instruments than one person may add. QM015 (503): somebody adds the same ones right now, try again.$$;
 
 create function api.import_load(load_id uuid, file jsonb)
 returns jsonb
@@ -63,21 +89,21 @@ declare
     v_sync_id bigint;
     v_report jsonb;
     v_status text;
+    v_bytes bigint;
     v_touched bigint[];
     v_matched bigint[];
     v_rejects jsonb;
+    v_edited jsonb;
+    v_replaced bigint[] := '{}';
 begin
     perform tax.lock_taxpayer(v_user_id);
     perform set_config('quantmatrix.reason', 'import of ' || coalesce(v_file ->> 'name', '?'), true);
 
     if v_file ->> 'source' is null or v_file ->> 'sha256' is null then
         raise exception 'file must hold at least name, source, sha256 and size'
-            using errcode = 'QM002';
+            using errcode = 'QM002', hint = 'and records: how many were staged of it';
     end if;
-    if not exists (select from ingest.staging s where s.load_id = v_load_id and s.user_id = v_user_id) then
-        raise exception 'nothing is staged under load %', v_load_id
-            using errcode = 'QM011', hint = 'stage the records first; a load that was abandoned for a day is cleared';
-    end if;
+    v_bytes := ingest.take_load(v_user_id, v_load_id, (v_file ->> 'records')::bigint);
 
     select coalesce(jsonb_object_agg(said.key, said.value), '{}')
     into v_statement
@@ -105,7 +131,7 @@ begin
     -- A refused, known or trial load leaves this block by the exception and so writes nothing; the report survives it.
     begin
         v_accounts := ingest.resolve_accounts(v_user_id, v_load_id, v_file, v_statement);
-        v_instruments := ingest.resolve_load(v_user_id, v_load_id);
+        v_instruments := ingest.resolve_load(v_user_id, v_load_id, false);
 
         if (select count(*) from jsonb_object_keys(coalesce(v_accounts -> 'ids', '{}'))) = 1 then
             select min(a.value::bigint)
@@ -125,23 +151,39 @@ begin
         values (v_user_id, v_account_id, 'import', v_file ->> 'source', v_file ->> 'sha256', 'running')
         returning id into v_sync_id;
 
-        insert into ingest.files (user_id, sync_id, name, size_bytes, layout, newest_first, period_start, period_end, generated_at)
+        insert into ingest.files (user_id, sync_id, name, size_bytes, layout, newest_first, period_start, period_end, generated_at, stored_bytes)
         values (
             v_user_id, v_sync_id, coalesce(v_file ->> 'name', '?'), coalesce((v_file ->> 'size')::bigint, 0), v_file ->> 'layout',
             coalesce((v_file ->> 'newest_first')::boolean, false),
-            (v_statement ->> 'period_start')::date, (v_statement ->> 'period_end')::date, (v_statement ->> 'generated_at')::timestamptz
+            (v_statement ->> 'period_start')::date, (v_statement ->> 'period_end')::date, (v_statement ->> 'generated_at')::timestamptz,
+            greatest(v_bytes, 65536)
         );
+        select sum(f.stored_bytes)
+        into v_bytes
+        from ingest.files f
+        where f.user_id = v_user_id;
+        if v_bytes > auth.quota('stored') then
+            perform ingest.refuse_amount('stored', v_bytes);
+        end if;
 
         perform ingest.keep_evidence(v_user_id, v_load_id, v_sync_id, v_accounts, v_instruments);
         perform ingest.keep_lines(
             v_user_id, v_load_id, v_sync_id, v_file ->> 'source', coalesce((v_file ->> 'newest_first')::boolean, false), v_accounts, v_instruments
         );
 
+        if v_file ->> 'replace' is not null then
+            v_replaced := array[ingest.require_replaceable(v_user_id, v_sync_id, (v_file ->> 'replace')::bigint)];
+            v_edited := ingest.edited_from(v_user_id, v_sync_id, v_replaced[1]);
+        elsif v_file ->> 'if_edited' = 'refuse' then
+            v_edited := ingest.edited_from(v_user_id, v_sync_id);
+        end if;
+
         v_matched := ingest.match_import(v_user_id, array[v_sync_id], v_sync_id);
 
-        v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts);
+        v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts) || jsonb_strip_nulls(jsonb_build_object('edited', v_edited));
         v_status := case
             when (v_report -> 'rows' ->> 'refused')::integer > 0 and not coalesce((v_file ->> 'accept_refusals')::boolean, false) then 'refused'
+            when v_edited is not null and v_replaced = '{}' then 'refused'
             when v_known_sync_id is not null
                 and (v_report -> 'rows' ->> 'new')::integer + (v_report -> 'rows' ->> 'changed')::integer = 0
                 then 'known'
@@ -151,15 +193,16 @@ begin
             raise exception 'nothing to keep' using errcode = 'QM010';
         end if;
         -- The same file, read better than last time (a refused row that is understood now), takes the place of its earlier import.
-        if v_known_sync_id is not null then
+        if v_known_sync_id is not null and not v_known_sync_id = any (v_replaced) then
+            v_replaced := v_replaced || v_known_sync_id;
+        end if;
+        v_touched := ingest.touched_by(v_user_id, v_sync_id);
+        foreach v_known_sync_id in array v_replaced loop
+            v_touched := v_touched || ingest.touched_by(v_user_id, v_known_sync_id);
             perform ingest.retire(v_user_id, v_known_sync_id);
             v_matched := v_matched || ingest.match_import(v_user_id, array[v_sync_id, v_known_sync_id], v_sync_id);
-        end if;
-
-        v_touched := ingest.touched_by(v_user_id, v_sync_id) || v_matched;
-        if v_known_sync_id is not null then
-            v_touched := v_touched || ingest.touched_by(v_user_id, v_known_sync_id);
-        end if;
+        end loop;
+        v_touched := v_touched || v_matched;
         perform ingest.settle(v_user_id, v_touched);
         perform ingest.pair_transfers(v_user_id);
         if cardinality(v_matched) > 0 then
@@ -195,16 +238,14 @@ begin
             v_sync_id := v_known_sync_id;
     end;
 
-    delete from ingest.staging s
-    where s.user_id = v_user_id
-    and (s.load_id = v_load_id or s.staged_at < now() - interval '1 day');
+    perform ingest.drop_load(v_user_id, v_load_id);
 
     return v_report || jsonb_build_object('sync_id', v_sync_id, 'status', v_status);
 end
 $$;
 
 comment on function api.import_load(uuid, jsonb) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, layout, newest_first, account, broker, currency, accept_refusals, dry_run (report, and keep nothing). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, accept_refusals, dry_run (report, and keep nothing), replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
 create function api.import_undo(sync_id bigint)
 returns jsonb
@@ -228,7 +269,12 @@ begin
     where h.user_id = v_user_id
     and h.id = v_sync_id
     and h.kind in ('import', 'migration');
-    if v_status is distinct from 'finished' then
+    if v_status = 'undone' then
+        -- Once more, as after an answer that was lost: it is as it should be.
+        return jsonb_build_object(
+            'sync_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0)
+        );
+    elsif v_status is distinct from 'finished' then
         raise exception 'import % cannot be undone', v_sync_id
             using errcode = 'QM012',
                 detail = coalesce('it is ' || v_status::text, 'there is no such import'),
@@ -310,11 +356,11 @@ comment on function api.import_show(bigint) is $$Show an import
 Its counts, what the file said about itself, lines by verdict, and the refused and unknown lines with their text.$$;
 
 grant execute on function
-    api.import_stage(uuid, jsonb), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint)
+    api.import_stage(uuid, jsonb, integer), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint)
     to quantmatrix_user, quantmatrix_importer, quantmatrix_admin;
 grant execute on function api.import_show(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
-alter function api.import_stage(uuid, jsonb) owner to quantmatrix_writer;
+alter function api.import_stage(uuid, jsonb, integer) owner to quantmatrix_writer;
 alter function api.import_resolve(uuid) owner to quantmatrix_writer;
 alter function api.import_load(uuid, jsonb) owner to quantmatrix_writer;
 alter function api.import_undo(bigint) owner to quantmatrix_writer;

@@ -116,10 +116,13 @@ begin
                 exit when not exists (select from core.instruments i where i.symbol = v_symbol);
             end loop;
         end if;
-        v_change_id := ingest.resolve_instrument(
+        v_change_id := ingest.resolve_described(
             v_user_id,
-            jsonb_build_object('type', v_from.instrument_type, 'symbol', upper(v_symbol), 'currency', v_from.currency, 'multiplier', v_from.multiplier::text)
-        );
+            jsonb_build_object('it', jsonb_build_object(
+                'type', v_from.instrument_type, 'symbol', upper(v_symbol), 'currency', v_from.currency, 'multiplier', v_from.multiplier::text
+            )),
+            true
+        ) ->> 'it';
         insert into tax.instrument_facts (user_id, instrument_id)
         values (v_user_id, v_change_id)
         on conflict on constraint instrument_facts_pkey do nothing;

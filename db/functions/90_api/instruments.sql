@@ -58,6 +58,8 @@ language sql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     with recursive chain (from_id, into_id, depth) as (
         select c.from_instrument_id, c.into_instrument_id, 1
@@ -101,6 +103,8 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
 declare
     v_ids bigint[];
@@ -152,6 +156,8 @@ language sql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
 as $$
     update ingest.broker_positions b
     set instrument_id = w.counts,

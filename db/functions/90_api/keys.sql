@@ -189,18 +189,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_prefix text := substring(key_exchange.key from '^qm_([0-9a-f]{8})_');
-    v_wait integer := 0;
     v_key auth.api_keys;
     v_user core.users;
 begin
-    if auth.origin() <> '' then
-        v_wait := auth.throttle('origin', 'key ' || auth.origin(), 120, 0.5);
-    end if;
-    if v_wait = 0 then
-        v_wait := auth.throttle('account', 'key ' || coalesce(v_prefix, 'malformed'), 60, 1);
-    end if;
-    if v_wait > 0 then
-        perform auth.slow_down(v_wait);
+    perform auth.slow_down(auth.throttle_origin('key', auth.origin(), 120, 0.5));
+    -- Of keys that exist: made-up ones would use up the counters of others, and there is nothing behind them to guess.
+    if exists (select from auth.api_keys k where k.prefix = v_prefix) then
+        perform auth.slow_down(auth.throttle('own', 'key ' || v_prefix, 60, 1));
     end if;
     select k.* into v_key
     from auth.api_keys k
@@ -258,7 +253,6 @@ declare
     v_user_id uuid := auth.require_session();
     v_email text := auth.address_of(grant_add.email);
     v_grantee_id uuid;
-    v_wait integer;
     v_access auth.grant_right;
     v_grant auth.grants;
 begin
@@ -278,10 +272,8 @@ begin
         raise exception 'expires_at: is in the past' using errcode = 'QM002';
     end if;
     -- Whom one shares with must be told by name, so this answers whether the address is registered: to people who are signed in, and slowly.
-    v_wait := auth.throttle('account', 'grant ' || v_user_id, 20, 30);
-    if v_wait > 0 then
-        perform auth.slow_down(v_wait);
-    end if;
+    perform auth.slow_down(auth.throttle_origin('grant', auth.origin(), 60, 10));
+    perform auth.slow_down(auth.throttle('own', 'grant ' || v_user_id, 20, 30));
     select u.id into v_grantee_id
     from core.users u
     where u.email = v_email
@@ -292,6 +284,21 @@ begin
     end if;
     if (select count(*) from auth.grants g where g.user_id = v_user_id and g.revoked_at is null) >= 1000 then
         raise exception 'there are a thousand grants already' using errcode = 'QM002', hint = 'revoke those that are not used';
+    end if;
+    -- The same once more, as after an answer that was lost, is the one that is there: revoking it must leave none behind.
+    select g.*
+    into v_grant
+    from auth.grants g
+    where g.user_id = v_user_id
+    and g.grantee_id = v_grantee_id
+    and g.account_id is not distinct from case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end
+    and g.kind = 'share'
+    and g.access = v_access
+    and g.expires_at is not distinct from grant_add.expires_at
+    and g.revoked_at is null
+    limit 1;
+    if found then
+        return auth.grant_shown(v_grant);
     end if;
     insert into auth.grants (user_id, grantee_id, account_id, access, expires_at)
     values (

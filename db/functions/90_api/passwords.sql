@@ -8,18 +8,13 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_wait integer;
 begin
     perform pg_advisory_xact_lock(hashtextextended('sign in ' || p_user_id, 0));
-    v_wait := auth.throttle('pair', 'confirm ' || p_user_id, 5, 60);
-    if v_wait > 0 then
-        perform auth.slow_down(v_wait);
-    end if;
+    perform auth.throttle_proof('confirm', p_user_id);
     if not auth.password_is((select c.password_hash from auth.credentials c where c.user_id = p_user_id), left(p_password, 1000)) then
         perform auth.refuse(403, 'QM050', 'the password is wrong', 'a new one can be asked for: password_forgot');
     end if;
-    perform auth.throttle_release('pair', 'confirm ' || p_user_id, 60000);
+    perform auth.throttle_release('own', 'confirm ' || p_user_id, 60);
 end
 $$;
 

@@ -12,9 +12,8 @@ declare
     v_email text := auth.address_of(user_unlock.email);
 begin
     perform auth.require_admin();
-    -- An hour more than any counter of attempts can be ahead; those of one origin pass by themselves within minutes.
-    perform auth.throttle_release('account', v_email, 4 * 3600000), auth.throttle_release('pair', ' ' || v_email, 4 * 3600000),
-        auth.throttle_release('mail', v_email, 4 * 3600000);
+    -- Those of one origin pass by themselves within minutes.
+    perform auth.throttle_release('account', v_email), auth.throttle_release('pair', ' ' || v_email), auth.throttle_release('mail', v_email);
 end
 $$;
 
@@ -134,7 +133,7 @@ end
 $$;
 
 comment on function api.platform_settings() is $$Settings of the platform
-Administrators only: {bcrypt_cost, access_minutes, session_days, registration_open, writes_per_second, site_url}.$$;
+Administrators only: {bcrypt_cost, access_minutes, session_days, registration_open, writes_per_second, site_url, staged_megabytes, stored_megabytes}.$$;
 
 create function api.platform_settings_set(changes jsonb)
 returns jsonb
@@ -151,11 +150,12 @@ begin
     perform auth.require_admin();
     perform ingest.refuse_unknown_fields(
         platform_settings_set.changes,
-        array['bcrypt_cost', 'access_minutes', 'session_days', 'registration_open', 'writes_per_second', 'site_url'], 'changes'
+        array['bcrypt_cost', 'access_minutes', 'session_days', 'registration_open', 'writes_per_second', 'site_url', 'staged_megabytes', 'stored_megabytes'],
+        'changes'
     );
     v_read := ingest.read_fields(platform_settings_set.changes, '{
         "bcrypt_cost": "integer", "access_minutes": "integer", "session_days": "integer", "registration_open": "boolean",
-        "writes_per_second": "integer", "site_url": "text"
+        "writes_per_second": "integer", "site_url": "text", "staged_megabytes": "integer", "stored_megabytes": "integer"
     }');
     update auth.settings s
     set bcrypt_cost = coalesce((v_read ->> 'bcrypt_cost')::integer, s.bcrypt_cost),
@@ -163,6 +163,8 @@ begin
         session_days = coalesce((v_read ->> 'session_days')::integer, s.session_days),
         registration_open = coalesce((v_read ->> 'registration_open')::boolean, s.registration_open),
         writes_per_second = coalesce((v_read ->> 'writes_per_second')::integer, s.writes_per_second),
+        staged_megabytes = coalesce((v_read ->> 'staged_megabytes')::integer, s.staged_megabytes),
+        stored_megabytes = coalesce((v_read ->> 'stored_megabytes')::integer, s.stored_megabytes),
         site_url = case when v_read ? 'site_url' then v_read ->> 'site_url' else s.site_url end;
     perform audit.note(null, 'auth.settings', 'true', 'update', v_read, 'settings changed');
     return api.platform_settings();
@@ -213,32 +215,15 @@ begin
             from core.sync_history h
         ),
         'signing_keys', (select jsonb_agg(jsonb_build_object('key_id', k.key_id, 'loaded_at', k.loaded_at) order by k.place) from auth.signing_keys k),
-        'audit', auth.audit_state(),
+        'audit', audit.state(),
+        'work', work.state(),
         'database', auth.database_state() || jsonb_build_object('schema_version', api.schema_version())
     );
 end
 $$;
 
 comment on function api.platform_state() is $$State of the platform
-Administrators only: counts of people, sessions and keys, the mail and sync queues, signing keys, the audit chain, the database. Names nobody.$$;
-
--- Unlike audit.verify it reads no entry: cheap enough to be asked often.
-create function auth.audit_state()
-returns jsonb
-language sql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'sealed', (select max(l.position) from audit.links l),
-        'last_sealed_at', (select l.sealed_at from audit.links l order by l.position desc limit 1),
-        'last_entry', (select max(e.id) from core.audit_logs e),
-        'last_sealed_entry', (select l.log_id from audit.links l order by l.position desc limit 1)
-    )
-$$;
-
-comment on function auth.audit_state() is 'How far the chain reaches: {sealed, last_sealed_at, last_entry, last_sealed_entry}.';
+Administrators only: counts of people, sessions and keys, the mail and sync queues, signing keys, the audit chain, workers and jobs, the database. Names nobody.$$;
 
 create function auth.database_state()
 returns jsonb
@@ -263,7 +248,7 @@ as $$
 $$;
 
 comment on function auth.database_state() is 'Health of the database: size, connections, the oldest transaction, rows that wait for vacuum.';
-grant execute on function auth.audit_state(), auth.database_state() to quantmatrix_keeper;
+grant execute on function auth.database_state() to quantmatrix_keeper;
 
 create function api.mail_list(status text default null)
 returns jsonb

@@ -1,5 +1,6 @@
--- Prices: shared by all, so only administrators load them. A bar that jumps without a corporate action that anybody knows of is held apart, and
--- so is what follows it at the new level; a single wrong bar holds only itself.
+-- Prices: shared by all, so only administrators load them. A bar that jumps is held apart, and so is what follows it at the new level, unless an
+-- administrator has said that there was a corporate action; a single wrong bar holds only itself. What people have in their books says nothing
+-- about a shared price: a split that one of them made up would publish a wrong bar to all.
 
 create function ingest.jump_limit(p_type core.instrument_type)
 returns numeric
@@ -25,45 +26,66 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select exists (
-        select from core.transactions t
-        where (t.instrument_id = p_instrument_id)
-        and t.transaction_type in ('split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_cash', 'merger_stock', 'merger_mixed')
-        and t.trade_date between p_from::date - 1 and p_to::date + 1
+        select from ingest.price_actions a
+        where a.instrument_id = p_instrument_id
+        and a.acted_on between p_from::date - 1 and p_to::date + 1
     )
 $$;
 
-comment on function ingest.has_action_between(bigint, timestamptz, timestamptz) is 'Whether anybody''s books know a corporate action that may explain a jump of the price.';
+comment on function ingest.has_action_between(bigint, timestamptz, timestamptz) is 'Whether an administrator has said that a corporate action explains a jump of the price.';
 
--- The catalogue's instrument for a symbol; a pair of currencies is made, nothing else is.
-create function ingest.priced_instrument(p_symbol text, p_type text, p_currency text)
-returns bigint
+-- The catalogue's instruments for a symbol; a pair of currencies is made, nothing else is. Anybody may have added another identity of a known
+-- symbol, so a symbol alone that is several names none of them; kind, currency and the usual multiplier name one.
+create function ingest.priced_instruments(p_symbol text, p_type text, p_currency text)
+returns bigint[]
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
 as $$
 declare
-    v_id bigint;
+    v_ids bigint[];
+    v_usual bigint[];
 begin
-    select i.id
-    into v_id
+    select array_agg(i.id order by i.id), array_agg(i.id order by i.id) filter (where i.multiplier = ingest.default_multiplier(i.instrument_type))
+    into v_ids, v_usual
     from core.instruments i
     where i.symbol = p_symbol
     and (p_type is null or i.instrument_type::text = p_type)
-    and (p_currency is null or i.currency = p_currency)
-    order by i.instrument_type = 'stock' desc, i.id
-    limit 1;
-    if v_id is null and p_type = 'currency' and p_symbol ~ '^[A-Z]{3}\.[A-Z]{3}$' then
+    and (p_currency is null or i.currency = p_currency);
+    if v_ids is null and p_type = 'currency' and p_symbol ~ '^[A-Z]{3}\.[A-Z]{3}$' then
         insert into core.instruments (symbol, instrument_type, currency)
         values (p_symbol, 'currency', right(p_symbol, 3))
-        on conflict on constraint instruments_identity_taken do nothing
-        returning id into v_id;
+        on conflict on constraint instruments_identity_taken do nothing;
+        select array_agg(i.id)
+        into v_ids
+        from core.instruments i
+        where i.symbol = p_symbol
+        and i.instrument_type = 'currency';
     end if;
-    return v_id;
+    return case
+        when cardinality(v_ids) > 1 and p_type is not null and p_currency is not null and cardinality(v_usual) = 1 then v_usual
+        else coalesce(v_ids, '{}')
+    end;
 end
 $$;
 
-comment on function ingest.priced_instrument(text, text, text) is 'The instrument that a price is of; null if the catalogue has none.';
+comment on function ingest.priced_instruments(text, text, text) is 'The instruments that a price may be of: none, one, or several that more must be said about.';
+
+create function ingest.instrument_keys(p_instrument_ids bigint[])
+returns text[]
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select array_agg(concat_ws('|', i.instrument_type, i.symbol, i.currency, nullif(trim_scale(i.multiplier), ingest.default_multiplier(i.instrument_type))) order by i.id)
+    from core.instruments i
+    where i.id = any (p_instrument_ids)
+$$;
+
+comment on function ingest.instrument_keys(bigint[]) is 'Identities as type|symbol|currency, with the multiplier where it is not the usual one.';
 
 create function api.prices_load(prices jsonb)
 returns jsonb
@@ -74,6 +96,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_bar record;
+    v_instrument_ids bigint[];
     v_instrument_id bigint;
     v_of text;
     v_type core.instrument_type;
@@ -88,6 +111,7 @@ declare
     v_changed integer := 0;
     v_held integer := 0;
     v_unknown jsonb := '{}';
+    v_ambiguous jsonb := '{}';
 begin
     perform auth.require_admin();
     for v_bar in
@@ -100,7 +124,8 @@ begin
     loop
         if v_of is distinct from concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency) then
             v_of := concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency);
-            v_instrument_id := ingest.priced_instrument(v_bar.symbol, v_bar.type, v_bar.currency);
+            v_instrument_ids := ingest.priced_instruments(v_bar.symbol, v_bar.type, v_bar.currency);
+            v_instrument_id := case when cardinality(v_instrument_ids) = 1 then v_instrument_ids[1] end;
             v_close := null;
             v_adjusted := null;
             if v_instrument_id is not null then
@@ -118,7 +143,10 @@ begin
                 limit 1;
             end if;
         end if;
-        if v_instrument_id is null then
+        if cardinality(v_instrument_ids) > 1 then
+            v_ambiguous := v_ambiguous || jsonb_build_object(v_bar.symbol, ingest.instrument_keys(v_instrument_ids));
+            continue;
+        elsif v_instrument_id is null then
             v_unknown := v_unknown || jsonb_build_object(v_bar.symbol, coalesce((v_unknown ->> v_bar.symbol)::integer, 0) + 1);
             continue;
         end if;
@@ -173,13 +201,13 @@ begin
         v_at := v_bar.as_of;
         v_adjusted := v_bar.adjusted_close;
     end loop;
-    return jsonb_build_object('new', v_new, 'known', v_known, 'changed', v_changed, 'held', v_held, 'unknown', v_unknown);
+    return jsonb_build_object('new', v_new, 'known', v_known, 'changed', v_changed, 'held', v_held, 'unknown', v_unknown, 'ambiguous', v_ambiguous);
 end
 $$;
 
 comment on function api.prices_load(jsonb) is $$Load daily prices
 Administrators only. prices: an array of objects with symbol, type, currency, day, open, high, low, close, adjusted_close, volume, source and is_explained.
-Returns how many are new, known, changed and held for review, and symbols that the catalogue does not have.$$;
+Returns how many are new, known, changed and held for review, symbols that the catalogue does not have, and ambiguous: symbols of several identities, {symbol: [type|symbol|currency]}, of which nothing was loaded; give type and currency.$$;
 
 create function api.prices_held()
 returns jsonb
@@ -258,12 +286,53 @@ $$;
 comment on function api.prices_decide(text, boolean) is $$Take held prices over, or throw them away
 Administrators only. Returns how many bars.$$;
 
+create function api.price_action_add(symbol text, day date, reason text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_key text[] := string_to_array(price_action_add.symbol, '|');
+    v_ids bigint[];
+begin
+    perform auth.require_admin();
+    perform ingest.require_reason(price_action_add.reason);
+    if price_action_add.day not between '1900-01-01' and current_date + 366 or price_action_add.day is null then
+        raise exception 'day: is wanted, from 1900 to a year from now' using errcode = 'QM002';
+    end if;
+    v_ids := case
+        when cardinality(v_key) = 3 then ingest.priced_instruments(v_key[2], v_key[1], v_key[3])
+        else ingest.priced_instruments(price_action_add.symbol, null, null)
+    end;
+    if cardinality(v_ids) = 0 then
+        raise exception 'the catalogue has no "%"', coalesce(price_action_add.symbol, '')
+            using errcode = 'QM001', hint = 'give the symbol as it is in the catalogue, or type|symbol|currency';
+    elsif cardinality(v_ids) > 1 then
+        raise exception 'the symbol "%" is of several instruments', price_action_add.symbol
+            using errcode = 'QM003', detail = array_to_string(ingest.instrument_keys(v_ids), ', '), hint = 'give it as type|symbol|currency';
+    end if;
+    insert into ingest.price_actions (instrument_id, acted_on, reason)
+    values (v_ids[1], price_action_add.day, btrim(price_action_add.reason))
+    on conflict on constraint price_actions_pkey do update
+    set reason = excluded.reason;
+    return jsonb_build_object('instrument', (ingest.instrument_keys(v_ids))[1], 'day', price_action_add.day, 'reason', btrim(price_action_add.reason));
+end
+$$;
+
+comment on function api.price_action_add(text, date, text) is $$Explain a jump of a price
+Administrators only. Says that a corporate action (a split, a spin-off) is why the shared price of an instrument jumps at a day, so that bars around it are not held. It changes no price and nobody's books.$$;
+
 grant execute on function ingest.jump_limit(core.instrument_type) to quantmatrix_engine;
 grant execute on function auth.require_admin() to quantmatrix_engine;
-grant execute on function api.prices_load(jsonb), api.prices_held(), api.prices_decide(text, boolean) to quantmatrix_admin;
+grant execute on function ingest.require_reason(text) to quantmatrix_engine;
+grant execute on function api.prices_load(jsonb), api.prices_held(), api.prices_decide(text, boolean), api.price_action_add(text, date, text) to quantmatrix_admin;
 
 alter function ingest.has_action_between(bigint, timestamptz, timestamptz) owner to quantmatrix_engine;
-alter function ingest.priced_instrument(text, text, text) owner to quantmatrix_engine;
+alter function ingest.priced_instruments(text, text, text) owner to quantmatrix_engine;
+alter function ingest.instrument_keys(bigint[]) owner to quantmatrix_engine;
+alter function api.price_action_add(text, date, text) owner to quantmatrix_engine;
 alter function api.prices_load(jsonb) owner to quantmatrix_engine;
 alter function api.prices_held() owner to quantmatrix_engine;
 alter function api.prices_decide(text, boolean) owner to quantmatrix_engine;

@@ -1,8 +1,85 @@
 -- Before each request, and what anybody may ask.
 
+-- Whether session, key, grant and person behind these claims are good at this moment. Asked before each request, and when a job begins.
+create function auth.check_claims(p_claims jsonb)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_role text := p_claims ->> 'role';
+    v_user core.users;
+    v_tokens_from timestamptz;
+    v_key auth.api_keys;
+begin
+    select u.*
+    into v_user
+    from core.users u
+    where u.id = (p_claims ->> 'sub')::uuid;
+    if not found then
+        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
+    elsif v_user.status <> 'active' then
+        raise exception 'this user is disabled' using errcode = 'PT403', hint = 'an administrator can enable it: quantmatrix user disable --undo';
+    end if;
+
+    if p_claims ? 'key' then
+        select k.*
+        into v_key
+        from auth.api_keys k
+        where k.user_id = v_user.id
+        and k.id = (p_claims ->> 'key')::bigint
+        and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now());
+        if not found or v_role <> auth.role_of_scopes(v_key.scopes) then
+            perform auth.refuse(401, 'QM055', 'this key is revoked or expired', 'make a new one: quantmatrix key create');
+        end if;
+    elsif p_claims ? 'sid' then
+        if not exists (
+            select from auth.sessions s
+            where s.user_id = v_user.id
+            and s.id = (p_claims ->> 'sid')::uuid
+            and s.ended_at is null
+            and s.expires_at > now()
+        ) then
+            perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
+        end if;
+    else
+        -- The operator's own tokens belong to no session.
+        select c.tokens_from
+        into v_tokens_from
+        from auth.credentials c
+        where c.user_id = v_user.id;
+        if v_tokens_from is not null and coalesce((p_claims ->> 'iat')::numeric, 0) < floor(extract(epoch from v_tokens_from)) then
+            perform auth.refuse(401, 'QM055', 'the token is older than the last time this user signed out everywhere', 'get a new one');
+        end if;
+    end if;
+
+    if not (
+        v_user.role = 'admin'
+        or v_role = 'quantmatrix_readonly'
+        or v_role in ('quantmatrix_user', 'quantmatrix_importer') and v_user.role = 'user'
+    ) then
+        raise exception 'the token claims more than this user may do' using errcode = 'PT403', hint = 'get a new one: quantmatrix user token';
+    end if;
+    if p_claims ? 'book' and auth.user_id() is null then
+        raise exception 'this book is not open to you' using errcode = 'PT403', hint = 'the grant was revoked or has ended';
+    end if;
+exception
+    when invalid_text_representation or numeric_value_out_of_range then
+        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
+end
+$$;
+
+comment on function auth.check_claims(jsonb) is
+    'Refuses claims of disabled users, ended sessions, revoked keys, books that are not shared any more, and roles that the user may not take.';
+
 -- PostgREST verifies the signature and the times that a token states; that it states them, for whom it is, and that session, key and book are
--- good at this moment is demanded here. Runs as the role of the request. A GET is a read-only transaction, in which nothing can be counted: the
--- proxy limits reads, this limits writes.
+-- good at this moment is demanded here. Runs as the role of the request. The connections with the database are everybody's, so a person has
+-- four requests at work at a time, by whatever tokens and keys: a slot is a lock that ends with the request, and only owners of functions may
+-- lock, so nobody takes another's. A GET is a read-only transaction, in which nothing can be counted: the proxy limits the rate of reads, this
+-- that of writes.
 create function api.check_request()
 returns void
 language plpgsql
@@ -14,11 +91,8 @@ declare
     v_claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     v_role text := v_claims ->> 'role';
     v_missing text;
-    v_user core.users;
-    v_tokens_from timestamptz;
-    v_key auth.api_keys;
     v_rate integer;
-    v_wait integer;
+    v_has_slot boolean := false;
 begin
     if v_role is null or v_role = 'anon' then
         return;
@@ -33,76 +107,33 @@ begin
             using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
     end if;
 
-    select u.*
-    into v_user
-    from core.users u
-    where u.id = (v_claims ->> 'sub')::uuid;
-    if not found then
-        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
-    elsif v_user.status <> 'active' then
-        raise exception 'this user is disabled' using errcode = 'PT403', hint = 'an administrator can enable it: quantmatrix user disable --undo';
+    -- Before anything is looked up: what is refused here costs next to nothing.
+    for v_slot in 1..4 loop
+        v_has_slot := pg_try_advisory_xact_lock(hashtextextended('request of ' || (v_claims ->> 'sub'), v_slot));
+        exit when v_has_slot;
+    end loop;
+    if not v_has_slot then
+        perform auth.refuse(
+            429, 'QM120', 'four of your requests are at work', 'wait for one of them; what takes long is asked as a job: job_add',
+            jsonb_build_object('Retry-After', '1')
+        );
     end if;
 
-    if v_claims ? 'key' then
-        select k.*
-        into v_key
-        from auth.api_keys k
-        where k.user_id = v_user.id
-        and k.id = (v_claims ->> 'key')::bigint
-        and k.revoked_at is null
-        and (k.expires_at is null or k.expires_at > now());
-        if not found or v_role <> auth.role_of_scopes(v_key.scopes) then
-            perform auth.refuse(401, 'QM055', 'this key is revoked or expired', 'make a new one: quantmatrix key create');
-        end if;
-    elsif v_claims ? 'sid' then
-        if not exists (
-            select from auth.sessions s
-            where s.user_id = v_user.id
-            and s.id = (v_claims ->> 'sid')::uuid
-            and s.ended_at is null
-            and s.expires_at > now()
-        ) then
-            perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
-        end if;
-    else
-        -- The operator's own tokens belong to no session.
-        select c.tokens_from
-        into v_tokens_from
-        from auth.credentials c
-        where c.user_id = v_user.id;
-        if v_tokens_from is not null and coalesce((v_claims ->> 'iat')::numeric, 0) < floor(extract(epoch from v_tokens_from)) then
-            perform auth.refuse(401, 'QM055', 'the token is older than the last time this user signed out everywhere', 'get a new one');
-        end if;
-    end if;
-
-    if not (
-        v_user.role = 'admin'
-        or v_role = 'quantmatrix_readonly'
-        or v_role in ('quantmatrix_user', 'quantmatrix_importer') and v_user.role = 'user'
-    ) then
-        raise exception 'the token claims more than this user may do' using errcode = 'PT403', hint = 'get a new one: quantmatrix user token';
-    end if;
-    if v_claims ? 'book' and auth.user_id() is null then
-        raise exception 'this book is not open to you' using errcode = 'PT403', hint = 'the grant was revoked or has ended';
-    end if;
+    perform auth.check_claims(v_claims);
 
     if current_setting('transaction_read_only') = 'off' then
         select s.writes_per_second
         into v_rate
         from auth.settings s;
-        v_wait := auth.throttle('write', coalesce('key ' || v_key.id, 'person') || ' of ' || v_user.id, 10 * v_rate, 1.0 / v_rate);
-        if v_wait > 0 then
-            perform auth.slow_down(v_wait);
-        end if;
+        perform auth.slow_down(
+            auth.throttle('write', coalesce('key ' || (v_claims ->> 'key'), 'person') || ' of ' || (v_claims ->> 'sub'), 10 * v_rate, 1.0 / v_rate)
+        );
     end if;
-exception
-    when invalid_text_representation or numeric_value_out_of_range then
-        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
 end
 $$;
 
 comment on function api.check_request() is $$Check the request
-Called by the server before each request: refuses tokens without sub, exp or aud, disabled users, ended sessions, revoked keys, books that are not shared any more, and more writes than allowed.$$;
+Called by the server before each request: refuses tokens without sub, exp or aud, disabled users, ended sessions, revoked keys, books that are not shared any more, more than four requests of a person at a time, and more writes than allowed.$$;
 
 -- The bookkeeping of migrations lies in a schema of its own, which is made by the program that migrates; a database built from the sources alone has none.
 create function api.schema_version()
@@ -133,5 +164,7 @@ The last migration and the first twelve characters of the digest of functions an
 grant execute on function api.check_request(), api.schema_version() to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
 grant execute on function api.schema_version() to quantmatrix_keeper;
+grant execute on function auth.check_claims(jsonb) to quantmatrix_service;
 
+alter function auth.check_claims(jsonb) owner to quantmatrix_keeper;
 alter function api.check_request() owner to quantmatrix_keeper;

@@ -42,11 +42,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_wait integer := auth.throttle('pair', 'confirm ' || v_user_id, 5, 60);
 begin
-    if v_wait > 0 then
-        perform auth.slow_down(v_wait);
-    end if;
+    perform auth.throttle_proof('confirm', v_user_id);
     if exists (select from auth.credentials c where c.user_id = v_user_id and c.totp_confirmed_at is not null) then
         raise exception 'a second factor is set up already' using errcode = 'QM002', hint = 'remove it first: second_factor_remove';
     end if;
@@ -77,7 +74,7 @@ begin
     perform auth.confirm_password(v_user_id, second_factor_remove.password);
     if not auth.use_code(v_user_id, second_factor_remove.code) then
         -- Given back by confirm_password, taken again here: codes are guessed no faster than passwords.
-        perform auth.throttle('pair', 'confirm ' || v_user_id, 5, 60);
+        perform auth.throttle('own', 'confirm ' || v_user_id, 5, 60);
         perform auth.refuse(403, 'QM050', 'the code is wrong', 'a recovery code will do, too');
     end if;
     delete from auth.recovery_codes r

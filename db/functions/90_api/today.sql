@@ -14,7 +14,7 @@ $$;
 
 comment on function ingest.execution_name(text) is 'An execution''s id without the count of its corrections.';
 
-create function api.today_store(attempt bigint, load_id uuid)
+create function api.today_store(attempt bigint, load_id uuid, records bigint)
 returns jsonb
 language plpgsql
 volatile
@@ -25,7 +25,7 @@ declare
     v_user_id uuid := auth.require_session();
     v_load_id uuid := today_store.load_id;
     v_attempt ingest.sync_attempts := ingest.running_attempt(v_user_id, today_store.attempt);
-    v_instruments jsonb := ingest.resolve_load(v_user_id, v_load_id);
+    v_instruments jsonb;
     v_feed text;
     v_read integer;
     v_new integer;
@@ -33,6 +33,11 @@ declare
     v_warnings jsonb := '[]';
     v_account_ids bigint[];
 begin
+    -- A day on which nothing was traded stages nothing.
+    if today_store.records is distinct from 0 then
+        perform ingest.take_load(v_user_id, v_load_id, today_store.records);
+    end if;
+    v_instruments := ingest.resolve_load(v_user_id, v_load_id, false);
     select
         count(*),
         array_agg(distinct s.payload ->> 'account') filter (where ingest.find_account(v_user_id, s.payload ->> 'account', 'ibkr') is null)
@@ -47,12 +52,7 @@ begin
         )]);
     end if;
 
-    -- Whoever trades something may see what it is.
-    insert into tax.instrument_facts (user_id, instrument_id)
-    select v_user_id, i.value::bigint
-    from jsonb_each_text(v_instruments) i
-    order by i.value::bigint
-    on conflict on constraint instrument_facts_pkey do nothing;
+    perform ingest.keep_facts(v_user_id, ingest.described_load(v_user_id, v_load_id), v_instruments);
 
     with told as (
         select distinct on (account_id, name)
@@ -96,9 +96,7 @@ begin
     delete from ingest.today_executions e
     where e.user_id = v_user_id
     and e.trade_date < ingest.exchange_day(now()) - 30;
-    delete from ingest.staging s
-    where s.load_id = v_load_id
-    and s.user_id = v_user_id;
+    perform ingest.drop_load(v_user_id, v_load_id);
 
     update ingest.feeds f
     set fetched_through = greatest(f.fetched_through, ingest.exchange_day(now()) - 1, f.since - 1),
@@ -125,8 +123,8 @@ begin
 end
 $$;
 
-comment on function api.today_store(bigint, uuid) is $$Keep today's executions
-Staged transactions of an attempt become rows beside the record, never part of it. The later of two with one id, but for the count of corrections, counts. Ends the attempt.$$;
+comment on function api.today_store(bigint, uuid, bigint) is $$Keep today's executions
+Staged transactions of an attempt become rows beside the record, never part of it. The later of two with one id, but for the count of corrections, counts. records: how many are staged (QM011 where that is not so). Ends the attempt.$$;
 
 create view api.today_executions
 with (security_invoker = true)
@@ -242,6 +240,6 @@ comment on column api.today.last_executed_at is 'The last of them.';
 
 grant select on api.today_executions, api.today to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
 grant execute on function ingest.execution_name(text) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
-grant execute on function api.today_store(bigint, uuid) to quantmatrix_user, quantmatrix_admin;
+grant execute on function api.today_store(bigint, uuid, bigint) to quantmatrix_user, quantmatrix_admin;
 
-alter function api.today_store(bigint, uuid) owner to quantmatrix_writer;
+alter function api.today_store(bigint, uuid, bigint) owner to quantmatrix_writer;

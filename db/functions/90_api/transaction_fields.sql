@@ -67,8 +67,8 @@ as $$
 declare
     v_symbol text := btrim(p_object ->> (p_prefix || 'symbol'));
     v_fields jsonb;
-    v_option text[];
-    v_id bigint;
+    v_described jsonb;
+    v_ids jsonb;
     v_known bigint[];
 begin
     if v_symbol is null or v_symbol = '' then
@@ -98,26 +98,13 @@ begin
         end if;
     end if;
 
-    v_option := regexp_match(upper(v_symbol), '^([A-Z0-9.]{1,6}) *([0-9]{6})([CP])([0-9]{8})$');
-    if v_option is not null and coalesce(v_fields ->> 'instrument_type', 'option') = 'option' then
-        v_symbol := rpad(v_option[1], 6) || v_option[2] || v_option[3] || v_option[4];
-        v_fields := jsonb_build_object(
-            'instrument_type', 'option',
-            'underlying', v_option[1],
-            'option_type', case v_option[3] when 'C' then 'call' else 'put' end,
-            'strike', trim_scale(v_option[4]::numeric / 1000)::text,
-            'expiration', to_date(v_option[2], 'YYMMDD')
-        ) || v_fields;
+    if v_symbol ~* '^[A-Z0-9.]{1,6} *[0-9]{6}[CP][0-9]{8}$' and coalesce(v_fields ->> 'instrument_type', 'option') = 'option' then
+        v_fields := v_fields || '{"instrument_type": "option"}';
     elsif coalesce(v_fields ->> 'instrument_type', p_type, 'stock') in ('stock', 'fund', 'currency', 'digital') then
         v_symbol := upper(v_symbol);
     end if;
-    if v_fields ->> 'instrument_type' in ('option', 'future_option') and not v_fields ?& array['option_type', 'strike', 'expiration'] then
-        raise exception '%symbol: an option needs option_type, strike and expiration', p_prefix
-            using errcode = 'QM002', hint = 'or the 21 characters of its symbol: root of six, YYMMDD, C or P, strike x 1000 in eight digits';
-    end if;
-
-    v_id := ingest.resolve_instrument(
-        p_user_id,
+    v_described := jsonb_build_object(
+        'it',
         jsonb_strip_nulls(jsonb_build_object(
             'type', coalesce(v_fields ->> 'instrument_type', p_type, 'stock'),
             'symbol', v_symbol,
@@ -134,17 +121,10 @@ begin
             ]
         ))
     );
+    v_ids := ingest.resolve_described(p_user_id, v_described, true);
     -- A person sees the identities that the person's rows or facts use.
-    insert into tax.instrument_facts (user_id, instrument_id, identifiers)
-    values (p_user_id, v_id, ingest.identifier_list(v_fields))
-    on conflict on constraint instrument_facts_pkey do nothing;
-    insert into tax.instrument_facts (user_id, instrument_id)
-    select p_user_id, i.underlying_id
-    from core.instruments i
-    where i.id = v_id
-    and i.underlying_id is not null
-    on conflict on constraint instrument_facts_pkey do nothing;
-    return ingest.what_counts(p_user_id, v_id);
+    perform ingest.keep_facts(p_user_id, v_described, v_ids);
+    return ingest.what_counts(p_user_id, (v_ids ->> 'it')::bigint);
 end
 $$;
 

@@ -1,7 +1,7 @@
 -- People, accounts, lot methods and facts: what each function changes, and what it refuses.
 begin;
 
-select plan(38);
+select plan(39);
 select tests.create_user('ann');
 select tests.create_user('root', 'admin');
 
@@ -29,7 +29,11 @@ select throws_ok($$ select api.user_delete('root@example.test') $$, '42501', nul
 
 -- Accounts.
 select is((select a.account_name from api.account_add('IBKR', ' U1 ') a), 'IBKR U1', 'an account has a name, whoever gave it');
-select throws_ok($$ select api.account_add('ibkr', 'U1') $$, 'QM002', 'refused: accounts number taken', 'a number is taken once');
+select is(
+    (select a.id from api.account_add('ibkr', 'U1') a), (select a.id from api.accounts a where a.account = 'U1'),
+    'the same said again is the same account'
+);
+select throws_ok($$ select api.account_add('ibkr', 'U1', 'Another') $$, 'PGRST', null, 'a number is taken once');
 select throws_ok($$ select api.account_add('ibkr', ' ') $$, 'QM002', 'account_number: is wanted', 'and is wanted');
 select throws_ok($$ select api.account_add('ibkr', 'U2', null, 'piggybank') $$, 'QM002', null, 'a kind of account is known');
 select is((select a.account_type::text from api.account_add('ibkr', 'U2', 'Roth', 'roth_ira') a), 'roth_ira', 'or stated');

@@ -54,7 +54,7 @@ select
     case c.oid::regclass::text when 'core.users' then 'id' else 'user_id' end as tenant_column
 from pg_catalog.pg_class c
 where c.relnamespace in (
-    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
 )
     and c.relkind in ('r', 'p')
     and (

@@ -182,6 +182,8 @@ begin
     returning id into v_reconciliation_id;
     insert into ingest.findings (user_id, reconciliation_id, account_id, symbol, kind, ours, broker, cause, status, evidence)
     values (v_user_id, v_reconciliation_id, v_account_id, 'USD', 'cash', -1007, 5000, 'opening_balance', 'open', jsonb_build_object('note', v_marker));
+    insert into ingest.acceptances (user_id, account_id, symbol, kind, ours, broker, cause, detail, reason)
+    values (v_user_id, v_account_id, 'EUR', 'cash', 1, 2, 'opening_balance', '', v_marker || ' lent out');
     -- Two sources of one event, and a decision about another; a ticker that is two companies.
     insert into ingest.matches (user_id, account_id, source, dedupe_key, counted_source, counted_key, trade_date, rule)
     values (v_user_id, v_account_id, 'ofx', v_marker || '-x1', 'ibkr_activity', v_marker || '-b1', date '2024-02-01', 'equal');
@@ -203,8 +205,13 @@ begin
         v_marker || ' is two'
     );
 
-    insert into ingest.staging (load_id, user_id, kind, line_number, raw)
-    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker);
+    insert into ingest.identity_counts (user_id, added)
+    values (v_user_id, 2);
+    insert into tax.corrected_books (user_id, cause, instrument_ids)
+    values (v_user_id, 'a_migration_of_' || v_marker, array[v_instrument_id]);
+
+    insert into ingest.staging (load_id, user_id, kind, line_number, raw, chunk)
+    values (gen_random_uuid(), v_user_id, 'line', 1, v_marker, 1);
 
     -- After the import: its number is the larger one.
     insert into ingest.feeds (user_id, name, service, settings, since, account_ids)
@@ -263,8 +270,15 @@ begin
         sha256(('state ' || v_marker)::bytea), 'google', v_marker, v_marker, 'http://127.0.0.1/', sha256(('ticket ' || v_marker)::bytea), v_user_id,
         now() + interval '1 hour'
     );
-    insert into audit.erasures (person_id)
-    values (gen_random_uuid());
+    insert into work.jobs (user_id, person_id, kind, asked_as, idempotency_key, progress, result)
+    values (
+        v_user_id, v_user_id, 'totals', jsonb_build_object('sub', v_user_id, 'role', 'quantmatrix_user'), v_marker, v_marker || ' asked', '{}'
+    );
+    insert into work.heartbeats (worker, kinds, started_at, seen_at)
+    values (v_marker, '{jobs}', now(), now());
+    insert into work.turns (kind, due_at)
+    values (v_marker, now());
+    perform audit.erase(gen_random_uuid());
 
     -- Derived rows: what the engine made stays; where it made none, one row stands in.
     foreach v_derived in array array[

@@ -68,7 +68,7 @@ begin
         join pg_class c on c.oid = t.tgrelid
         where not t.tgisinternal
             and c.relnamespace in (
-                'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+                'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
             )
     loop
         execute format('alter table %s disable trigger user', v_table);

@@ -4,14 +4,14 @@ create temporary table ours as
 select p.*
 from pg_proc p
 where p.pronamespace in (
-    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'api'::regnamespace
+    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace, 'api'::regnamespace
 );
 create temporary table views as
 select c.*
 from pg_class c
 where c.relkind in ('v', 'm')
     and c.relnamespace in (
-        'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'api'::regnamespace
+        'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace, 'api'::regnamespace
     );
 
 select plan(20);
@@ -46,10 +46,11 @@ select is_empty(
         from ours o
         where o.prosecdef
             and o.proowner::regrole::text not in (
-                'quantmatrix_owner', 'quantmatrix_writer', 'quantmatrix_engine', 'quantmatrix_keeper', 'quantmatrix_eraser'
+                'quantmatrix_owner', 'quantmatrix_writer', 'quantmatrix_engine', 'quantmatrix_keeper', 'quantmatrix_eraser',
+                'quantmatrix_warden'
             )
     $$,
-    'functions with their owner''s rights belong to the five owners'
+    'functions with their owner''s rights belong to the six owners'
 );
 select is_empty(
     $$
@@ -95,7 +96,7 @@ select is_empty(
         select o.oid::regprocedure, r.rolname
         from ours o
         cross join pg_roles r
-        where o.pronamespace in ('tax'::regnamespace, 'ingest'::regnamespace, 'audit'::regnamespace)
+        where o.pronamespace in ('tax'::regnamespace, 'ingest'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace)
             and o.prosecdef
             and r.rolname in ('anon', 'authenticator', 'quantmatrix_user', 'quantmatrix_readonly', 'quantmatrix_admin')
             and has_function_privilege(r.oid, o.oid, 'execute')
@@ -117,7 +118,7 @@ select is_empty(
         from pg_attribute a
         join pg_class c on c.oid = a.attrelid
         where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'api'::regnamespace
+            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace, 'api'::regnamespace
         )
             and a.attnum > 0
             and a.atttypid in ('real'::regtype, 'double precision'::regtype, 'money'::regtype, 'real[]'::regtype, 'double precision[]'::regtype)
@@ -161,7 +162,7 @@ select is_empty(
             and coalesce(pg_get_expr(j.indexprs, j.indrelid), '') = coalesce(pg_get_expr(i.indexprs, i.indrelid), '')
         join pg_class c on c.oid = i.indrelid
         where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
         )
     $$,
     'no index is there twice'

@@ -19,10 +19,11 @@ values
     ('import_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.import_resolve('[load]')$$, 'own'),
     (
         'import_load', '{quantmatrix_admin,quantmatrix_user}',
-        $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "sha256": "[digest]"}')$$, 'own'
+        $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "records": 1, "sha256": "[digest]"}')$$, 'own'
     ),
-    ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{}')$$, 'QM010'),
-    ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1"}')$$, 'QM010'),
+    ('legacy_inspect', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_inspect('[old]', '{"records": 1}')$$, 'QM010'),
+    ('legacy_migrate', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_migrate('[old]', '{"name": "v1", "records": 1}')$$, 'QM010'),
+    ('legacy_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.legacy_resolve('[old]', '{"name": "v1", "records": 1}')$$, 'QM010'),
     ('import_undo', '{quantmatrix_admin,quantmatrix_user}', 'api.import_undo([sync])', 'QM012'),
     ('import_show', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_show([sync])', 'own'),
     ('import_totals', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.import_totals([sync])', 'own'),
@@ -37,7 +38,7 @@ values
     ('sync_judge', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_judge([attempt], '[]')$$, 'QM001'),
     ('sync_end', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_end([attempt], '[]')$$, 'QM001'),
     ('sync_fail', '{quantmatrix_admin,quantmatrix_user}', $$api.sync_fail([attempt], 'server_error')$$, 'QM001'),
-    ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]')$$, 'QM001'),
+    ('today_store', '{quantmatrix_admin,quantmatrix_user}', $$api.today_store([attempt], '[load]', 1)$$, 'QM001'),
     (
         'import_conflict_resolve', '{quantmatrix_admin,quantmatrix_user}',
         $$api.import_conflict_resolve('[match]', 'different', 'two orders')$$, 'QM001'
@@ -51,13 +52,18 @@ values
     ('instrument_change_undo', '{quantmatrix_admin,quantmatrix_user}', $$api.instrument_change_undo([change], 'one company')$$, 'QM001'),
     ('prices_load', '{quantmatrix_admin}', $$api.prices_load('[]')$$, '42501'),
     ('prices_held', '{quantmatrix_admin}', 'api.prices_held()', '42501'),
+    ('price_action_add', '{quantmatrix_admin}', $$api.price_action_add('ZQANN', '2024-06-10', 'ten for one')$$, '42501'),
     ('prices_decide', '{quantmatrix_admin}', $$api.prices_decide('ZQANN', true)$$, '42501'),
+    ('user_instruments', '{quantmatrix_admin}', $$api.user_instruments('ann@example.test', 5)$$, '42501'),
     ('user_add', '{quantmatrix_admin}', $$api.user_add('eve@example.test')$$, '42501'),
     ('user_list', '{quantmatrix_admin}', 'api.user_list()', '42501'),
     ('user_set_role', '{quantmatrix_admin}', $$api.user_set_role('ann@example.test', 'readonly')$$, '42501'),
     ('user_disable', '{quantmatrix_admin}', $$api.user_disable('ann@example.test')$$, '42501'),
     ('user_delete', '{quantmatrix_admin}', $$api.user_delete('ann@example.test')$$, '42501'),
     ('reconcile', '{quantmatrix_admin,quantmatrix_user}', $$api.reconcile('zqann-1', '2024-12-31')$$, 'QM001'),
+    ('account_rename', '{quantmatrix_admin,quantmatrix_user}', $$api.account_rename('zqann-1', 'zqann-9')$$, 'QM001'),
+    ('account_remove', '{quantmatrix_admin,quantmatrix_user}', $$api.account_remove('zqann-empty')$$, 'QM001'),
+    ('acceptance_revoke', '{quantmatrix_admin,quantmatrix_user}', $$api.acceptance_revoke([acceptance], 'no longer true')$$, 'QM001'),
     ('difference_accept', '{quantmatrix_admin,quantmatrix_user}', $$api.difference_accept([finding], 'known since long')$$, 'QM001'),
     (
         'transaction_add', '{quantmatrix_admin,quantmatrix_user}',
@@ -76,6 +82,10 @@ values
         'basis_set', '{quantmatrix_admin,quantmatrix_user}',
         $$api.basis_set([arrival], 100, '2024-02-01', 'old confirmation')$$, 'QM001'
     ),
+    ('job_add', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.job_add('totals')$$, 'own'),
+    ('job_cancel', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.job_cancel('[job]')$$, 'QM001'),
+    ('job_result', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.job_result('[done]')$$, 'QM001'),
+    ('status', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.status()', 'own'),
     ('lots_rebuild', '{quantmatrix_admin,quantmatrix_user}', 'api.lots_rebuild(verify => true)', 'own'),
     ('lots_compare', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_compare(2024)$$, 'own'),
     ('lots_explain', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_explain(closing => [closing])$$, 'QM001'),
@@ -208,6 +218,12 @@ update expected e
 set call = replace(e.call, '[attempt]', s.sync_id::text)
 from ingest.sync_attempts s
 where s.user_id = tests.user_id('ann');
+insert into work.jobs (user_id, person_id, kind, asked_as, status, result, finished_at)
+values (tests.user_id('ann'), tests.user_id('ann'), 'totals', '{}', 'finished', '{"said": "zqann"}', now());
+update expected e
+set call = replace(replace(e.call,
+    '[job]', (select j.id::text from work.jobs j where j.user_id = tests.user_id('ann') and j.status = 'waiting')),
+    '[done]', (select j.id::text from work.jobs j where j.user_id = tests.user_id('ann') and j.status = 'finished'));
 update expected e
 set call = replace(replace(replace(replace(e.call,
     '[session]', (select s.id::text from auth.sessions s where s.user_id = tests.user_id('ann'))),
@@ -215,7 +231,8 @@ set call = replace(replace(replace(replace(e.call,
     '[grant]', (select g.id::text from auth.grants g where g.user_id = tests.user_id('ann'))),
     '[mail]', (select m.id::text from auth.mails m where m.recipient = 'ann@example.test'));
 update expected e
-set call = replace(replace(replace(e.call,
+set call = replace(replace(replace(replace(e.call,
+    '[acceptance]', (select p.id::text from ingest.acceptances p where p.user_id = tests.user_id('ann'))),
     '[match]', (select m.conflict from ingest.matched(tests.user_id('ann')) m)),
     '[decision]', (select d.id::text from ingest.decisions d where d.user_id = tests.user_id('ann'))),
     '[change]', (select c.id::text from ingest.instrument_changes c where c.user_id = tests.user_id('ann')));
@@ -250,6 +267,10 @@ select is(
 )
 from expected e
 left join functions f on f.name = e.name;
+
+-- One that may be removed.
+insert into core.accounts (user_id, broker, account_number, name)
+values (tests.user_id('ann'), 'manual', 'zqann-empty', 'zqann empty');
 
 -- Another person: what is answered, and what is left of ann's rows.
 create temporary table before as

@@ -96,7 +96,7 @@ do $$
 declare
     v_table text;
 begin
-    grant usage on schema core, tax, ingest, auth, audit to public;
+    grant usage on schema core, tax, ingest, auth, audit, work to public;
     grant execute on all functions in schema core to public;
     for v_table in select t.table_name from tests.tenant_tables t loop
         execute format('grant all on %s to public', v_table);

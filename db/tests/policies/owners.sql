@@ -6,7 +6,7 @@ create temporary table derived (table_name text);
 insert into derived
 values
     ('core.positions'), ('core.tax_lots'), ('tax.rebuild_state'), ('tax.instrument_groups'), ('tax.lot_state'), ('tax.closings'),
-    ('tax.wash_matches'), ('tax.notices');
+    ('tax.wash_matches'), ('tax.notices'), ('tax.corrected_books'), ('ingest.identity_counts'), ('ingest.staged_parts');
 create temporary table probes (table_name text, statements text[], own_rows text, kind text);
 grant select on probes to public;
 
@@ -31,7 +31,7 @@ end
 $$;
 
 select plan((
-    select 9 + 5 * (select count(*) from tests.tenant_tables t where t.table_name <> 'ingest.staging')
+    select 10 + 5 * (select count(*) from tests.tenant_tables t where t.table_name <> 'ingest.staging')
 )::integer);
 
 select tests.fixture_two_tenants();
@@ -42,7 +42,7 @@ select
     jsonb_array_length(tests.rows_of(tests.user_id('ann')) -> p.table_name)::text,
     case
         when p.table_name in (select d.table_name from derived d) then 'derived'
-        when p.table_name = 'core.audit_logs' or p.table_name like 'auth.%' then 'kept by the owner'
+        when p.table_name = 'core.audit_logs' or p.table_name ~ '^(auth|work)\.' then 'kept by the owner'
         else 'given by people'
     end
 from tests.probes('ann', 'bob') p
@@ -113,7 +113,7 @@ from pg_temp.outcomes_as('quantmatrix_engine', jsonb_build_object('sub', tests.u
 create temporary table writers as
 select
     c.oid::regclass::text as table_name,
-    string_agg(distinct r.rolname, ', ' order by r.rolname) filter (where has_table_privilege(r.oid, c.oid, 'insert')) as inserts,
+    string_agg(distinct r.rolname, ', ' order by r.rolname) filter (where has_any_column_privilege(r.oid, c.oid, 'insert')) as inserts,
     string_agg(distinct r.rolname, ', ' order by r.rolname) filter (
         where has_table_privilege(r.oid, c.oid, 'update') or has_table_privilege(r.oid, c.oid, 'delete')
     ) as changes
@@ -125,7 +125,7 @@ cross join (
         and r.rolname not in ('quantmatrix_owner')
         and r.rolname !~ '^pg_'
 ) r
-where c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace)
+where c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace)
     and c.relkind in ('r', 'p')
 group by c.oid;
 
@@ -141,7 +141,7 @@ select is_empty(
 );
 select is(
     (select count(*) from writers w join derived d using (table_name)),
-    8::bigint,
+    11::bigint,
     'all derived tables were looked at'
 );
 select is_empty(
@@ -210,7 +210,9 @@ select is_empty(
             and (
                 r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication
                 or (r.rolbypassrls and r.rolname <> 'quantmatrix_backup')
-                or (r.rolcanlogin and r.rolname not in ('authenticator', 'quantmatrix_migrator'))
+                or (r.rolcanlogin and r.rolname not in (
+                    'authenticator', 'quantmatrix_migrator', 'quantmatrix_entrance', 'quantmatrix_page', 'quantmatrix_mailer'
+                ))
             )
     $$,
     'no role of ours is more than it must be'
@@ -225,6 +227,16 @@ select results_eq(
     $$,
     array['anon', 'quantmatrix_admin', 'quantmatrix_importer', 'quantmatrix_readonly', 'quantmatrix_service', 'quantmatrix_user'],
     'authenticator can become those that serve requests, and the platform''s own helper'
+);
+select results_eq(
+    $$
+        select m.member::regrole::text collate "default", m.roleid::regrole::text collate "default"
+        from pg_auth_members m
+        where m.member::regrole::text in ('quantmatrix_entrance', 'quantmatrix_page', 'quantmatrix_mailer')
+        order by 1
+    $$,
+    $$values ('quantmatrix_entrance', 'anon'), ('quantmatrix_mailer', 'quantmatrix_service'), ('quantmatrix_page', 'quantmatrix_service')$$,
+    'the API for signing in, the page and the mailer can do their work, and become nobody else'
 );
 
 select * from finish();

@@ -38,7 +38,7 @@ select is_empty(
         select c.oid::regclass
         from pg_class c
         where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
         )
             and c.relkind in ('r', 'p')
             and obj_description(c.oid, 'pg_class') is null
@@ -52,7 +52,7 @@ select is_empty(
         from pg_class c
         join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
         )
             and c.relkind in ('r', 'p')
             and col_description(c.oid, a.attnum) is null

@@ -13,7 +13,7 @@ select
     c.confkey as target_key
 from pg_constraint c
 where c.connamespace in (
-    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace
+    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
 )
     and c.contype in ('c', 'f', 'p', 'u');
 
@@ -48,14 +48,37 @@ insert into tries (name, refused, accepted) values
     (
         'instruments_strike_is_not_negative',
         $$instrument_type = 'option', option_type = 'call', strike = -0.01, expiration = '2025-01-17'$$,
-        $$instrument_type = 'option', option_type = 'call', strike = 0, expiration = '2025-01-17'$$
+        $$instrument_type = 'option', symbol = 'X     250117C00000000', option_type = 'call', strike = 0, expiration = '2025-01-17'$$
     ),
     (
         'instruments_option_terms_are_complete',
         $$instrument_type = 'option', option_type = 'put', strike = 5$$,
-        $$instrument_type = 'future_option', option_type = 'put', strike = 5, expiration = '2025-01-17'$$
+        $$instrument_type = 'future_option', symbol = './ESH5 250117P5', option_type = 'put', strike = 5, expiration = '2025-01-17'$$
     ),
     ('instruments_option_terms_are_complete', $$strike = 5$$, $$instrument_type = 'future', expiration = '2025-01-17'$$),
+    (
+        'instruments_terms_are_those_of_the_symbol',
+        $$instrument_type = 'option', symbol = 'X     250117C00005000', option_type = 'put', strike = 5, expiration = '2025-01-17'$$,
+        $$instrument_type = 'option', symbol = 'X     250117P00005000', option_type = 'put', strike = 5, expiration = '2025-01-17'$$
+    ),
+    (
+        'instruments_terms_are_those_of_the_symbol',
+        $$instrument_type = 'option', symbol = 'X     250117C00005000', option_type = 'call', strike = 1e100000, expiration = '2025-01-17'$$,
+        $$instrument_type = 'option', symbol = 'LONGROOT 250117C5.125', option_type = 'call', strike = 5.125, expiration = '2025-01-17'$$
+    ),
+    (
+        'instruments_terms_are_those_of_the_symbol',
+        $$instrument_type = 'option', symbol = 'X     250231C00005000', option_type = 'call', strike = 5, expiration = '2025-01-17'$$,
+        $$instrument_type = 'option', symbol = 'X     800117C00005000', option_type = 'call', strike = 5, expiration = '1980-01-17'$$
+    ),
+    ('instruments_symbol_is_plain', $$symbol = e'X\u001b]0;Y'$$, $$symbol = 'X  Y'$$),
+    ('instruments_symbol_is_plain', $$symbol = e'X\u202eY'$$, $$symbol = 'Ü'$$),
+    ('instruments_name_is_plain', $$name = e'a\nb'$$, $$name = 'a b'$$),
+    ('instruments_exchange_is_plain', $$exchange = e'a\u0007'$$, $$exchange = 'NYSE'$$),
+    ('instruments_branch_is_plain', $$sector = repeat('a', 101)$$, $$industry = 'a'$$),
+    ('instruments_expiration_is_a_day', $$expiration = 'infinity'$$, $$expiration = '2199-12-31'$$),
+    ('instruments_multiplier_is_possible', $$multiplier = 1e13$$, $$multiplier = 12500000$$),
+    ('instruments_multiplier_is_possible', $$multiplier = 1e-13$$, $$multiplier = 0.000000000001$$),
     ('instruments_metadata_is_an_object', $$metadata = '[]'$$, $$metadata = '{"a": 1}'$$),
 
     ('sync_history_source_is_a_plain_name', $$source = 'IBKR'$$, $$source = 'schwab_1'$$),
@@ -117,6 +140,16 @@ insert into tries (name, refused, accepted) values
     ('instrument_facts_numbers_are_of_possible_size', $$deliverable_cash = 'NaN'$$, $$deliverable_cash = 12$$),
     ('instrument_facts_deliverable_shares_is_positive', $$deliverable_shares = 0$$, $$deliverable_shares = 12$$),
     ('instrument_facts_identical_group_is_not_blank', $$identical_group = ' '$$, $$identical_group = 'sp500'$$),
+    ('instrument_facts_is_not_on_itself', $$underlying_instrument_id = instrument_id$$, $$underlying_instrument_id = null$$),
+    ('instrument_facts_name_is_plain', $$name = e'a\u009bb'$$, $$name = 'a b'$$),
+    ('instrument_facts_exchange_is_plain', $$exchange = repeat('a', 41)$$, $$exchange = 'NYSE'$$),
+    ('instrument_facts_expiration_is_a_day', $$expiration = 'infinity'$$, $$expiration = '2030-12-31'$$),
+    ('corrected_books_cause_is_a_plain_name', $$cause = 'A b'$$, $$cause = '0002_x'$$),
+    ('corrected_books_rebuilt_have_figures', $$before = '{}'$$, $$before = '{}', after = '{}', rebuilt_at = now()$$),
+    ('identity_counts_added_is_not_negative', $$added = -1$$, $$added = 0$$),
+    ('identity_counts_allowed_is_of_possible_size', $$allowed = -1$$, $$allowed = 0$$),
+    ('price_actions_is_a_day', $$acted_on = 'infinity'$$, $$acted_on = '2024-06-10'$$),
+    ('price_actions_reason_is_given', $$reason = ' a '$$, $$reason = 'ten for one'$$),
     ('instrument_facts_index_family_is_not_blank', $$index_family = ' '$$, $$index_family = 'large caps'$$),
 
     (
@@ -143,6 +176,8 @@ insert into tries (name, refused, accepted) values
     ('settings_access_is_short', $$access_minutes = 61$$, $$access_minutes = 60$$),
     ('settings_session_ends', $$session_days = 0$$, $$session_days = 1$$),
     ('settings_writes_are_limited', $$writes_per_second = 0$$, $$writes_per_second = 1$$),
+    ('settings_staged_is_limited', $$staged_megabytes = 0$$, $$staged_megabytes = 1$$),
+    ('settings_stored_is_limited', $$stored_megabytes = 0$$, $$stored_megabytes = 1$$),
     ('settings_site_url_is_an_address', $$site_url = 'javascript:x'$$, $$site_url = 'https://example.test'$$),
     ('settings_site_url_is_an_address', $$site_url = 'https://example.test/'$$, $$site_url = null$$),
     ('settings_is_one_row', $$only_row = false$$, $$only_row = true$$),
@@ -165,11 +200,32 @@ insert into tries (name, refused, accepted) values
     ('sessions_method_is_known', $$method = 'magic'$$, $$method = 'oauth:google'$$),
     ('sessions_end_has_a_reason', $$ended_at = now()$$, $$ended_at = now(), ended_because = 'signed out'$$),
     ('refresh_tokens_digest_is_sha256', $$token_digest = '\x00'$$, $$token_digest = sha256('x')$$),
+    ('refresh_tokens_used_origin_digest_is_sha256', $$used_origin_digest = '\x00'$$, $$used_origin_digest = sha256('x')$$),
+    ('refresh_tokens_follows_is_sha256', $$follows = '\x00'$$, $$follows = sha256('x')$$),
     ('api_keys_name_is_short_and_not_blank', $$name = ' '$$, $$name = 'n'$$),
     ('api_keys_prefix_is_eight_letters', $$prefix = 'ABCDEF01'$$, $$prefix = 'abcdef01'$$),
     ('api_keys_digest_is_sha256', $$key_digest = '\x00'$$, $$key_digest = sha256('x')$$),
     ('api_keys_may_do_something', $$scopes = '{}'$$, $$scopes = '{read}'$$),
     ('api_keys_accounts_are_named_or_all', $$account_ids = '{}'$$, $$account_ids = '{1}'$$),
+    ('jobs_kind_is_a_plain_name', $$kind = 'Totals'$$, $$kind = 'section_104'$$),
+    ('jobs_arguments_are_a_small_object', $$arguments = '[]'$$, $$arguments = '{"a": 1}'$$),
+    ('jobs_arguments_are_a_small_object', $$arguments = jsonb_build_object('a', repeat('a', 65536))$$, $$arguments = jsonb_build_object('a', repeat('a', 65000))$$),
+    ('jobs_asked_as_is_an_object', $$asked_as = '1'$$, $$asked_as = '{}'$$),
+    ('jobs_key_is_short', $$idempotency_key = ''$$, $$idempotency_key = 'k'$$),
+    ('jobs_key_is_short', $$idempotency_key = repeat('k', 201)$$, $$idempotency_key = repeat('k', 200)$$),
+    ('jobs_progress_is_within_the_whole', $$done = 3, total = 2$$, $$done = 2, total = 2$$),
+    ('jobs_progress_is_within_the_whole', $$done = -1$$, $$done = 7$$),
+    ('jobs_running_is_claimed', $$status = 'running'$$, $$status = 'running', worker = 'w', claimed_until = now(), started_at = now()$$),
+    ('jobs_ended_has_a_time', $$status = 'finished'$$, $$status = 'finished', finished_at = now()$$),
+    ('jobs_ended_has_a_time', $$finished_at = now()$$, $$finished_at = null$$),
+    ('jobs_failed_says_why', $$status = 'failed', finished_at = now()$$, $$status = 'failed', finished_at = now(), error = '{}'$$),
+    ('jobs_failed_says_why', $$error = '{}'$$, $$error = null$$),
+    ('jobs_attempts_are_counted', $$attempts = -1$$, $$attempts = 1$$),
+    ('heartbeats_worker_is_short', $$worker = ''$$, $$worker = 'w'$$),
+    ('heartbeats_follow_the_start', $$seen_at = started_at - interval '1 second'$$, $$seen_at = started_at$$),
+    ('turns_kind_is_a_plain_name', $$kind = 'Seal it'$$, $$kind = 'seal'$$),
+    ('turns_claimed_by_somebody', $$claimed_until = now(), worker = null$$, $$claimed_until = now(), worker = 'w'$$),
+    ('turns_failures_are_counted', $$failures = -1$$, $$failures = 1$$),
     ('grants_are_for_others', $$grantee_id = user_id$$, $$access = 'write'$$),
     (
         'grants_administration_has_reason_and_end', $$kind = 'administration'$$,
@@ -191,6 +247,9 @@ insert into tries (name, refused, accepted) values
     ),
 
     ('files_size_is_not_negative', $$size_bytes = -1$$, $$size_bytes = 0$$),
+    ('files_stored_is_not_negative', $$stored_bytes = -1$$, $$stored_bytes = 0$$),
+    ('staged_parts_records_is_positive', $$records = 0$$, $$records = 1$$),
+    ('staged_parts_bytes_is_positive', $$bytes = 0$$, $$bytes = 1$$),
     ('files_warnings_is_a_list', $$warnings = '{}'$$, $$warnings = '[{}]'$$),
     ('files_report_is_an_object', $$report = '[]'$$, $$report = '{"a": 1}'$$),
     ('lines_number_counts_from_one', $$line_number = 0$$, $$line_number = 99$$),
@@ -201,6 +260,9 @@ insert into tries (name, refused, accepted) values
     ('broker_positions_numbers_are_of_possible_size', $$quantity = 1e31$$, $$quantity = -1e29$$),
     ('broker_positions_currency_is_a_code', $$currency = '$'$$, $$currency = 'EUR'$$),
     ('instrument_facts_is_not_merged_into_itself', $$merged_into_instrument_id = instrument_id$$, $$merged_into_instrument_id = null$$),
+    ('acceptances_detail_is_empty_or_sha256', $$detail = 'x'$$, $$detail = repeat('a', 64)$$),
+    ('acceptances_reason_is_given', $$reason = ' x '$$, $$reason = 'why'$$),
+    ('acceptances_revoked_has_a_reason', $$revoked_at = now()$$, $$revoked_at = now(), revoke_reason = 'why'$$),
     ('decisions_same_keeps_a_source', $$verdict = 'same', kept_source = null$$, $$verdict = 'same', kept_source = 'ofx'$$),
     ('decisions_same_keeps_a_source', $$kept_source = 'ofx'$$, $$kept_source = null$$),
     ('decisions_reason_is_given', $$reason = ' x '$$, $$reason = 'why'$$),
@@ -242,7 +304,11 @@ insert into tries (name, refused, accepted) values
     ('findings_accepted_has_a_reason', $$status = 'accepted', reason = null$$, $$status = 'open', reason = null$$),
     ('staging_kind_is_known', $$kind = 'row'$$, $$kind = 'transaction'$$),
     ('database_logins_are_our_own', $$login_name = 'postgres'$$, $$login_name = 'qm_a'$$),
-    ('links_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$);
+    ('links_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$),
+    ('checkpoints_digests_are_sha256', $$link_digest = '\x00'$$, $$link_digest = sha256('')$$),
+    ('epochs_are_counted', 'number = 0', 'number = 2'),
+    ('epochs_begin_before_they_are_told', 'first_entry = log_id + 1', 'first_entry = log_id'),
+    ('epochs_begin_before_they_are_told', 'first_entry = 0', 'first_entry = 1');
 
 insert into tries (name, refused, accepted, base) values
     ('tax_lots_piece_counts_from_one', $$piece = 0$$, $$piece = 99$$, 'closed_at is null'),
@@ -402,8 +468,16 @@ insert into ingest.held_prices (instrument_id, interval, as_of, close, source, p
 select i.id, '1d', now(), 10, 'test', 5, now()
 from core.instruments i
 where i.symbol = 'ZQANN';
+insert into ingest.price_actions (instrument_id, acted_on, reason)
+select i.id, '2024-06-10', 'a split'
+from core.instruments i
+where i.symbol = 'ZQANN';
 insert into audit.links (position, log_id, values_digest, link_digest)
 values (1, 1, sha256(''), sha256('a'));
+insert into audit.checkpoints (position, link_digest)
+values (1, sha256('a'));
+insert into audit.epochs (number, first_entry, log_id, reason)
+values (1, 2, 9000000000, 'restored');
 
 -- Constraints alone are tried here: the triggers of our own would answer first, or derive rows anew.
 do $$

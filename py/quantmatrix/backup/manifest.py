@@ -21,6 +21,9 @@ MAGIC = b"quantmatrix-backup-1\n"
 _LENGTH_DIGITS = 12
 _LONGEST_MANIFEST = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
+# Tables that are empty in every backup: keys that sign tokens, which are loaded from their file; mails on
+# their way and unfinished sign-ins elsewhere, which hold secrets that are good for minutes.
+LEFT_OUT = ("auth.signing_keys", "auth.mails", "auth.oauth_requests")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class TableCount:
 
 @dataclass(frozen=True)
 class Manifest:
-    """``migrations``: applied ones with their chained checksums; ``dump_sha256``: of the archive alone."""
+    """``migrations``: applied ones with their chained checksums; ``dump_sha256``: of the archive alone;
+    ``audit_head``: the newest link of the audit log, which must stand in its chain ever after."""
 
     made_at: str
     program: str
@@ -43,6 +47,7 @@ class Manifest:
     tables: tuple[TableCount, ...]
     dump_bytes: int
     dump_sha256: str
+    audit_head: str | None = None
 
     @property
     def schema_version(self) -> str:
@@ -58,7 +63,7 @@ class Manifest:
 def count(connection: psycopg.Connection[Any]) -> tuple[TableCount, ...]:
     """All stored tables with rows and digests, as the superuser's ``connection`` sees them in its snapshot.
 
-    Staging is left out: it is unlogged, and empty between loads.
+    Staging is not among them, as it is unlogged and empty between loads, and neither is what is left out.
     """
     connection.execute("set local timezone = 'UTC'")
     connection.execute("set local datestyle = 'ISO, YMD'")
@@ -76,7 +81,9 @@ def count(connection: psycopg.Connection[Any]) -> tuple[TableCount, ...]:
         order by 1, 2
         """
     ).fetchall()
-    return tuple(_count(connection, schema, name) for schema, name in names)
+    return tuple(
+        _count(connection, schema, name) for schema, name in names if f"{schema}.{name}" not in LEFT_OUT
+    )
 
 
 def _count(connection: psycopg.Connection[Any], schema: str, name: str) -> TableCount:
@@ -105,42 +112,44 @@ def file_digest(stream: BinaryIO, length: int) -> str:
     return whole.hexdigest()
 
 
-def append(path: Path, manifest: Manifest) -> None:
+def append(stream: BinaryIO, manifest: Manifest) -> None:
     """Write the manifest behind the archive."""
     text = json.dumps(asdict(manifest)).encode()
-    with path.open("ab") as stream:
-        stream.write(text + f"{len(text):0{_LENGTH_DIGITS}d}".encode() + MAGIC)
+    stream.write(text + f"{len(text):0{_LENGTH_DIGITS}d}".encode() + MAGIC)
 
 
-def read(path: Path) -> Manifest:
-    """The manifest of a backup whose archive is undamaged. Raises ``Problem`` (exit 5)."""
+def read(stream: BinaryIO, path: Path) -> Manifest:
+    """The manifest of the backup in ``stream``, the content of ``path``, if its archive is undamaged.
+
+    Raises ``Problem`` (exit 5).
+    """
     tail = _LENGTH_DIGITS + len(MAGIC)
-    with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        if size < tail:
-            _refuse(path, "this is no backup of quantmatrix", "it is too short")
-        stream.seek(size - tail)
-        end = stream.read(tail)
-        if end[_LENGTH_DIGITS:] != MAGIC or not end[:_LENGTH_DIGITS].isdigit():
-            _refuse(path, "this is no whole backup of quantmatrix", "the manifest at its end is missing")
-        length = int(end[:_LENGTH_DIGITS])
-        if length > min(_LONGEST_MANIFEST, size - tail):
-            _refuse(path, "the backup is damaged", "its manifest has no possible length")
-        stream.seek(size - tail - length)
-        try:
-            said = json.loads(stream.read(length))
-            tables = tuple(TableCount(**table) for table in said.pop("tables"))
-            manifest = Manifest(**said, tables=tables)
-        except (ValueError, TypeError, KeyError):
-            _refuse(path, "the backup is damaged", "its manifest cannot be read")
-        if manifest.dump_bytes != size - tail - length:
-            _refuse(path, "the backup is damaged", "its length is not the one it was written with")
-        if file_digest(stream, manifest.dump_bytes) != manifest.dump_sha256:
-            _refuse(path, "the backup is damaged", "its digest is not the one it was written with")
+    size = stream.seek(0, 2)
+    if size < tail:
+        refuse(path, "this is no backup of quantmatrix", "it is too short")
+    stream.seek(size - tail)
+    end = stream.read(tail)
+    if end[_LENGTH_DIGITS:] != MAGIC or not end[:_LENGTH_DIGITS].isdigit():
+        refuse(path, "this is no whole backup of quantmatrix", "the manifest at its end is missing")
+    length = int(end[:_LENGTH_DIGITS])
+    if length > min(_LONGEST_MANIFEST, size - tail):
+        refuse(path, "the backup is damaged", "its manifest has no possible length")
+    stream.seek(size - tail - length)
+    try:
+        said = json.loads(stream.read(length))
+        tables = tuple(TableCount(**table) for table in said.pop("tables"))
+        manifest = Manifest(**said, tables=tables)
+    except (ValueError, TypeError, KeyError):
+        refuse(path, "the backup is damaged", "its manifest cannot be read")
+    if manifest.dump_bytes != size - tail - length:
+        refuse(path, "the backup is damaged", "its length is not the one it was written with")
+    if file_digest(stream, manifest.dump_bytes) != manifest.dump_sha256:
+        refuse(path, "the backup is damaged", "its digest is not the one it was written with")
     return manifest
 
 
-def _refuse(path: Path, what: str, why: str) -> NoReturn:
+def refuse(path: Path, what: str, why: str) -> NoReturn:
+    """Raise the ``Problem`` of a file that cannot be a backup, or is not whole any more."""
     raise Problem(
         what,
         where=str(path),

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from quantmatrix import resources
-from quantmatrix.backup.make import client_environment
-from quantmatrix.backup.manifest import Manifest, count, read
-from quantmatrix.database import checksums, migrate
+from quantmatrix.backup import copies
+from quantmatrix.backup.copies import Connection
+from quantmatrix.backup.make import client_environment, clients_for
+from quantmatrix.backup.manifest import LEFT_OUT, Manifest, count, read
+from quantmatrix.backup.sealed import Secrets, opened
+from quantmatrix.database import chain, checksums, migrate, signing
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.local import LOCAL_EMAIL
 from quantmatrix.services import bootstrap
-from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.environment import Environment
+
+NONE = Secrets()
+_CHUNK = 256 * 1024
+# Each of some thousand statements would wait for the disk. The copy counts when it is renamed, and that waits
+# for all that was written before.
+_IN_A_HURRY = {"PGOPTIONS": "-c synchronous_commit=off"}
 
 # Tables that are empty before anybody used a database: those of persons, and what persons bring.
 _EMPTY = """
@@ -36,37 +45,56 @@ _EMPTY = """
     )
     order by 1
 """
-_LOCAL_EMAIL = "me@localhost"
 
 
-def verify(environment: Environment, path: Path) -> Manifest:
+def verify(environment: Environment, path: Path, secrets: Secrets = NONE) -> Manifest:
     """Prove that ``path`` can be restored: into a database beside, which is dropped again."""
-    manifest = _known(path)
-    with _beside(environment, path) as restored:
-        _prove(environment, restored, manifest, path)
+    with opened(path, secrets) as stream:
+        manifest = _known(stream, path)
+        with _beside(environment, stream, manifest, path) as (_, restored):
+            _prove(environment, restored, manifest, path)
     return manifest
 
 
-def restore(environment: Environment, path: Path) -> Manifest:
+def restore(environment: Environment, path: Path, secrets: Secrets = NONE) -> Manifest:
     """Put ``path`` in the place of the empty database. Raises ``Problem``; the database is untouched then."""
-    manifest = _known(path)
-    _require_empty(environment)
-    with _beside(environment, path) as restored:
-        _prove(environment, restored, manifest, path)
-        with open_connection(_named(environment.superuser_dsn, "postgres")) as connection:
+    with opened(path, secrets) as stream:
+        manifest = _known(stream, path)
+        _require_empty(environment)
+        with _beside(environment, stream, manifest, path) as (connection, restored):
+            _prove(environment, restored, manifest, path)
             bootstrap.secure_database(connection, restored)
-        migrate.up(_named(environment.migrator_dsn, restored))
-        _swap(environment, restored)
+            administrator = _named(environment.superuser_dsn, restored)
+            with open_connection(administrator) as inside:
+                bootstrap.install_extension(inside)
+            # By the superuser, as nobody else may connect yet.
+            with chain.new_epoch(administrator, "restored from a backup"):
+                migrate.up(administrator)
+            _begin_anew(environment, administrator)
+            _swap(environment, connection, restored)
     return manifest
 
 
-def _known(path: Path) -> Manifest:
+def _begin_anew(environment: Environment, restored: str) -> None:
+    """What a restored database must not go on with: keys, and the key of the counters' digests."""
+    with open_connection(restored) as connection, connection.transaction():
+        connection.execute("delete from auth.signing_keys")
+        connection.execute(
+            "update auth.settings set secret ="
+            " sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))"
+        )
+    key_set = environment.key_set_file
+    if key_set is not None:
+        signing.load(restored, key_set)
+
+
+def _known(stream: BinaryIO, path: Path) -> Manifest:
     """The manifest, if this program knows the schema it describes."""
-    manifest = read(path)
-    chain = checksums.recorded(resources.migrations_directory())
+    manifest = read(stream, path)
+    known = checksums.recorded(resources.migrations_directory())
     for name, recorded in manifest.migrations.items():
-        if chain.get(name) != recorded:
-            newer = name not in chain
+        if known.get(name) != recorded:
+            newer = name not in known
             raise Problem(
                 "the backup is newer than this program"
                 if newer
@@ -85,7 +113,7 @@ def _known(path: Path) -> Manifest:
 def _require_empty(environment: Environment) -> None:
     with open_connection(environment.superuser_dsn) as connection:
         for (table,) in connection.execute(_EMPTY).fetchall():
-            condition = f" where email <> '{_LOCAL_EMAIL}'" if table == "core.users" else ""
+            condition = f" where email <> '{LOCAL_EMAIL}'" if table == "core.users" else ""
             found = connection.execute(f"select from {table}{condition} limit 1".encode()).rowcount
             if found:
                 raise Problem(
@@ -100,58 +128,75 @@ def _require_empty(environment: Environment) -> None:
 
 
 @contextmanager
-def _beside(environment: Environment, path: Path) -> Iterator[str]:
-    """A new database with the backup in it; dropped at the end unless it took another name."""
-    name = f"quantmatrix_restore_{secrets.token_hex(6)}"
+def _beside(
+    environment: Environment, stream: BinaryIO, manifest: Manifest, path: Path
+) -> Iterator[tuple[Connection, str]]:
+    """A closed copy with the backup in it, and the session that keeps it; dropped unless it was renamed."""
     administrator = _named(environment.superuser_dsn, "postgres")
-    with open_connection(administrator) as connection:
-        connection.execute(
-            sql.SQL("create database {} template template0 encoding 'UTF8'").format(sql.Identifier(name))
-        )
-        try:
-            done = subprocess.run(
-                [find_postgres().program("pg_restore"), "--exit-on-error", f"--dbname={name}", str(path)],
-                capture_output=True,
-                env=client_environment(administrator),
-                check=False,
-            )
-            if done.returncode != 0:
-                raise _damaged(path, " ".join(done.stderr.decode("utf-8", "replace").split())[:2000])
-            yield name
-        finally:
-            connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            )
+    sweep(environment)
+    with copies.new_copy(administrator) as (connection, name):
+        said = _fill(connection, _named(administrator, name), stream, manifest)
+        if said is not None:
+            raise _damaged(path, said)
+        yield connection, name
+
+
+def _fill(connection: Connection, copy: str, stream: BinaryIO, manifest: Manifest) -> str | None:
+    """pg_restore what stands before the manifest, by a pipe; what it said where it failed."""
+    command = [clients_for(connection).program("pg_restore"), "--exit-on-error"]
+    command.append(f"--dbname={conninfo_to_dict(copy)['dbname']}")
+    stream.seek(0)
+    left = manifest.dump_bytes
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
+            env=client_environment(copy) | _IN_A_HURRY,
+        ) as process:
+            assert process.stdin is not None
+            # It ends early where it fails; what it says then is the reason, not the broken pipe.
+            with suppress(BrokenPipeError):
+                while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
+                    process.stdin.write(chunk)
+                    left -= len(chunk)
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+        said.seek(0)
+        if process.returncode == 0:
+            return None
+        return " ".join(said.read().decode("utf-8", "replace").split())[:2000]
 
 
 def _prove(environment: Environment, database: str, manifest: Manifest, path: Path) -> None:
     with open_connection(_named(environment.superuser_dsn, database)) as connection, connection.transaction():
         found = {table.table: table for table in count(connection)}
     for table in manifest.tables:
+        if table.table in LEFT_OUT:
+            continue
         if found.pop(table.table, None) != table:
             raise _damaged(path, f"table {table.table} does not have the {table.rows} rows that were saved")
     if found:
         raise _damaged(path, f"table {min(found)} is not among those that were saved")
 
 
-def _swap(environment: Environment, restored: str) -> None:
+def _swap(environment: Environment, connection: Connection, restored: str) -> None:
     database = str(conninfo_to_dict(environment.superuser_dsn)["dbname"])
-    aside = f"{restored}_empty"
     environment.stop_api()
-    rename = sql.SQL("alter database {} rename to {}")
-    with open_connection(_named(environment.superuser_dsn, "postgres")) as connection:
-        try:
-            with connection.transaction():
-                connection.execute(rename.format(sql.Identifier(database), sql.Identifier(aside)))
-                connection.execute(rename.format(sql.Identifier(restored), sql.Identifier(database)))
-        except psycopg.errors.ObjectInUse as error:
-            raise Problem(
-                "others work in the empty database",
-                why=error.diag.message_detail,
-                unchanged="the database was not touched",
-                next_step="stop PostgREST and every other session, then run it again",
-            ) from None
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(aside)))
+    _require_empty(environment)
+    try:
+        with connection.transaction():
+            aside = copies.set_aside(connection, database, restored)
+            copies.take_place(connection, restored, database)
+    except psycopg.errors.ObjectInUse as error:
+        raise Problem(
+            "others work in the empty database",
+            why=error.diag.message_detail,
+            unchanged="the database was not touched",
+            next_step="stop PostgREST and every other session, then run it again",
+        ) from None
+    copies.drop(connection, aside)
 
 
 def _damaged(path: Path, why: str) -> Problem:
@@ -163,6 +208,11 @@ def _damaged(path: Path, why: str) -> Problem:
         next_step="use another copy of this file, or an older backup",
         exit_code=ExitCode.REFUSED,
     )
+
+
+def sweep(environment: Environment) -> list[str]:
+    """Drop the copies that a killed restore has left; their names."""
+    return copies.sweep(_named(environment.superuser_dsn, "postgres"))
 
 
 def _named(dsn: str, database: str) -> str:

@@ -18,6 +18,7 @@ import psycopg
 from quantmatrix.cases import results
 from quantmatrix.cases.compare import first_difference
 from quantmatrix.cases.known import unknown_fields
+from quantmatrix.cases.names import stored
 from quantmatrix.cases.reconciliation import Book, book, reconciliation
 from quantmatrix.cases.records import (
     Case,
@@ -143,7 +144,7 @@ def _import(connection: Connection, case: Case, namespace: str, *more: Record) -
     if not case.get("transactions"):
         return
     load_id = uuid.uuid4()
-    stage(connection, load_id, chain(more, CaseRecords(case, namespace)))
+    number = stage(connection, load_id, chain(more, CaseRecords(case, namespace)))
     text = json.dumps(case)
     file = File(
         name=case["id"],
@@ -157,7 +158,8 @@ def _import(connection: Connection, case: Case, namespace: str, *more: Record) -
         currency="USD",
         accept_refusals=False,
     )
-    connection.execute("select api.import_load(%s, %s)", [load_id, file.as_json()])
+    connection.execute("select api.import_resolve(%s)", [load_id])
+    connection.execute("select api.import_load(%s, %s)", [load_id, file.as_json(number)])
 
 
 def _facts(connection: Connection, case: Case, namespace: str) -> None:
@@ -166,17 +168,15 @@ def _facts(connection: Connection, case: Case, namespace: str) -> None:
         facts = {name: instrument[name] for name in FACTS if name in instrument}
         if "si_group" in instrument:
             facts["identical_group"] = instrument["si_group"]
-        if facts and _is_used(connection, namespace + instrument["symbol"]):
-            connection.execute(
-                "select api.instrument_facts_set(%s, %s)",
-                [namespace + instrument["symbol"], json.dumps(facts)],
-            )
+        symbol = stored(namespace, instrument["symbol"], instrument)
+        if facts and _is_used(connection, symbol):
+            connection.execute("select api.instrument_facts_set(%s, %s)", [symbol, json.dumps(facts)])
+    described = {row["symbol"]: row for row in case.get("instruments", [])}
     for account in case.get("accounts", []):
         for symbol, method in account.get("methods", {}).items():
-            if _is_used(connection, namespace + symbol):
-                connection.execute(
-                    "select api.method_set(%s, %s, %s)", [account["id"], namespace + symbol, method]
-                )
+            name = stored(namespace, symbol, described.get(symbol, {}))
+            if _is_used(connection, name):
+                connection.execute("select api.method_set(%s, %s, %s)", [account["id"], name, method])
 
 
 def _is_used(connection: Connection, symbol: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from quantmatrix.cases.names import bare
 from quantmatrix.cases.results import printed
 
 Row = dict[str, Any]
@@ -23,7 +24,7 @@ POSITIONS = """
 
 def book(connection: psycopg.Connection[Row], namespace: str) -> Book:
     """Our positions by account and symbol."""
-    return {(r["account"], r["symbol"].removeprefix(namespace)): r for r in connection.execute(POSITIONS)}
+    return {(r["account"], bare(namespace, r["symbol"])): r for r in connection.execute(POSITIONS)}
 
 
 def reconciliation(
@@ -40,7 +41,7 @@ def reconciliation(
     causes: dict[tuple[str, str], str] = {}
     for finding in [*report["differences"], *report["explained"]]:
         if finding["kind"] in {"position", "lot"}:
-            place = finding["account"], str(finding["symbol"]).removeprefix(namespace)
+            place = finding["account"], bare(namespace, str(finding["symbol"]))
             causes.setdefault(place, finding["cause"])
     rows = []
     for position in sorted(stated["positions"], key=lambda p: (p["account"], p["symbol"])):

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from quantmatrix.cases.names import stored
 from quantmatrix.ingest.model import (
     Instrument,
     InstrumentType,
@@ -96,7 +97,7 @@ class CaseRecords:
         underlying = described.get("underlying")
         return Instrument(
             type=kind,
-            symbol=self._namespace + symbol,
+            symbol=stored(self._namespace, symbol, described),
             currency=BASE_CURRENCY,
             underlying=self._namespace + underlying if underlying else None,
             option_type=described.get("right"),

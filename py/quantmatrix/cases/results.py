@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 
+from quantmatrix.cases.names import bare
+
 Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
 
@@ -128,8 +130,8 @@ def section_104(connection: Connection, namespace: str) -> Row:
     def in_cents(part: Row) -> Row:
         return {n: printed(n, Decimal(v)) if n in money and v is not None else v for n, v in part.items()}
 
-    disposals = [in_cents(d) | {"symbol": d["symbol"].removeprefix(namespace)} for d in found["disposals"]]
-    pools = {symbol.removeprefix(namespace): in_cents(pool) for symbol, pool in found["pools"].items()}
+    disposals = [in_cents(d) | {"symbol": bare(namespace, d["symbol"])} for d in found["disposals"]]
+    pools = {bare(namespace, symbol): in_cents(pool) for symbol, pool in found["pools"].items()}
     return {
         "disposals": disposals,
         "pools": pools,
@@ -143,7 +145,7 @@ def _rows(connection: Connection, query: str, namespace: str, key: Sequence[str]
         plain = {name: printed(name, value) for name, value in row.items()}
         for name in ("symbol", "replacement_symbol"):
             if name in plain:
-                plain[name] = plain[name].removeprefix(namespace)
+                plain[name] = bare(namespace, plain[name])
         found.append(plain)
     return in_order(found, key)
 

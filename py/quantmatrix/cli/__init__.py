@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from io import StringIO
 from typing import Any, NamedTuple
 
 import click
 
 from quantmatrix import __version__
+from quantmatrix.cli.doors import guard
 from quantmatrix.cli.errors import report
 from quantmatrix.cli.settings import Settings, add_common_options, common_options
 from quantmatrix.errors import ExitCode
+from quantmatrix.services.programs import search_path
+from quantmatrix.terminal import say
 
 
 class Entry(NamedTuple):
@@ -53,6 +58,7 @@ COMMANDS: dict[str, Entry] = {
     "restore": Entry("Servers", "quantmatrix.cli.backup:restore", "Put a backup back, and prove it."),
     "serve": Entry("Servers", "quantmatrix.cli.serve:serve", "The page for signing in elsewhere."),
     "mail": Entry("Servers", "quantmatrix.cli.mail:mail", "Send what is in the outbox."),
+    "work": Entry("Servers", "quantmatrix.cli.work:work", "Seal, sweep, answer long questions."),
     "migrate": Entry("Servers", "quantmatrix.cli.migrate:migrate", "Bring the database to this version."),
 }
 
@@ -75,6 +81,7 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(import_module(module), attribute)
             command.short_help = entry.line
             add_common_options(command)
+            guard(command)
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 
@@ -100,10 +107,12 @@ class LazyGroup(click.Group):
             ended = run(*args, standalone_mode=False, **extra)
             sys.exit(int(ended) if isinstance(ended, int) else 0)
         except click.exceptions.Abort:
-            click.echo("interrupted: what was not finished was rolled back", err=True)
+            say("interrupted: what was not finished was rolled back", err=True)
             sys.exit(ExitCode.INTERRUPTED)
         except click.ClickException as error:
-            error.show()
+            told = StringIO()
+            error.show(told)
+            say(told.getvalue().rstrip("\n"), err=True, lines=True)
             sys.exit(error.exit_code)
         except Exception as error:
             sys.exit(report(error, verbose=settings.verbose))
@@ -111,7 +120,7 @@ class LazyGroup(click.Group):
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        click.echo(f"quantmatrix {__version__}")
+        say(f"quantmatrix {__version__}")
         context.exit()
 
 
@@ -136,4 +145,6 @@ cli = LazyGroup(
 
 def main() -> None:
     """Run the command line."""
+    # A browser or a pager, which libraries look for, is run with the caller's rights too.
+    os.environ["PATH"] = search_path()
     cli.main(prog_name="quantmatrix")

@@ -9,10 +9,15 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
+from quantmatrix.cli.rows import one_row
 from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database.views import Reader
+from quantmatrix.errors import ExitCode, Problem
 
 TYPES = click.Choice(["taxable", "ira", "roth_ira", "401k", "hsa"])
+TYPING_ERRORS = 2
+"""So many between two names of accounts, and one may be meant for the other; fewer where they are short."""
 METHODS = click.Choice(["fifo", "lifo", "hifo", "lofo", "average", "mintax", "specific"])
 TABLE_COLUMNS = (
     "account",
@@ -34,6 +39,8 @@ def account() -> None:
       quantmatrix account list
       quantmatrix account set U1234567 --type roth_ira
       quantmatrix account add ibkr U1234567 --name "Joint account"
+      quantmatrix account rename U123457 U1234567
+      quantmatrix account remove U123457
     """
 
 
@@ -70,12 +77,11 @@ def account_add(
       quantmatrix account add ibkr U1234567
       quantmatrix account add schwab 9876-5432 --name "Roth" --type roth_ira
     """
-    with signed_in(settings) as session, session.transaction() as connection:
-        added = connection.execute(
-            "select a.* from api.account_add(%s, %s, %s, %s, %s) a",
-            [broker, number, name, account_type, currency],
-        ).fetchone()
-    assert added is not None
+    added = one_row(
+        settings,
+        "select a.* from api.account_add(%s, %s, %s, %s, %s) a",
+        [broker, number, name, account_type, currency],
+    )
     write_object(added, settings.format)
 
 
@@ -134,3 +140,66 @@ def account_set(
     write_object(row, settings.format)
     if dry_run:
         settings.narrate("dry run: nothing was kept")
+
+
+@account.command("rename", short_help="Correct a mistyped number.")
+@click.argument("reference", metavar="ACCOUNT")
+@click.argument("number")
+@click.pass_obj
+def account_rename(settings: Settings, reference: str, number: str) -> None:
+    """Give ACCOUNT, a number or a name, the NUMBER of its broker. Your own name for it: account set --name.
+
+    \b
+      quantmatrix account rename U123457 U1234567
+    """
+    with signed_in(settings) as session, session.transaction() as connection:
+        renamed = connection.execute(
+            "select a.* from api.account_rename(%s, %s) a", [reference, number]
+        ).fetchone()
+    assert renamed is not None
+    write_object(renamed, settings.format)
+
+
+@account.command("remove", short_help="Remove an account in which nothing is.")
+@click.argument("reference", metavar="ACCOUNT")
+@click.pass_obj
+def account_remove(settings: Settings, reference: str) -> None:
+    """Remove ACCOUNT, a number or a name, if it is empty: take its imports back before.
+
+    \b
+      quantmatrix account remove U123457
+    """
+    with reader(settings) as session:
+        write_object(session.call("account_remove", {"account": reference}), settings.format)
+
+
+def require_no_typo(session: Reader, reference: str) -> None:
+    """Refuse an account that is not there where one is called nearly the same."""
+    known = list(session.view("accounts"))
+    names = {str(name): row for row in known for name in (row["account"], row["account_name"]) if name}
+    if reference in names:
+        return
+    near = min(names, key=lambda name: distance(reference, name), default=None)
+    if near is None or distance(reference, near) > min(TYPING_ERRORS, len(reference) // 3):
+        return
+    raise Problem(
+        f"there is no account {reference}, but there is {near}",
+        unchanged="nothing was read or written",
+        next_step=f"--account '{near}', or --new-account if {reference} is another one",
+        exit_code=ExitCode.REFUSED,
+    )
+
+
+def distance(first: str, second: str) -> int:
+    """How many letters were mistyped, left out, added or exchanged with their neighbour, case aside."""
+    first, second = first.casefold(), second.casefold()
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, letter in enumerate(first, 1):
+        before, above, row = row, before, [i]
+        for j, other in enumerate(second, 1):
+            cheapest = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other:
+                cheapest = min(cheapest, above[j - 2] + 1)
+            row.append(cheapest)
+    return row[-1]

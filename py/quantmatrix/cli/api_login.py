@@ -6,26 +6,27 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.cli.errors import UNHEARD
+from quantmatrix.cli.retries import repeated
+from quantmatrix.errors import ExitCode, Passing, Problem
+from quantmatrix.local import config_dir
 from quantmatrix.services.files import exclusive_lock, read_if_there, write_whole
 
 # An access token that ends sooner is renewed first.
 SPARE_SECONDS = 30
 TIMEOUT = httpx.Timeout(15.0, read=600.0)
-
-
-def config_dir() -> Path:
-    """``QUANTMATRIX_CONFIG_DIR``, else ``quantmatrix`` in the person's XDG configuration directory."""
-    named = os.environ.get("QUANTMATRIX_CONFIG_DIR")
-    if named:
-        return Path(named).expanduser().absolute()
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".config") / "quantmatrix"
+# What a server says while it restarts, or another takes over from it.
+PASSING = frozenset(
+    {"57P01", "57P02", "57P03", "0A000", "PGRST000", "PGRST001", "PGRST003", "QM120", "QM121"}
+)
+# Refused before anything was begun: others were at work.
+NOT_BEGUN = frozenset({"QM120", "QM121"})
+# A second call would make a second one, or finds its secret used.
+ONCE = frozenset({"sign_in", "refresh", "key_create", "oauth_collect", "second_factor_begin", "book_inspect"})
 
 
 def access_token(api: str) -> str:
@@ -46,7 +47,7 @@ def access_token(api: str) -> str:
             raise _not_signed_in(api)
         if login["expires_at"] - time.time() < SPARE_SECONDS:
             try:
-                renewed = ask(api, "refresh", {"refresh_token": login["refresh_token"]}).json()
+                renewed = _renewed(api, str(login["refresh_token"]))
             except Problem as problem:
                 if problem.exit_code is ExitCode.PERMISSION:
                     _keep(api, None)
@@ -56,6 +57,16 @@ def access_token(api: str) -> str:
             )
             _keep(api, login)
     return str(login["access_token"])
+
+
+def _renewed(api: str, refresh_token: str) -> dict[str, Any]:
+    """The next pair. Where the answer was lost it is asked for again at once, which the API allows."""
+    try:
+        return dict(ask(api, "refresh", {"refresh_token": refresh_token}).json())
+    except Problem as problem:
+        if problem.exit_code is not ExitCode.UNREACHABLE:
+            raise
+        return dict(ask(api, "refresh", {"refresh_token": refresh_token}).json())
 
 
 def sign_in(api: str, email: str, password: str, code: str | None, label: str) -> None:
@@ -83,19 +94,25 @@ def forget(api: str) -> bool:
 
 
 def ask(api: str, function: str, arguments: Mapping[str, Any], token: str | None = None) -> httpx.Response:
-    """The answer of a function of the API; a refusal is a ``Problem``."""
+    """The answer of a function of the API; a refusal is a ``Problem``. Asks again while that may help."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        answer = httpx.post(f"{api}/rpc/{function}", json=dict(arguments), headers=headers, timeout=TIMEOUT)
-    except httpx.HTTPError as error:
-        raise unreachable(api, error) from error
-    if answer.is_success:
-        return answer
-    raise refused(api, answer.status_code, answer.text, answer.headers.get("retry-after"))
+
+    def attempt() -> httpx.Response:
+        try:
+            answer = httpx.post(
+                f"{api}/rpc/{function}", json=dict(arguments), headers=headers, timeout=TIMEOUT
+            )
+        except httpx.HTTPError as error:
+            raise unreachable(api, error) from error
+        if answer.is_success:
+            return answer
+        raise refused(api, answer.status_code, answer.text, answer.headers.get("retry-after"))
+
+    return repeated(attempt, once=function in ONCE)
 
 
 def refused(api: str, status: int, body: str, retry_after: str | None = None) -> Problem:
-    """The problem behind an answer that is no success."""
+    """The problem behind an answer that is no success; ``Passing`` where it may be another one soon."""
     try:
         told = json.loads(body)
         message, code = str(told.get("message") or body), str(told.get("code") or "")
@@ -104,27 +121,37 @@ def refused(api: str, status: int, body: str, retry_after: str | None = None) ->
         message, code, detail, hint = body[:200] or f"the API answered {status}", "", None, None
     if retry_after and not hint:
         hint = f"wait {retry_after} seconds and try again"
-    return Problem(
+    passes = status in (502, 503, 504) or code in PASSING or (status == 400 and not code)
+    kind = Passing if passes and code != "QM059" else Problem
+    problem = kind(
         message,
         where=None if code.startswith("QM") else f"{api} ({code or status})",
         why=detail,
-        unchanged="nothing was written",
+        unchanged=UNHEARD if kind is Passing else "nothing was written",
         next_step=hint,
         exit_code=_exit_code(status, code),
         code=code or None,
     )
+    if isinstance(problem, Passing):
+        problem.maybe_done = code not in NOT_BEGUN
+        problem.retry_after = float(retry_after) if retry_after and retry_after.isdigit() else None
+    return problem
 
 
 def unreachable(api: str, error: Exception) -> Problem:
-    """The problem of an API that does not answer."""
-    return Problem(
+    """The problem of an API that does not answer, or whose answer was lost."""
+    slow = isinstance(error, httpx.ReadTimeout)
+    problem = (Problem if slow else Passing)(
         "the API cannot be reached",
         where=api,
         why=str(error) or type(error).__name__,
-        unchanged="nothing was read or written, or the server finished it without our hearing of it",
+        unchanged=UNHEARD,
         next_step="check the address of --api, then run the command again",
         exit_code=ExitCode.UNREACHABLE,
     )
+    if isinstance(problem, Passing):
+        problem.maybe_done = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    return problem
 
 
 def _exit_code(status: int, code: str) -> ExitCode:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from postgrest import APIError, SyncPostgrestClient
 
 from quantmatrix.cli.api_login import TIMEOUT, ask, refused, unreachable
+from quantmatrix.cli.retries import repeated
 from quantmatrix.database.views import Row, Where, order_key
 from quantmatrix.errors import ExitCode, Problem
 
@@ -28,6 +30,24 @@ PAGE = 1000
 CHUNK = 2000
 # The proxy lets a megabyte through.
 CHUNK_BYTES = 800_000
+# The server ends a request after seconds.
+TIMED_OUT = "57014"
+# What may be asked as a job; a load of so many rows is, without trying first.
+ASKED_AS_JOBS = frozenset(
+    {
+        "audit_verify",
+        "import_load",
+        "legacy_migrate",
+        "lots_compare",
+        "lots_rebuild",
+        "reconcile",
+        "section_104",
+        "totals",
+    }
+)
+MANY = 5000
+# Seconds before a job that waits is worth a word.
+PATIENCE = 2.0
 STATUS = {
     "42501": 403,
     "PGRST301": 401,
@@ -46,14 +66,24 @@ READ: dict[str, Callable[[str], Any]] = {
 
 
 class ApiSession:
-    """One person's session at the API of ``url``."""
+    """One person's session at the API of ``url``.
 
-    def __init__(self, url: str, token: str) -> None:
+    A question that takes longer than a request may is asked as a job and waited for; ``narrate`` is told how
+    far it is, and ``renew`` gives a token when this one has ended meanwhile.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        narrate: Callable[[str], None] = lambda _: None,
+        renew: Callable[[], str] | None = None,
+    ) -> None:
         self.url = url
-        self.token = token
-        headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
-        self._client = SyncPostgrestClient(url, schema="api", headers=headers, http_client=self._http)
+        self._narrate = narrate
+        self._renew = renew
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT)
+        self._take(token)
 
     def __enter__(self) -> ApiSession:
         return self
@@ -79,12 +109,7 @@ class ApiSession:
                     query = query.filter(part.column, part.operator, str(part.value))
             for key in map(order_key, order):
                 query = query.order(key.column, desc=key.descending, nullsfirst=key.nulls_first)
-            try:
-                found: Any = query.range(offset, offset + size - 1).execute().data
-            except APIError as error:
-                raise self._refused(error) from error
-            except httpx.HTTPError as error:
-                raise unreachable(self.url, error) from error
+            found = repeated(partial(self._page, query.range(offset, offset + size - 1)))
             for row in found:
                 yield {
                     column: value if value is None or column not in readers else readers[column](value)
@@ -94,6 +119,14 @@ class ApiSession:
             if len(found) < size:
                 return
 
+    def _page(self, query: Any) -> Any:
+        try:
+            return query.execute().data
+        except APIError as error:
+            raise self._refused(error) from error
+        except httpx.HTTPError as error:
+            raise unreachable(self.url, error) from error
+
     def call(
         self, function: str, arguments: Mapping[str, Any] | None = None, *, read_only: bool = False
     ) -> Any:
@@ -101,8 +134,58 @@ class ApiSession:
         del read_only
         given = {name: value for name, value in (arguments or {}).items() if value is not None}
         body = json.loads(json.dumps(given, default=str))
-        answer = ask(self.url, function, body, self.token)
+        try:
+            return self._ask(function, body)
+        except Problem as problem:
+            if problem.code != TIMED_OUT or function not in ASKED_AS_JOBS:
+                raise
+        return self.job(function, body)
+
+    def job(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        """What a function returns, asked as a job: however long it takes. An interrupt ends the job too."""
+        question = {"kind": function, "arguments": dict(arguments), "idempotency_key": str(uuid.uuid4())}
+        number = self._ask("job_add", question)["id"]
+        try:
+            self._wait_for(number)
+        except KeyboardInterrupt:
+            self._ask("job_cancel", {"id": number})
+            raise
+        return self._ask("job_result", {"id": number})
+
+    def _wait_for(self, number: str) -> None:
+        told = ""
+        waited = 0.0
+        while True:
+            row = next(self.view("jobs", [Where("id", "eq", number)]))
+            if row["status"] not in ("waiting", "running"):
+                return
+            now = (
+                row["status"]
+                if row["total"] is None
+                else f"{row['progress']}: {row['done']} of {row['total']}"
+            )
+            if now != told and (now != "waiting" or waited >= PATIENCE):
+                self._narrate(f"job {number}: {now}")
+                told = now
+            pause = min(2.0, 0.1 + waited / 10)
+            time.sleep(pause)
+            waited += pause
+
+    def _ask(self, function: str, body: Mapping[str, Any]) -> Any:
+        try:
+            answer = ask(self.url, function, body, self.token)
+        except Problem as problem:
+            if problem.exit_code is not ExitCode.PERMISSION or self._renew is None:
+                raise
+            self._take(self._renew())
+            answer = ask(self.url, function, body, self.token)
         return answer.json() if answer.content else None
+
+    def _take(self, token: str) -> None:
+        self.token = token
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http.headers.update(headers)
+        self._client = SyncPostgrestClient(self.url, schema="api", headers=headers, http_client=self._http)
 
     def load(
         self, records: Iterable[Record], describe: Callable[[], File], *, dry_run: bool
@@ -111,28 +194,36 @@ class ApiSession:
         from quantmatrix.ingest.load import staged_rows
 
         load_id = uuid.uuid4()
-        self.stage(load_id, staged_rows(load_id, records))
-        file = json.loads(describe().as_json())
-        if dry_run:
-            file["dry_run"] = True
-        else:
-            self.call("import_resolve", {"load_id": str(load_id)})
-        return dict(self.call("import_load", {"load_id": str(load_id), "file": file}))
+        number = self.stage(load_id, staged_rows(load_id, records))
+        file = json.loads(describe().as_json(number, dry_run=dry_run))
+        self._resolve(load_id)
+        arguments = {"load_id": str(load_id), "file": file}
+        return dict(
+            self.job("import_load", arguments) if number > MANY else self.call("import_load", arguments)
+        )
 
-    def stage(self, load_id: uuid.UUID, rows: Iterable[tuple[object, ...]]) -> None:
-        """Stage rows of ``ingest.staging`` in chunks that are neither long nor large."""
-        chunk: list[dict[str, Any]] = []
-        size = 0
-        for row in rows:
-            record = _record(row)
-            length = len(json.dumps(record))
-            if chunk and (len(chunk) == CHUNK or size + length > CHUNK_BYTES):
-                self.call("import_stage", {"load_id": str(load_id), "records": chunk})
-                chunk, size = [], 0
-            chunk.append(record)
-            size += length
-        if chunk:
-            self.call("import_stage", {"load_id": str(load_id), "records": chunk})
+    def _resolve(self, load_id: uuid.UUID) -> None:
+        """Resolve, again where somebody was adding the same identities: the database has waited by then."""
+        from quantmatrix.ingest.load import BUSY, TRIES
+
+        for remaining in reversed(range(TRIES)):
+            try:
+                self.call("import_resolve", {"load_id": str(load_id)})
+                return
+            except Problem as problem:
+                if not remaining or BUSY not in str(problem):
+                    raise
+
+    def stage(self, load_id: uuid.UUID, rows: Iterable[tuple[object, ...]]) -> int:
+        """Stage rows of ``ingest.staging`` in chunks that are neither long nor large; returns their number.
+
+        Chunks are numbered, so that one whose answer was lost is sent again without being there twice.
+        """
+        number = 0
+        for place, chunk in enumerate(_chunks(rows), start=1):
+            staged = self.call("import_stage", {"load_id": str(load_id), "records": chunk, "chunk": place})
+            number += int(staged)
+        return number
 
     def rows(self, query: str, parameters: Any = None) -> list[Row]:
         """Never: queries of one's own go to the database."""
@@ -156,6 +247,9 @@ class ApiSession:
 
     @cached_property
     def _description(self) -> dict[str, Any]:
+        return repeated(self._describe)
+
+    def _describe(self) -> dict[str, Any]:
         try:
             answer = httpx.get(
                 f"{self.url}/", headers={"Authorization": f"Bearer {self.token}"}, timeout=TIMEOUT
@@ -168,7 +262,27 @@ class ApiSession:
 
     def _refused(self, error: APIError) -> Problem:
         told = {"message": error.message, "code": error.code, "details": error.details, "hint": error.hint}
-        return refused(self.url, STATUS.get(str(error.code), 400), json.dumps(told))
+        code = str(error.code or "")
+        return refused(
+            self.url,
+            STATUS.get(code, int(code) if code.isdigit() and len(code) == 3 else 400),
+            json.dumps(told),
+        )
+
+
+def _chunks(rows: Iterable[tuple[object, ...]]) -> Iterator[list[dict[str, Any]]]:
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        record = _record(row)
+        length = len(json.dumps(record))
+        if chunk and (len(chunk) == CHUNK or size + length > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += length
+    if chunk:
+        yield chunk
 
 
 def _record(row: tuple[object, ...]) -> dict[str, Any]:

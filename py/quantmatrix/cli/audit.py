@@ -1,4 +1,4 @@
-"""``audit log`` and ``audit verify``: every change of your rows, and the proof that the log is whole."""
+"""``audit log``, ``verify``, ``head``: every change of your rows, and the proof that the log is whole."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import click
 from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database import chain
 from quantmatrix.database.views import Where
 from quantmatrix.errors import ExitCode
+from quantmatrix.terminal import say
 
 TABLES = (
     "users",
@@ -43,7 +45,12 @@ FAULTS = {
     "link_missing": "a link was cut out of the chain",
     "link_changed": "a link was changed",
     "order": "entries are not in the order in which they were sealed",
-    "head_unknown": "the head that you noted does not stand in the chain: it was computed anew",
+    "erasure_unknown": "an erasure is noted of which the log does not tell",
+    "erasure_partial": "values were left, or written, in the log of an erased person",
+    "erased_lives": "a person is noted as erased who is here",
+    "epoch_unknown": "an epoch is noted of which the log does not tell",
+    "checkpoint_unknown": "what was found whole earlier is not in the chain: it was cut or computed anew",
+    "head_unknown": "the head that you noted does not stand in the chain: it was cut or computed anew",
 }
 
 
@@ -54,6 +61,7 @@ def audit() -> None:
     \b
       quantmatrix audit log --table transactions --limit 20
       quantmatrix audit verify
+      quantmatrix audit head
     """
 
 
@@ -76,21 +84,28 @@ def audit_log(settings: Settings, table: str | None, limit: int) -> None:
     write_rows(rows, settings.format, columns=columns, empty="no change was logged")
 
 
-@audit.command("verify", short_help="Seal what is finished, and check the whole chain.")
-@click.option("--head", metavar="DIGEST", help="A head printed earlier, which must still stand in the chain.")
+@audit.command("verify", short_help="Check that nobody rewrote the log.")
+@click.option("--head", metavar="HEAD", help="A head printed earlier, which must still stand in the chain.")
 @click.pass_obj
 def audit_verify(settings: Settings, head: str | None) -> ExitCode:
-    """Seal what is finished, and check the whole chain of the audit log.
+    """Check the audit log: with the database all of it, of all people; over the API your own entries.
 
-    Prints the head: keep it somewhere else, and --head shows later that nobody computed the chain anew. Ends
-    with status 3 if the chain is broken.
+    With the database it seals first what is finished. Prints the head: keep it somewhere else, and --head
+    shows later that nobody cut the chain or computed it anew. Backups note it too. Ends with status 3 if the
+    chain is broken.
 
     \b
       quantmatrix audit verify
-      quantmatrix audit verify --head 795be12dbf5aea7fdc128cb9dfbe391f5947714a610753298be8a8962a23dc04
+      quantmatrix audit verify --head 4711:795be12dbf5aea7fdc128cb9dfbe391f5947714a610753298be8a8962a23dc04
     """
-    with reader(settings) as session:
-        found: dict[str, Any] = session.call("audit_verify", {"noted_head": head})
+    if settings.api is None:
+        settings.environment.ensure_running()
+        with chain.as_owner(settings.environment) as connection:
+            chain.seal(connection)
+            found = chain.verify(connection, head)
+    else:
+        with reader(settings) as session:
+            found = session.call("audit_verify", {"noted_head": head})
     broken = found["broken"]
     write_object(
         {**found, "broken": broken and _told(broken)} if settings.format == "table" else found,
@@ -98,10 +113,30 @@ def audit_verify(settings: Settings, head: str | None) -> ExitCode:
     )
     if broken is None:
         return ExitCode.DONE
-    click.echo(f"the audit log is broken: {_told(broken)}", err=True)
-    click.echo("  unchanged: verifying changes no entry", err=True)
-    click.echo("  next: keep this database as it is, and compare it with a backup", err=True)
+    say(f"the audit log is broken: {_told(broken)}", err=True)
+    say("  unchanged: verifying changes no entry", err=True)
+    say("  next: keep this database as it is, and compare it with a backup", err=True)
     return ExitCode.DIFFERENCES
+
+
+@audit.command("head", short_help="The newest link, to be noted elsewhere.")
+@click.pass_obj
+def audit_head(settings: Settings) -> None:
+    """Print the head of the chain, POSITION:DIGEST. With the database it seals first what is finished.
+
+    \b
+      quantmatrix audit head
+      quantmatrix audit head --format json
+    """
+    if settings.api is None:
+        settings.environment.ensure_running()
+        with chain.as_owner(settings.environment) as connection:
+            chain.seal(connection)
+            head = chain.head(connection)
+    else:
+        with reader(settings) as session:
+            head = session.call("audit_verify")["head"]
+    write_object({"head": head}, settings.format)
 
 
 def _told(broken: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from quantmatrix.cli.rows import changing
 from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.views import Reader, Where
+from quantmatrix.terminal import data, say
 
 
 @click.group(invoke_without_command=True, short_help="What several sources tell, and nobody could match.")
@@ -44,7 +45,7 @@ def conflicts(context: click.Context, account: str | None, matched: bool) -> Non
 def _list_open(settings: Settings, session: Reader, account: str | None) -> None:
     found = session.call("import_conflicts", {"account": account}, read_only=True)
     if settings.format == "json":
-        click.echo(to_json(found))
+        data(to_json(found))
         return
     rows = [
         {
@@ -65,7 +66,7 @@ def _list_open(settings: Settings, session: Reader, account: str | None) -> None
             if events
             else "nothing is told twice"
         )
-        click.echo(f"no conflicts: {told}")
+        say(f"no conflicts: {told}")
         return
     write_rows(rows, settings.format)
     if settings.format == "table":
@@ -144,7 +145,7 @@ def _write(settings: Settings, answer: dict[str, Any], dry_run: bool) -> None:
         moved = answer["transactions"]
         kept = answer.get("kept_source")
         done = answer.get("status") or (f"same, {kept} counts" if kept else "different, all rows count")
-        click.echo(
+        say(
             f"decision {answer['decision']}: {done}; transactions: "
             f"{moved['added']} added, {moved['changed']} changed, {moved['removed']} removed"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -10,20 +11,25 @@ import click
 from quantmatrix.cli.session import administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
-
-EMAIL = "demo@localhost"
+from quantmatrix.local import DEMO_EMAIL
+from quantmatrix.services.programs import find_program
+from quantmatrix.terminal import Styled, say
 
 
 @click.command(short_help="Two brokers' statements, a gap found and named, then zero differences.")
 @click.pass_obj
 def demo(settings: Settings) -> ExitCode:
-    """Show the whole way on made-up statements, in a user of its own (demo@localhost), made anew each time.
+    """Show the whole way on made-up statements, in a database of its own, made anew each time.
 
     \b
       quantmatrix demo
+      quantmatrix --demo holdings
+
+    Your own data are elsewhere. --demo looks at what the demonstration made.
     """
     from quantmatrix.resources import examples_directory
 
+    settings.demo = True
     examples = _shown(examples_directory())
     _fresh_user(settings)
     _say("Two brokers, one year. Each file goes in whole or not at all.")
@@ -51,30 +57,31 @@ def demo(settings: Settings) -> ExitCode:
         "quantmatrix lots list                     every open lot with its basis and days held",
         "quantmatrix sql                           ask the database yourself",
         "quantmatrix status                        where the database and the API are",
-        f"quantmatrix --user {EMAIL} holdings   look around in this demonstration",
+        "quantmatrix --demo holdings               look around in this demonstration",
     ):
-        click.echo(f"  {_program()}{line.removeprefix('quantmatrix')}")
+        say(f"  {_program()}{line.removeprefix('quantmatrix')}")
     return ExitCode.DONE
 
 
 def _fresh_user(settings: Settings) -> None:
     with administrator(settings) as admin, admin.transaction() as connection:
-        connection.execute("select api.user_delete(%s)", [EMAIL])
-        connection.execute("select api.user_add(%s, %s, 'user')", [EMAIL, "Demonstration"])
+        connection.execute("select api.user_delete(%s)", [DEMO_EMAIL])
+        connection.execute("select api.user_add(%s, %s, 'user')", [DEMO_EMAIL, "Demonstration"])
 
 
 def _run(settings: Settings, *arguments: str, ends_with: ExitCode = ExitCode.DONE) -> None:
     """Run one command as typed; a ``Problem`` if it ends otherwise than it must."""
     from quantmatrix.cli import cli
 
-    words = ["--user", EMAIL, *arguments]
+    words = ["--demo", *arguments]
     shown = " ".join(f"'{word}'" if " " in word else word for word in words)
-    click.echo(click.style(f"\n$ {_program()} {shown}", bold=True))
+    say()
+    say(Styled(f"$ {_program()} {shown}", bold=True))
     own = Settings(
         data_dir=settings.data_dir,
-        database_url=settings.database_url,
         quiet=settings.quiet,
         verbose=settings.verbose,
+        _environment=settings.environment,
     )
     ended = cli.main(words, standalone_mode=False, obj=own)
     status = ended if isinstance(ended, int) else ExitCode.DONE
@@ -89,8 +96,7 @@ def _run(settings: Settings, *arguments: str, ends_with: ExitCode = ExitCode.DON
 def _transfer(settings: Settings) -> str:
     from quantmatrix.cli.session import signed_in
 
-    own = Settings(data_dir=settings.data_dir, database_url=settings.database_url, user=EMAIL, quiet=True)
-    with signed_in(own) as session:
+    with signed_in(settings) as session:
         found = session.rows(
             "select id from api.transactions where transaction_type = 'transfer_in' and symbol = 'TTD'"
         )
@@ -98,12 +104,17 @@ def _transfer(settings: Settings) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(f"\n{click.style(text, fg='cyan')}")
+    say()
+    say(Styled(text, fg="cyan"))
 
 
 def _program() -> str:
-    local = Path(".venv/bin/quantmatrix")
-    return str(local) if local.exists() else "quantmatrix"
+    """The program that runs, as a person would type it from here."""
+    running = Path(sys.argv[0])
+    on_path = find_program("quantmatrix")
+    if running.name != "quantmatrix" or (on_path is not None and on_path.samefile(running)):
+        return "quantmatrix"
+    return _shown(running)
 
 
 def _shown(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import sys
@@ -11,13 +12,15 @@ from typing import Any
 
 import click
 
+from quantmatrix.backup import copies, keep
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
+from quantmatrix.database import chain, signing
 from quantmatrix.database import migrate as migrations
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.account import service_account
-from quantmatrix.services.binaries import find_postgres, find_postgrest
+from quantmatrix.services.binaries import find_clients, find_postgres, find_postgrest
 from quantmatrix.services.embedded import EmbeddedEnvironment
 from quantmatrix.services.environment import Environment
 from quantmatrix.services.layout import make_data_dir, read_state
@@ -25,6 +28,9 @@ from quantmatrix.services.postgres import LEAST_FREE_BYTES
 from quantmatrix.services.report import forgotten, servers
 
 Check = tuple[str, Callable[[], str]]
+# A worker beats every five seconds and seals each minute; a transaction may hold the seal back for ten.
+WORKER_SECONDS = 60
+SEAL_SECONDS = 900
 
 
 @click.command()
@@ -63,6 +69,13 @@ def _checks(environment: Environment) -> Iterator[Check]:
     if not isinstance(environment, EmbeddedEnvironment) or servers(environment)[0]["state"] == "running":
         yield "time zones", lambda: _time_zones(environment)
         yield "schema", lambda: _schema(environment)
+        yield "worker", lambda: _worker(environment)
+        yield "audit log", lambda: _audit_log(environment)
+        yield "signing keys", lambda: _signing_keys(environment)
+        yield "programs of backups", lambda: _clients(environment)
+        yield "other databases", lambda: _other_databases(environment)
+        yield "copies of restores", lambda: _copies(environment)
+    yield "backups", lambda: _backups(environment)
 
 
 def _postgres_program() -> str:
@@ -115,9 +128,108 @@ def _time_zones(environment: Environment) -> str:
     return "known"
 
 
+def _signing_keys(environment: Environment) -> str:
+    key_set = environment.key_set_file
+    if key_set is None:
+        return "not compared: QUANTMATRIX_JWT_SECRET_FILE names no file"
+    name = signing.require_same(environment.migrator_dsn, key_set)
+    if isinstance(environment, EmbeddedEnvironment):
+        asked = servers(environment)[1]["state"] == "running"
+    else:
+        asked = bool(os.environ.get("QUANTMATRIX_API_URL"))
+    if asked:
+        signing.require_known(environment.api_url, key_set)
+    return f"{name} signs; known to file{', database and API' if asked else ' and database'}"
+
+
+def _clients(environment: Environment) -> str:
+    with open_connection(environment.migrator_dsn) as connection:
+        server = connection.info.server_version // 10000
+    found = find_clients(server)
+    return f"{found.version} for a server of {server} ({found.bin})"
+
+
+def _other_databases(environment: Environment) -> str:
+    with open_connection(environment.migrator_dsn) as connection:
+        found = connection.execute(
+            "select d.datname from pg_database d where d.datallowconn and d.datname <> current_database()"
+            " and has_database_privilege('public', d.oid, 'connect')"
+            " order by 1"
+        ).fetchall()
+    if found:
+        names = ", ".join(name for (name,) in found)
+        raise Problem(
+            f"people's own SQL logins may connect to {names}",
+            next_step="revoke connect, temporary on database … from public; 'quantmatrix migrate "
+            "prepare' (embedded: 'quantmatrix up') does so for postgres and template1",
+        )
+    return "closed to people's own logins"
+
+
+def _copies(environment: Environment) -> str:
+    with open_connection(environment.migrator_dsn) as connection:
+        left = copies.leftovers(connection)
+    if left:
+        raise Problem(
+            f"a restore that was killed has left {', '.join(left)}",
+            why="nobody but the superuser can connect to it",
+            next_step="the next restore, 'restore --verify' included, removes it",
+        )
+    return "none left over"
+
+
+def _backups(environment: Environment) -> str:
+    return keep.health(keep.configured() or environment.data_dir / "backups")
+
+
 def _schema(environment: Environment) -> str:
     steps = migrations.status(environment.migrator_dsn)
     behind = [step.name for step in steps if step.state != "applied"]
     if behind:
         raise Problem(f"not at this version: {', '.join(behind)}", next_step="quantmatrix migrate up")
     return f"at this version ({steps[-2].name})"
+
+
+def _work_state(environment: Environment) -> dict[str, Any]:
+    from quantmatrix.database.connect import NOBODY, SERVICE, person
+
+    with person(environment, NOBODY, SERVICE) as session:
+        found: dict[str, Any] = session.rows("select work.state() as state")[0]["state"]
+    return found
+
+
+def _worker(environment: Environment) -> str:
+    state = _work_state(environment)
+    workers, jobs = state["workers"], state["jobs"]
+    failing = {kind: turn for kind, turn in state["turns"].items() if turn["failures"]}
+    if failing:
+        kind, turn = next(iter(failing.items()))
+        raise Problem(
+            f"{kind} failed {turn['failures']} times: {turn['error']}",
+            next_step="mend that; it is tried again",
+        )
+    alive = [worker for worker in workers if worker["seen_seconds"] <= WORKER_SECONDS]
+    if not alive:
+        seen = min((worker["seen_seconds"] for worker in workers), default=None)
+        raise Problem(
+            "no worker runs" if seen is None else f"no worker was seen for {seen} seconds",
+            why=f"{jobs['waiting']} jobs wait" if jobs["waiting"] else None,
+            next_step="quantmatrix up, or quantmatrix work where the servers are somebody else's",
+        )
+    told = ", ".join(f"{' '.join(w['kinds'])} ({w['seen_seconds']} s ago)" for w in alive)
+    return f"{told}; {jobs['running']} jobs run, {jobs['waiting']} wait"
+
+
+def _audit_log(environment: Environment) -> str:
+    with chain.as_owner(environment) as connection:
+        state = chain.state(connection)
+    unsealed = state["oldest_unsealed_seconds"]
+    if unsealed is not None and unsealed > SEAL_SECONDS:
+        processes = ", ".join(str(process) for process in state["held_by"] or [])
+        raise Problem(
+            f"entries wait for their seal for {unsealed} seconds",
+            why=f"a transaction of process {processes} is open" if processes else "no worker seals",
+            next_step="quantmatrix work --only sessions,seal --once",
+        )
+    waiting = "nothing waits" if unsealed is None else f"the oldest unsealed entry is {unsealed} seconds old"
+    return f"head {state['head'] or 'none yet'}; {waiting}"

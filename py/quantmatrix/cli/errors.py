@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
-import click
-
-from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.errors import ExitCode, Passing, Problem
+from quantmatrix.terminal import Styled, say, say_traceback
 
 if TYPE_CHECKING:
     import psycopg
 
 ROLLED_BACK = "nothing was written: the transaction was rolled back"
+UNHEARD = "nothing was written, or all of it was, without our hearing of it"
 REFUSED_INPUT = {"QM010", "QM011"}
 NOT_REACHABLE = ("08", "57P01", "57P02", "57P03", "53300")
 NOT_ALLOWED = ("28", "42501")
@@ -52,10 +50,10 @@ def explain_database_error(error: psycopg.Error) -> Problem:
             code=state,
         )
     if not state or state.startswith(NOT_REACHABLE):
-        return Problem(
+        return Passing(
             "the connection to the database was lost",
             why=message,
-            unchanged=ROLLED_BACK,
+            unchanged=UNHEARD,
             next_step="quantmatrix status, then run the command again",
             exit_code=ExitCode.UNREACHABLE,
         )
@@ -118,20 +116,15 @@ def report(error: BaseException, *, verbose: bool = False) -> ExitCode:
     problem = explain(error)
     if problem is None:
         if verbose:
-            traceback.print_exception(error)
+            say_traceback(error)
         problem = Problem(
             f"a defect in quantmatrix: {type(error).__name__}: {error}",
             unchanged="what was not finished was rolled back",
             next_step="run it again with --verbose and report what it prints",
         )
     elif verbose and problem.__cause__ is not None:
-        traceback.print_exception(problem.__cause__)
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {problem.what}", err=True, color=use_color())
+        say_traceback(problem.__cause__)
+    say(Styled("error:", fg="red", bold=True), f" {problem.what}", err=True)
     for label, text in problem.parts():
-        click.echo(f"  {label}: {text}", err=True)
+        say(f"  {label}: {text}", err=True)
     return problem.exit_code
-
-
-def use_color() -> bool | None:
-    """For ``click.echo``: False where ``NO_COLOR`` is set; None asks whether the stream is a terminal."""
-    return False if os.environ.get("NO_COLOR") else None

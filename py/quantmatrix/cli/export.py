@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from datetime import UTC
 from decimal import Decimal
 from functools import partial
@@ -17,6 +16,7 @@ from quantmatrix.cli.rows import account_id, stream
 from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import Row
+from quantmatrix.terminal import data_stream
 
 # An object column for each group of the file's columns. References number the rows of this file, so that
 # equal books make equal files.
@@ -52,10 +52,18 @@ QUERY = """
         t.metadata ->> 'description' as description, t.sequence, t.metadata - 'description' as metadata,
         to_jsonb(k) - 'user_id' - 'transaction_id' - 'new_instrument_id' as terms,
         case when i.id is not null then
-            to_jsonb(i) || jsonb_build_object('underlying', u.symbol, 'identifiers', f.identifiers)
+            to_jsonb(i) || jsonb_build_object(
+                'name', coalesce(f.name, i.name), 'exchange', coalesce(f.exchange, i.exchange),
+                'expiration', coalesce(i.expiration, f.expiration), 'underlying', u.symbol,
+                'identifiers', f.identifiers
+            )
         end as instrument,
         case when c.id is not null then
-            to_jsonb(c) || jsonb_build_object('underlying', cu.symbol, 'identifiers', cf.identifiers)
+            to_jsonb(c) || jsonb_build_object(
+                'name', coalesce(cf.name, c.name), 'exchange', coalesce(cf.exchange, c.exchange),
+                'expiration', coalesce(c.expiration, cf.expiration), 'underlying', cu.symbol,
+                'identifiers', cf.identifiers
+            )
         end as new_instrument,
         l.kinds as link_kind,
         l.references as linked_reference
@@ -65,11 +73,11 @@ QUERY = """
     left join links l on l.from_id = t.id
     left join tax.transaction_terms k on k.user_id = t.user_id and k.transaction_id = t.id
     left join core.instruments i on i.id = t.instrument_id
-    left join core.instruments u on u.id = i.underlying_id
     left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = i.id
+    left join core.instruments u on u.id = f.underlying_instrument_id
     left join core.instruments c on c.id = k.new_instrument_id
-    left join core.instruments cu on cu.id = c.underlying_id
     left join tax.instrument_facts cf on cf.user_id = t.user_id and cf.instrument_id = c.id
+    left join core.instruments cu on cu.id = cf.underlying_instrument_id
     order by n.number
 """
 
@@ -94,7 +102,8 @@ INSTRUMENT = {
 def export(settings: Settings, file: Path | None, account: str | None) -> None:
     """Write all transactions, with terms, links and instruments, as quantmatrix_csv to FILE (-: stdout).
 
-    Imported where it came from, every row is known; imported elsewhere, the same rows are made.
+    Imported where it came from, every row is known; imported elsewhere, the same rows are made. So texts
+    stand as they are, also those that a spreadsheet would take for formulas: look at other lists instead.
 
     \b
       quantmatrix export all.csv
@@ -110,7 +119,7 @@ def export(settings: Settings, file: Path | None, account: str | None) -> None:
         found = stream(session, QUERY, {"account": account_id(session, account)})
         rows = map(_canonical, found)
         if file is None or file == Path("-"):
-            write(rows, sys.stdout)
+            write(rows, data_stream())
             return
         beside = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import psycopg
 
+from quantmatrix.cli.accounts import require_no_typo
 from quantmatrix.cli.conflicts import conflicts
 from quantmatrix.cli.imports_report import print_report, print_undo
 from quantmatrix.cli.imports_totals import print_totals, totals
@@ -20,6 +21,7 @@ from quantmatrix.database.connection import open_connection
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
+from quantmatrix.terminal import data
 
 MANY = 500
 """So many new rows make the planner's picture of the tables wrong before autovacuum looks at them again."""
@@ -131,8 +133,11 @@ def import_group() -> None:
       quantmatrix import show 3
       quantmatrix import conflicts
       quantmatrix import undo 3
+      quantmatrix import --replace 3 mine.csv
 
-    The format is found by looking; --source NAME forces one. --accept-refusals imports what can be read.
+    A file in which rows of an earlier one were changed is refused: --replace NUMBER lets it take that one's
+    place, --anyway imports it beside it. The format is found by looking; --source NAME forces one.
+    --accept-refusals imports what can be read.
     A file called like a command (list, show, ...) is written ./list.
     """
 
@@ -149,6 +154,9 @@ def import_group() -> None:
     "--source", type=SourceName(), help="The format, where it is not found or found wrongly (see formats)."
 )
 @click.option("--account", help="Account number or name, for files that name none.")
+@click.option(
+    "--new-account", is_flag=True, help="--account names a new one, though another is called like it."
+)
 @click.option("--broker", help="Broker of a new account, for formats of no broker (default: manual).")
 @click.option("--currency", default="USD", show_default=True, help="Currency, for files that name none.")
 @click.option(
@@ -158,6 +166,8 @@ def import_group() -> None:
 @click.option(
     "--accept-refusals", is_flag=True, help="Import what can be read; refused lines are kept and listed."
 )
+@click.option("--replace", type=int, metavar="NUMBER", help="Take the place of this earlier import.")
+@click.option("--anyway", is_flag=True, help="Import an edited file beside the earlier one: both count.")
 @click.option("--dry-run", is_flag=True, help="Do everything, then roll it back.")
 @click.pass_obj
 def import_files(
@@ -165,18 +175,27 @@ def import_files(
     files: tuple[Path, ...],
     source: str | None,
     account: str | None,
+    new_account: bool,
     broker: str | None,
     currency: str,
     timezone: str,
     day_first: bool,
     accept_refusals: bool,
+    replace: int | None,
+    anyway: bool,
     dry_run: bool,
 ) -> ExitCode:
     """Read FILES, one database transaction each; exit 5 if one was refused."""
+    if replace is not None and (len(files) > 1 or anyway):
+        raise click.UsageError("--replace is for one file, and without --anyway")
     options = Options(account=account, currency=currency, zone=timezone, day_first=day_first)
+    if settings.demo:
+        settings.narrate("this is the demonstration's book: the next demonstration throws it away")
     reports: list[dict[str, Any]] = []
     try:
         with reader(settings) as session:
+            if account is not None and not new_account:
+                require_no_typo(session, account)
             for path in files:
                 report = import_one(
                     settings,
@@ -187,6 +206,8 @@ def import_files(
                     options=options,
                     accept_refusals=accept_refusals,
                     dry_run=dry_run,
+                    replace=replace,
+                    if_edited=None if anyway else "refuse",
                 )
                 reports.append(report)
                 is_large = report["status"] == "imported" and report["rows"]["new"] >= MANY
@@ -205,10 +226,10 @@ def _tell(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> No
     if settings.format == "table" or not reports:
         return
     if settings.format == "json":
-        click.echo(to_json(reports[0] if one else reports))
+        data(to_json(reports[0] if one else reports))
     elif settings.format == "ndjson":
         for report in reports:
-            click.echo(to_json(report, indent=None))
+            data(to_json(report, indent=None))
     else:
         write_rows(
             [
@@ -235,6 +256,8 @@ def import_one(
     options: Options | None = None,
     accept_refusals: bool = False,
     dry_run: bool = False,
+    replace: int | None = None,
+    if_edited: str | None = None,
 ) -> dict[str, Any]:
     """Import one file; the report of ``api.import_load``, also for a file that cannot be read at all."""
     from quantmatrix.ingest.files import load_file
@@ -251,6 +274,8 @@ def import_one(
                 broker=broker,
                 accept_refusals=accept_refusals,
                 dry_run=dry_run,
+                replace=replace,
+                if_edited=if_edited,
                 progress=_steps(advance),
             )
     except FileRefused as refused:

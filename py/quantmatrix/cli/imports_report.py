@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import click
-
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
+from quantmatrix.terminal import Styled, say
 
 SHOWN = 20
 """So many refusals and warnings are told on the terminal; ``import show`` and ``--format json`` have all."""
@@ -27,20 +26,22 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
     words, color = _STATUS[report["status"]]
     if report.get("dry_run"):
         words += " (dry run: rolled back)"
-    name = click.style(report["file"], bold=True)
+    name = Styled(report["file"], bold=True)
     number = (
         f"  import {report['sync_id']}" if report["sync_id"] is not None and not report.get("dry_run") else ""
     )
-    click.echo(f"{name}  {report['source'] or 'unknown format'}{number}  {click.style(words, fg=color)}")
+    say(name, f"  {report['source'] or 'unknown format'}{number}  ", Styled(words, fg=color))
     counts = ", ".join(
         f"{rows[key]:,} {key}" for key in ("new", "known", "changed", "refused") if rows[key] or key == "new"
     )
-    click.echo(f"  {rows['read']:,} rows: {counts}")
+    say(f"  {rows['read']:,} rows: {counts}")
+    if report.get("edited"):
+        _print_edited(report)
     if report["types"]:
         kinds = sorted(report["types"].items(), key=lambda item: (-item[1], item[0]))
-        click.echo("  " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds))
+        say("  " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds))
     if report.get("matched"):
-        click.echo(f"  {report['matched']:,} rows are told by another source too, and count once")
+        say(f"  {report['matched']:,} rows are told by another source too, and count once")
     if report.get("conflicts"):
         settings.narrate(
             f"  {report['conflicts']:,} conflicts with another source; all of it counts until you decide: "
@@ -56,11 +57,33 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
         _print_remarks("warning", report["file"], report["warnings"], "yellow")
 
 
+def _print_edited(report: Mapping[str, Any]) -> None:
+    """How an edited file differs from the one it was made from, and what to do."""
+    edited = report["edited"]
+    rows = edited["rows"]
+    counts = ", ".join(f"{rows[key]:,} {key}" for key in ("same", "changed", "gone", "new"))
+    is_refused = report["status"] == "refused"
+    verb = "was edited from" if is_refused else "takes the place of"
+    say(f"  {verb} import {edited['import']} ({edited['file']}): {counts}", err=is_refused)
+    for change in edited["changes"][:SHOWN]:
+        say(f"    line {change['line']}: {change['was'][:80]}  →  {change['becomes'][:80]}", err=is_refused)
+    if rows["of_other_days"]:
+        say(
+            f"    {rows['of_other_days']:,} rows of the earlier file are of days that this one lacks",
+            err=is_refused,
+        )
+    if is_refused:
+        say(
+            f"  next: --replace {edited['import']} takes its place; --anyway keeps both, and both count",
+            err=True,
+        )
+
+
 def print_undo(undone: Mapping[str, Any]) -> None:
     """What taking an import back changed."""
     counts = undone["transactions"]
     tense = "would be" if undone["dry_run"] else "were"
-    click.echo(
+    say(
         f"import {undone['sync_id']}: {counts['removed']:,} transactions {tense} removed, "
         f"{counts['changed']:,} changed, {counts['kept']:,} kept because other imports attest them"
     )
@@ -78,6 +101,6 @@ def _print_remarks(kind: str, file: str, remarks: list[Mapping[str, Any]], color
     for remark in remarks[:SHOWN]:
         place = ":".join(str(part) for part in (file, remark["line"], remark["column"]) if part is not None)
         text = f" [{remark['text'][:80]}]" if remark["text"] else ""
-        click.echo(f"  {click.style(kind, fg=color)} {place}: {remark['reason']}{text}", err=True)
+        say("  ", Styled(kind, fg=color), f" {place}: {remark['reason']}{text}", err=True)
     if len(remarks) > SHOWN:
-        click.echo(f"  ... and {len(remarks) - SHOWN:,} more: --format json lists all", err=True)
+        say(f"  ... and {len(remarks) - SHOWN:,} more: --format json lists all", err=True)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import click
-
 from quantmatrix.database.views import Reader
+from quantmatrix.terminal import Styled, say
 
 _SHOWN = 10
 _CENT = Decimal("0.01")
@@ -41,13 +40,13 @@ def print_totals(found: Mapping[str, list[dict[str, Any]]]) -> None:
             continue
         off = Decimal(row["difference"])
         if abs(off) <= _CENT:
-            words = click.style("as the file states", fg="green")
+            words = Styled("as the file states", fg="green")
         else:
             lacking = f"the file states {_money(row['stated_end'])}: {off:+,.2f} is not in it"
-            words = click.style(lacking, fg="yellow")
+            words = Styled(lacking, fg="yellow")
         moved = Decimal(row["moved"])
         sums = f"{_money(row['start'])} and {moved:+,.2f} make {_money(Decimal(row['start']) + moved)}"
-        click.echo(f"  cash {row['account']} {row['currency']}: {sums}, {words}")
+        say(f"  cash {row['account']} {row['currency']}: {sums}, ", words)
     positions = found["positions"]
     if not positions:
         return
@@ -56,14 +55,16 @@ def print_totals(found: Mapping[str, list[dict[str, Any]]]) -> None:
         for row in positions
         if Decimal(row["stated"]) not in (Decimal(row["moved"]), Decimal(row["booked"]))
     ]
-    click.echo(f"  positions: {len(positions) - len(differing)} of {len(positions)} as the file states")
+    say(f"  positions: {len(positions) - len(differing)} of {len(positions)} as the file states")
     for row in differing[:_SHOWN]:
-        click.echo(
-            f"    {click.style(row['symbol'], fg='yellow')}: {row['booked']} in the books, the file states "
-            f"{row['stated']} (its own rows make {row['moved']})"
+        say(
+            "    ",
+            Styled(row["symbol"], fg="yellow"),
+            f": {row['booked']} in the books, the file states "
+            f"{row['stated']} (its own rows make {row['moved']})",
         )
     if len(differing) > _SHOWN:
-        click.echo(f"    ... and {len(differing) - _SHOWN:,} more: quantmatrix reconcile")
+        say(f"    ... and {len(differing) - _SHOWN:,} more: quantmatrix reconcile")
 
 
 def _money(value: str | Decimal) -> str:

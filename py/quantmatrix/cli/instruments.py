@@ -14,6 +14,7 @@ from quantmatrix.cli.settings import Settings
 from quantmatrix.cli.transaction_fields import DAY
 from quantmatrix.database.views import Reader, Row, Where
 from quantmatrix.errors import Problem
+from quantmatrix.terminal import say
 
 TABLE_COLUMNS = (
     "id",
@@ -239,7 +240,7 @@ def _write(settings: Settings, answer: dict[str, Any], dry_run: bool) -> None:
     if settings.format == "table":
         moved = answer["transactions"]
         names = f" of {answer['from']} into {answer['into']}" if "into" in answer else f" {answer['status']}"
-        click.echo(
+        say(
             f"change {answer['change']}: {answer['kind']}{names}; transactions: "
             f"{moved['added']} added, {moved['changed']} changed, {moved['removed']} removed"
         )

@@ -9,6 +9,7 @@ import click
 from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
+from quantmatrix.terminal import data
 
 SCOPES = click.Choice(["read", "write", "import", "admin"])
 TABLE_COLUMNS = ("id", "name", "prefix", "scopes", "accounts", "expires_at", "used_at", "revoked_at")
@@ -65,7 +66,7 @@ def key_create(
             },
         )
     if settings.format == "table":
-        click.echo(made["key"])
+        data(made["key"])
         settings.narrate(f"key {made['id']} ({made['name']}): keep it now, it is not shown again")
     else:
         write_object(made, settings.format)

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from quantmatrix.cli.output import to_json, write_object
+from quantmatrix.cli.session import named_user
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.terminal import data
 
 FROM = click.option(
     "--from",
@@ -55,7 +57,7 @@ def legacy_inspect(settings: Settings, origin: str, timezone: str) -> None:
     if settings.format == "table":
         print_inspection(found)
     elif settings.format == "json":
-        click.echo(to_json(found))
+        data(to_json(found))
     else:
         write_object(found, settings.format)
 
@@ -114,7 +116,7 @@ def legacy_migrate(
     settings.environment.ensure_running()
     wish = run.Wish(
         source=run.source_of(origin),
-        email=settings.user,
+        email=named_user(settings)[0],
         files=tuple(OwnFile(path, account) for path, account in zip(csv_files, csv_accounts, strict=True)),
         zone=known_zone(timezone),
         dry_run=dry_run,
@@ -122,10 +124,11 @@ def legacy_migrate(
     saved = None
     if not (no_backup or dry_run):
         from quantmatrix.backup import make
+        from quantmatrix.backup.sealed import Secrets
 
         saved = backup_file or make.default_path(settings.environment)
         try:
-            make.backup(settings.environment, saved)
+            make.backup(settings.environment, saved, Secrets.of_environment().to_seal())
         except Problem as problem:
             problem.next_step = f"{problem.next_step}; --no-backup goes on without one"
             raise
@@ -136,7 +139,7 @@ def legacy_migrate(
     if settings.format == "table":
         print_proof(proof)
     elif settings.format == "json":
-        click.echo(to_json(proof))
+        data(to_json(proof))
     else:
         write_object(proof, settings.format)
     if dry_run and any(criterion["verdict"] == "no-go" for criterion in proof["criteria"]):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from quantmatrix.cli.output import write_rows
+from quantmatrix.terminal import Styled, say
 
 _VERDICTS = {"go": "green", "no-go": "red", "ask": "yellow"}
 
@@ -15,7 +14,7 @@ _VERDICTS = {"go": "green", "no-go": "red", "ask": "yellow"}
 def print_inspection(found: Mapping[str, Any]) -> None:
     """A page about V1."""
     _title(f"{found['name']}: V1 as it is")
-    click.echo(
+    say(
         f"  {found['tables']} tables, {found['columns']} columns, {found['foreign_keys']} foreign keys, "
         f"{found['rows']:,} rows"
     )
@@ -45,7 +44,7 @@ def print_proof(proof: Mapping[str, Any]) -> None:
     number = f", run {proof['sync_id']}" if proof["sync_id"] is not None and not proof["dry_run"] else ""
     _title(f"{proof['name']}: {words}{number}")
     rows = proof["rows"]
-    click.echo(f"  {rows['new']:,} transactions new, {rows['known']:,} known, {rows['changed']:,} changed")
+    say(f"  {rows['new']:,} transactions new, {rows['known']:,} known, {rows['changed']:,} changed")
     _title("Rows in = kept + rejected")
     write_rows(
         [
@@ -70,30 +69,28 @@ def print_proof(proof: Mapping[str, Any]) -> None:
     before, after = proof["discrepancies"]["before"], proof["discrepancies"]["after"]
     _title("Discrepancies")
     for name, figures in (("before", before), ("after", after)):
-        click.echo(
+        say(
             f"  {name}: {figures['holdings']} holdings, {figures['shares']} shares; "
             f"lots are {figures['ratio']} times the holdings"
         )
     _title("Discarded")
     unread = ", ".join(f"{table['table']} {table['rows']}" for table in proof["unread"])
-    click.echo(
-        f"  tax_lots: {proof['discarded']['tax_lots']} rows, rebuilt from transactions; not read: {unread}"
-    )
+    say(f"  tax_lots: {proof['discarded']['tax_lots']} rows, rebuilt from transactions; not read: {unread}")
     _title("Go or no-go")
     for criterion in proof["criteria"]:
-        verdict = click.style(f"{criterion['verdict']:<6}", fg=_VERDICTS[criterion["verdict"]])
-        click.echo(f"  {verdict} {criterion['criterion']}: {criterion['evidence']}")
+        verdict = Styled(f"{criterion['verdict']:<6}", fg=_VERDICTS[criterion["verdict"]])
+        say("  ", verdict, f" {criterion['criterion']}: {criterion['evidence']}")
 
 
 def _print_discrepancy(discrepancy: Mapping[str, Any]) -> None:
     _title("Lots against holdings")
     shown = ("account", "symbol", "v1_holding_id", "holding", "lots", "difference")
     write_rows(discrepancy["symbols"], "table", columns=shown, empty="they agree")
-    click.echo(
+    say(
         f"  {discrepancy['holdings']} holdings differ by {discrepancy['shares']} shares; "
         f"lots are {discrepancy['ratio']} times these holdings"
     )
 
 
 def _title(text: str) -> None:
-    click.echo(click.style(text, bold=True))
+    say(Styled(text, bold=True))

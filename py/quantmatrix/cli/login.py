@@ -44,7 +44,7 @@ def login(
 
     api = _api(settings)
     if provider is not None:
-        _sign_in_elsewhere(settings, api, provider, sign_in_page)
+        _sign_in_elsewhere(settings, api, provider, sign_in_page, code)
         return
     if email is None:
         raise click.UsageError("say who: EMAIL, or --provider")
@@ -62,7 +62,9 @@ def login(
     settings.narrate(f"signed in at {api} as {email.lower()}")
 
 
-def _sign_in_elsewhere(settings: Settings, api: str, provider: str, page: str | None) -> None:
+def _sign_in_elsewhere(
+    settings: Settings, api: str, provider: str, page: str | None, code: str | None
+) -> None:
     from quantmatrix.cli.api_login import ask, remember
     from quantmatrix.oauth.loopback import ticket_from_browser
 
@@ -71,7 +73,15 @@ def _sign_in_elsewhere(settings: Settings, api: str, provider: str, page: str | 
         click.launch(address)
 
     ticket, verifier = ticket_from_browser(page or api, provider, visit)
-    got = ask(api, "oauth_collect", {"ticket": ticket, "verifier": verifier}).json()
+    arguments = {"ticket": ticket, "verifier": verifier} | ({"code": code} if code else {})
+    try:
+        got = ask(api, "oauth_collect", arguments).json()
+    except Problem as problem:
+        if problem.code != "QM052" or not sys.stdin.isatty():
+            raise
+        # The ticket is good for some minutes more.
+        typed = click.prompt("Code of the second factor", err=True)
+        got = ask(api, "oauth_collect", arguments | {"code": typed}).json()
     email = ask(api, "whoami", {}, got["access_token"]).json()["email"]
     remember(api, email, got["access_token"], got["refresh_token"], int(got["expires_in"]))
     settings.narrate(f"signed in at {api} as {email}")

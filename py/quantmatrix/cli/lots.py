@@ -14,6 +14,7 @@ from quantmatrix.cli.session import administrator, reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.views import Where
 from quantmatrix.errors import ExitCode
+from quantmatrix.terminal import say
 
 # What fits a terminal; the other formats carry every column of the view.
 TABLE_COLUMNS = (
@@ -94,7 +95,7 @@ def check_case(settings: Settings, files: tuple[Path, ...]) -> ExitCode:
             verdict = check(admin, case)
             if verdict.difference is not None:
                 failed += 1
-                click.echo(f"{verdict.case}: {verdict.difference}")
+                say(f"{verdict.case}: {verdict.difference}")
             advance(1)
-    click.echo(f"{len(cases) - failed} passed, {failed} failed")
+    say(f"{len(cases) - failed} passed, {failed} failed")
     return ExitCode.DIFFERENCES if failed else ExitCode.DONE

@@ -13,6 +13,7 @@ from quantmatrix.cli.basis import Amount
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import signed_in
 from quantmatrix.cli.settings import Settings
+from quantmatrix.terminal import data, say
 
 Row = Mapping[str, Any]
 
@@ -64,7 +65,7 @@ def compare(settings: Settings, year: int | None, methods: tuple[str, ...], by_i
         query = "select api.lots_compare(%s, %s::text[]) as report"
         report = session.rows(query, [year, list(methods) or None])[0]["report"]
     if settings.format == "json":
-        click.echo(to_json(report))
+        data(to_json(report))
         return
     wanted: Iterable[Row] = report["rows"]
     columns: tuple[str, ...] = ("year", "method", *FIGURES)
@@ -115,14 +116,14 @@ def what_if(
         query = "select api.what_if_sale(%s, %s, %s, %s, %s, %s, %s, %s) as report"
         report = session.rows(query, given)[0]["report"]
     if settings.format == "json":
-        click.echo(to_json(report))
+        data(to_json(report))
         return
     rows = list(map(_exact, report["closings"]))
     if settings.format != "table":
         write_rows(rows, settings.format)
         return
     write_rows(rows, "table", columns=CLOSING_COLUMNS)
-    click.echo()
+    say()
     write_object(dict(_summary(report)), "table")
 
 
@@ -144,10 +145,10 @@ def explain(settings: Settings, lot: int | None, closing: int | None) -> None:
     with signed_in(settings) as session:
         report = session.rows("select api.lots_explain(%s, %s) as report", [lot, closing])[0]["report"]
     if settings.format == "json":
-        click.echo(to_json(report))
+        data(to_json(report))
     elif settings.format == "table":
         for line in _told(report):
-            click.echo(line)
+            say(line)
     else:
         write_rows(report["steps"], settings.format)
 

@@ -15,6 +15,7 @@ from quantmatrix.cli.session import administrator, signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession, Row, person
 from quantmatrix.errors import ExitCode
+from quantmatrix.terminal import data
 
 COLUMNS = ("email", "groups", "lots", "closings", "changed", "differences", "seconds", "error")
 
@@ -44,7 +45,7 @@ def rebuild(settings: Settings, verify: bool, everyone: bool, jobs: int | None) 
     with signed_in(settings) as session:
         report = _rebuilt(session, verify)
     if settings.format == "json":
-        click.echo(to_json(report))
+        data(to_json(report))
     else:
         counts = report | {"differences": len(report["differences"])}
         write_object(counts, settings.format)
@@ -62,7 +63,7 @@ def _of_everyone(settings: Settings, verify: bool, jobs: int) -> ExitCode:
             advance(1)
     rows.sort(key=lambda row: str(row["email"]))
     if settings.format == "json":
-        click.echo(to_json(rows))
+        data(to_json(rows))
     else:
         counted = [row | {"differences": len(row["differences"])} for row in rows]
         names = COLUMNS if any(row["error"] for row in rows) else COLUMNS[:-1]
@@ -106,4 +107,4 @@ def _rebuilt(session: PersonSession, verify: bool) -> dict[str, Any]:
 
 def _tell(differences: list[dict[str, Any]]) -> None:
     for difference in differences:
-        click.echo(to_json(difference, indent=None), err=True)
+        data(to_json(difference, indent=None), err=True)

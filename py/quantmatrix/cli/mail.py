@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import NOBODY, administrator
+from quantmatrix.cli.session import administrator
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services.credentials import MAILER
+from quantmatrix.terminal import say
 
 if TYPE_CHECKING:
     from quantmatrix.mail.outbox import Sent
@@ -114,7 +116,7 @@ def show(settings: Settings, email: str) -> None:
             next_step="quantmatrix mail list shows what became of mails",
         )
     if settings.format == "table":
-        click.echo(f"{found[0]}\n\n{found[1]}")
+        say(f"{found[0]}\n\n{found[1]}", lines=True)
     else:
         write_object({"subject": found[0], "body": found[1]}, settings.format)
 
@@ -134,11 +136,11 @@ def retry(settings: Settings, number: int) -> None:
 
 
 def _send(settings: Settings) -> Sent:
-    from quantmatrix.database.connect import person
+    from quantmatrix.database.connect import helper
     from quantmatrix.mail.outbox import send_due
     from quantmatrix.mail.smtp import configured
 
     server = configured()
     settings.environment.ensure_running()
-    with person(settings.environment, NOBODY, "quantmatrix_service") as session:
+    with helper(settings.environment, MAILER) as session:
         return send_due(session, server, settings.detail)

@@ -7,6 +7,7 @@ import click
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services.environment import Environment
 
 
 @click.group()
@@ -21,27 +22,49 @@ def migrate() -> None:
 
 
 @migrate.command(short_help="Apply what is pending.")
+@click.option(
+    "--end-sessions", is_flag=True, help="End people's own SQL sessions (qm_…) that are in the way."
+)
 @click.pass_obj
-def up(settings: Settings) -> None:
+def up(settings: Settings, end_sessions: bool) -> None:
     """Apply pending migrations, then make functions, views, policies and grants anew.
 
     \b
       quantmatrix migrate up
       QUANTMATRIX_DATABASE_URL=postgresql://quantmatrix_migrator@db/quantmatrix quantmatrix migrate up
 
-    Safe to interrupt and to repeat. One program migrates at a time; others wait.
+    Safe to interrupt and to repeat. One program migrates at a time; others wait. A step begins when all of
+    it is free for a moment; sessions that hold on are named, and requests go on meanwhile.
     """
     from quantmatrix.database import migrate as migrations
     from quantmatrix.database import signing
+    from quantmatrix.services.embedded import EmbeddedEnvironment
 
     settings.environment.ensure_running()
-    outcome = migrations.up(settings.environment.migrator_dsn, settings.narrate)
+    outcome = migrations.up(
+        settings.environment.migrator_dsn,
+        settings.narrate,
+        watcher=_watcher(settings.environment, needed=end_sessions),
+        end_sessions=end_sessions,
+    )
     key_set = settings.environment.key_set_file
     if key_set is not None:
         signing.load(settings.environment.migrator_dsn, key_set)
+    if isinstance(settings.environment, EmbeddedEnvironment):
+        settings.environment.reload_api()
     count = len(outcome.applied)
     done = f"{count} migration{'' if count == 1 else 's'} applied" if count else "no migration was pending"
     settings.narrate(f"{done}; {outcome.repeatable_files} files of functions and policies in force")
+
+
+def _watcher(environment: Environment, *, needed: bool) -> str | None:
+    """The login that sees and ends others' sessions; None where nothing names it and it is not ``needed``."""
+    try:
+        return environment.superuser_dsn
+    except Problem:
+        if needed:
+            raise
+        return None
 
 
 @migrate.command(short_help="Show what is applied and what is pending.")
@@ -127,9 +150,18 @@ def keys(settings: Settings, rotate: bool) -> None:
 )
 @click.option("--authenticator-password-file", type=click.Path(exists=True, dir_okay=False), required=True)
 @click.option("--migrator-password-file", type=click.Path(exists=True, dir_okay=False), required=True)
+@click.option("--entrance-password-file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--page-password-file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--mailer-password-file", type=click.Path(exists=True, dir_okay=False))
 @click.pass_obj
 def prepare(
-    settings: Settings, administrator_url: str, authenticator_password_file: str, migrator_password_file: str
+    settings: Settings,
+    administrator_url: str,
+    authenticator_password_file: str,
+    migrator_password_file: str,
+    entrance_password_file: str | None,
+    page_password_file: str | None,
+    mailer_password_file: str | None,
 ) -> None:
     """Make the roles, the database and its extension on a PostgreSQL (15 or newer) that you run.
 
@@ -137,19 +169,29 @@ def prepare(
       quantmatrix migrate prepare --administrator-url postgresql://postgres@db/postgres \\
           --authenticator-password-file authenticator.txt --migrator-password-file migrator.txt
 
-    Safe to repeat: it changes nothing that is right, and sets the two passwords. The embedded server needs no
-    such step.
+    Safe to repeat: it changes nothing that is right, and sets the passwords given. The embedded server needs
+    no such step. The three others are for the API that signs people in (quantmatrix_entrance), 'serve'
+    (quantmatrix_page) and 'mail' (quantmatrix_mailer), which may do less than the authenticator; a login
+    without a password cannot be used.
     """
     from quantmatrix.services import bootstrap
-    from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR
+    from quantmatrix.services.credentials import LOGINS
     from quantmatrix.services.external import external_dsn, first_line
 
     administrator = external_dsn(
         administrator_url, "QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE", "--administrator-url"
     )
+    files = (
+        authenticator_password_file,
+        migrator_password_file,
+        entrance_password_file,
+        page_password_file,
+        mailer_password_file,
+    )
     passwords = {
-        AUTHENTICATOR: first_line(authenticator_password_file, "--authenticator-password-file"),
-        MIGRATOR: first_line(migrator_password_file, "--migrator-password-file"),
+        login: first_line(file, f"--{login.removeprefix('quantmatrix_')}-password-file")
+        for login, file in zip(LOGINS, files, strict=True)
+        if file is not None
     }
     bootstrap.prepare(administrator, passwords)
     settings.narrate(f"roles and database {bootstrap.DATABASE} are ready; next: quantmatrix migrate up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused
 from quantmatrix.prices.bars import Options, read_bars
+from quantmatrix.terminal import data, say
 
 _BARS_A_CALL = 5000
 _TYPES = ("stock", "fund", "bond", "option", "future", "digital", "currency", "other")
@@ -87,13 +89,18 @@ def prices_load(
                     exit_code=ExitCode.REFUSED,
                 ) from None
     if settings.format == "json":
-        click.echo(to_json(reports[0] if len(reports) == 1 else reports))
+        data(to_json(reports[0] if len(reports) == 1 else reports))
         return
-    write_rows([{**r, "unknown": len(r["unknown"])} for r in reports], settings.format)
+    left_out = ("unknown", "ambiguous")
+    write_rows([{**r, **{name: len(r[name]) for name in left_out}} for r in reports], settings.format)
     for report in reports:
         if report["unknown"]:
             names = ", ".join(sorted(report["unknown"])[:10])
             settings.narrate(f"{report['file']}: nobody holds {names}: their prices were left out")
+        for name, keys in sorted(report["ambiguous"].items())[:10]:
+            settings.narrate(
+                f"{report['file']}: {name} is {', '.join(keys)}: left out; say --type, --currency"
+            )
         if report["held"]:
             settings.narrate(f"{report['held']:,} prices jump and are held: quantmatrix prices held")
 
@@ -135,12 +142,30 @@ def prices_reject(settings: Settings, symbol: str) -> None:
     _decide(settings, symbol, accept=False)
 
 
+@prices.command("explain", short_help="Say that a corporate action is why a price jumps.")
+@click.argument("symbol")
+@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--reason", required=True, help="What happened.")
+@click.pass_obj
+def prices_explain(settings: Settings, symbol: str, day: datetime, reason: str) -> None:
+    """Say that the price of SYMBOL (or TYPE|SYMBOL|CURRENCY) is at a new level from DAY on.
+
+    Load the prices again afterwards: bars around that day are not held. It changes nobody's books.
+
+    \b
+      quantmatrix prices explain NVDA 2024-06-10 --reason "ten for one"
+    """
+    with administrator(settings) as session:
+        told = session.call("price_action_add", {"symbol": symbol, "day": day.date(), "reason": reason})
+    click.echo(f"{told['instrument']}: a jump on {told['day']} is explained")
+
+
 def _decide(settings: Settings, symbol: str, *, accept: bool) -> None:
     with administrator(settings) as session, session.transaction() as connection:
         row = connection.execute("select api.prices_decide(%s, %s) as bars", [symbol, accept]).fetchone()
     assert row is not None
     word = "taken over" if accept else "thrown away"
-    click.echo(f"{row['bars']:,} prices of {symbol} were {word}")
+    say(f"{row['bars']:,} prices of {symbol} were {word}")
 
 
 def _load(connection: Any, path: Path, options: Options) -> dict[str, Any]:
@@ -150,6 +175,7 @@ def _load(connection: Any, path: Path, options: Options) -> dict[str, Any]:
 
     total: dict[str, Any] = {"file": path.name, "bars": 0, "new": 0, "known": 0, "changed": 0, "held": 0}
     unknown: dict[str, int] = {}
+    ambiguous: dict[str, list[str]] = {}
     with open_source(path) as file:
         try:
             source = choose_parser(file)[0].source
@@ -167,4 +193,5 @@ def _load(connection: Any, path: Path, options: Options) -> dict[str, Any]:
                 total[name] += report[name]
             for name, count in report["unknown"].items():
                 unknown[name] = unknown.get(name, 0) + count
-    return total | {"unknown": unknown}
+            ambiguous |= report["ambiguous"]
+    return total | {"unknown": unknown, "ambiguous": ambiguous}

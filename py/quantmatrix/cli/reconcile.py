@@ -8,22 +8,43 @@ from typing import Any
 
 import click
 
-from quantmatrix.cli.output import to_json, write_rows
+from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode
+from quantmatrix.terminal import data, say
 
 FIELDS = ("account", "symbol", "kind", "ours", "broker", "cause", "evidence")
 
 
-@click.command(short_help="Compare with the broker: differences, each with its cause.")
+ACCEPTED = (
+    "id",
+    "account",
+    "symbol",
+    "kind",
+    "ours",
+    "broker",
+    "cause",
+    "reason",
+    "accepted_at",
+    "revoked_at",
+)
+
+
+@click.group(
+    invoke_without_command=True, short_help="Compare with the broker: differences, each with its cause."
+)
 @click.option("--account", help="Only this account: number or name.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Newest statements at or before this day.")
 @click.option("--accept", "finding", type=int, metavar="NUMBER", help="Accept this difference from now on.")
 @click.option("--reason", help="Why it is right as it is; needed with --accept.")
-@click.pass_obj
+@click.pass_context
 def reconcile(
-    settings: Settings, account: str | None, as_of: datetime | None, finding: int | None, reason: str | None
+    context: click.Context,
+    account: str | None,
+    as_of: datetime | None,
+    finding: int | None,
+    reason: str | None,
 ) -> ExitCode:
     """Compare positions, lots and cash with the newest statements, and our rows with each other.
 
@@ -34,7 +55,17 @@ def reconcile(
       quantmatrix reconcile --account U1234567 --as-of 2025-12-31
       quantmatrix reconcile --format json
       quantmatrix reconcile --accept 12 --reason "shares lent out, the broker counts them apart"
+      quantmatrix reconcile accepted
+      quantmatrix reconcile revoke 3 --reason "they are back"
+
+    What is accepted stays so while its figures and its cause are the same.
     """
+    given = (account, as_of, finding, reason)
+    if context.invoked_subcommand is not None:
+        if any(value is not None for value in given):
+            raise click.UsageError(f"options belong after {context.invoked_subcommand}")
+        return ExitCode.DONE
+    settings = context.ensure_object(Settings)
     if (finding is None) != (reason is None):
         raise click.UsageError("--accept and --reason belong together")
     with reader(settings) as session:
@@ -47,10 +78,43 @@ def reconcile(
     return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
 
 
+@reconcile.command("accepted", short_help="What was accepted, with the reasons.")
+@click.option("--all", "revoked_too", is_flag=True, help="Those that were taken back, too.")
+@click.pass_obj
+def reconcile_accepted(settings: Settings, revoked_too: bool) -> None:
+    """Differences that were accepted, each with its number and the reason.
+
+    \b
+      quantmatrix reconcile accepted
+      quantmatrix reconcile accepted --all --format json
+    """
+    with reader(settings) as session:
+        rows = [
+            row for row in session.view("acceptances", order=("id",)) if revoked_too or not row["revoked_at"]
+        ]
+    columns = ACCEPTED[: None if revoked_too else -1] if settings.format == "table" else None
+    write_rows(rows, settings.format, columns=columns, empty="nothing was accepted")
+
+
+@reconcile.command("revoke", short_help="Take an acceptance back.")
+@click.argument("number", type=int)
+@click.option("--reason", required=True, help="Why.")
+@click.pass_obj
+def reconcile_revoke(settings: Settings, number: int, reason: str) -> None:
+    """Take acceptance NUMBER back: the difference, if it still stands, is open again.
+
+    \b
+      quantmatrix reconcile revoke 3 --reason "the broker put it right"
+    """
+    with reader(settings) as session:
+        revoked = session.call("acceptance_revoke", {"acceptance": number, "reason": reason})
+    write_object(revoked, settings.format)
+
+
 def _write(report: dict[str, Any], output_format: str) -> None:
     if output_format == "json":
         lists = {name: [_ordered(row) for row in report[name]] for name in ("differences", "explained")}
-        click.echo(to_json({"as_of": report["as_of"], "checked": report["checked"], **lists}))
+        data(to_json({"as_of": report["as_of"], "checked": report["checked"], **lists}))
     elif output_format == "table":
         _write_tables(report)
     else:
@@ -67,18 +131,18 @@ def _write_tables(report: dict[str, Any]) -> None:
     differences, explained = report["differences"], report["explained"]
     if differences:
         write_rows([_told(row) for row in differences], "table")
-        click.echo()
+        say()
         for row in differences:
-            click.echo(f"{row['evidence']['finding_id']}: {_story(row)}")
-        click.echo()
+            say(f"{row['evidence']['finding_id']}: {_story(row)}", lines=True)
+        say()
     if explained:
-        click.echo("explained, nothing to do:")
+        say("explained, nothing to do:")
         write_rows([_told(row) for row in explained], "table")
-        click.echo()
+        say()
     checked = report["checked"]
     counted = ", ".join(f"{checked[kind]} {kind}" for kind in ("positions", "lots", "cash"))
     noun = "difference" if len(differences) == 1 else "differences"
-    click.echo(f"{len(differences)} {noun} (compared: {counted}; as of {report['as_of']})")
+    say(f"{len(differences)} {noun} (compared: {counted}; as of {report['as_of']})")
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
+from quantmatrix.cli.retries import repeated
 from quantmatrix.cli.session import reader, signed_in
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession, Row
@@ -48,6 +49,18 @@ def changing(
         row = connection.execute(query, list(given.values())).fetchone()
     assert row is not None
     return dict(row["answer"])
+
+
+def one_row(settings: Settings, query: str, parameters: Sequence[Any], *, dry_run: bool = False) -> Row:
+    """The row of a query that writes and may be repeated; asked again where the connection was lost."""
+
+    def attempt() -> Row:
+        with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
+            row = connection.execute(query.encode(), parameters).fetchone()
+        assert row is not None
+        return row
+
+    return repeated(attempt)
 
 
 def account_id(session: Reader, reference: str | None) -> int | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from quantmatrix.cli.session import NOBODY
 from quantmatrix.cli.settings import Settings
+from quantmatrix.services.credentials import PAGE
 
 
 def address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -46,9 +46,10 @@ def serve(settings: Settings, providers: Path, port: int, host: str, public_url:
       quantmatrix login --api https://portfolio.example.org --provider google
 
     providers.json: {"google": {"client_id": "…", "client_secret_file": "…"}, "github": {…}}; another OpenID
-    provider has its "issuer". At the provider, allow PUBLIC_URL/oauth/PROVIDER/callback.
+    provider has its "issuer"; "email_domains": ["example.org"] limits the addresses for which one vouches. At
+    the provider, allow PUBLIC_URL/oauth/PROVIDER/callback.
     """
-    from quantmatrix.database.connect import person
+    from quantmatrix.database.connect import helper
     from quantmatrix.oauth.page import SignInPage
     from quantmatrix.oauth.providers import configured
 
@@ -57,7 +58,7 @@ def serve(settings: Settings, providers: Path, port: int, host: str, public_url:
 
     def ask(query: str, parameters: list[Any]) -> Any:
         with (
-            person(settings.environment, NOBODY, "quantmatrix_service") as session,
+            helper(settings.environment, PAGE) as session,
             session.transaction() as connection,
         ):
             row = connection.execute(query.encode(), parameters).fetchone()

@@ -11,6 +11,7 @@ from quantmatrix.cli.serve import address
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.embedded import EmbeddedEnvironment
+from quantmatrix.services.layout import demo_data_dir
 from quantmatrix.services.report import addresses, servers
 
 PORT = click.IntRange(0, 65535)
@@ -45,6 +46,9 @@ def _embedded(settings: Settings) -> EmbeddedEnvironment:
     "--public-url", callback=address, help="How people reach the sign-in page (default: the proxy's address)."
 )
 @click.option("--no-proxy", is_flag=True, help="Do not start nginx, though it is installed.")
+@click.option(
+    "--no-worker", is_flag=True, help="Do not start the worker: what it does is done late, or by another."
+)
 @click.pass_obj
 def up(
     settings: Settings,
@@ -57,6 +61,7 @@ def up(
     no_providers: bool,
     public_url: str | None,
     no_proxy: bool,
+    no_worker: bool,
 ) -> None:
     """Start the embedded database and API, and print where they are.
 
@@ -69,7 +74,8 @@ def up(
     The first start makes a database and takes some seconds. Ports are chosen once and kept. What runs is left
     running. Where nginx is installed it is started before the API, with limits of rate and size: let programs
     of others use that address. The page for signing in with Google, GitHub and others is started where its
-    providers are configured, and reached at the proxy's address.
+    providers are configured, and reached at the proxy's address. A worker seals the audit log, sweeps, and
+    answers long questions (see 'work').
     """
     environment = _embedded(settings)
     if public_url is not None and providers is None:
@@ -85,12 +91,15 @@ def up(
         environment.stop()
         environment.choose_ports(*wanted)
     environment.ensure_running(api=True)
+    environment.load_keys()
     if providers is not None or no_providers:
         environment.choose_providers(providers, public_url)
     if not no_proxy:
         environment.start_proxy()
     if environment.start_sign_in_page() and not no_proxy:
         environment.start_proxy()
+    if not no_worker:
+        environment.start_worker()
     write_object(addresses(environment), settings.format)
 
 
@@ -101,8 +110,14 @@ def down(settings: Settings) -> None:
 
     \b
       quantmatrix down
+
+    The demonstration's are stopped too; with --demo, those alone.
     """
-    stopped = _embedded(settings).stop()
+    environment = _embedded(settings)
+    stopped = environment.stop()
+    if not settings.demo:
+        demonstration = EmbeddedEnvironment(demo_data_dir(environment.data_dir))
+        stopped += [f"{server} of the demonstration" for server in demonstration.stop()]
     settings.narrate(f"stopped {' and '.join(stopped)}" if stopped else "nothing was running")
 
 

@@ -1,4 +1,4 @@
-"""Whose session a command works in: the user of ``--user``, else the one local user, made at first use."""
+"""Whose session a command works in: the user who is named, else the local one, made at first use."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+import click
+
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession, Row, person
+from quantmatrix.database.connect import NOBODY, PersonSession, Row, person
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
-
-NOBODY = UUID(int=0)
-LOCAL_EMAIL = "me@localhost"
+from quantmatrix.local import DEMO_EMAIL, LOCAL_EMAIL, default_user, whose
 
 _ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
 
@@ -31,32 +31,50 @@ def find_user(settings: Settings) -> Row:
     """The user to act as, a row of ``api.user_list()``; a ``Problem`` where it is unknown or not clear."""
     with administrator(settings) as admin:
         users = admin.rows("select * from api.user_list()")
-        if settings.user is not None:
-            wanted = settings.user.lower()
-            for user in users:
-                if user["email"] == wanted:
-                    return _active(user)
+        named, by = named_user(settings)
+        wanted = named or whose([user["email"] for user in users])
+        if wanted is None:
             raise Problem(
-                f"there is no user {wanted}",
+                "there are several users: which one?",
                 unchanged="nothing was read or written",
-                next_step=f"quantmatrix user add {wanted}",
+                next_step="add --user EMAIL, or choose for good: quantmatrix user default EMAIL; "
+                "quantmatrix user list shows them",
+                exit_code=ExitCode.USAGE,
+            )
+        for user in users:
+            if user["email"] == wanted:
+                return _active(user)
+        if named is not None:
+            raise Problem(
+                f"there is no user {named}",
+                why=by,
+                unchanged="nothing was read or written",
+                next_step="quantmatrix demo" if settings.demo else f"quantmatrix user add {named}",
                 exit_code=ExitCode.PERMISSION,
             )
-        if not users:
-            with admin.transaction() as connection:
-                connection.execute("select api.user_add(%s, %s, 'user')", [LOCAL_EMAIL, "Me"])
-            return find_user(settings)
-        if len(users) == 1:
-            return _active(users[0])
-        for user in users:
-            if user["email"] == LOCAL_EMAIL:
-                return _active(user)
-    raise Problem(
-        "there are several users: which one?",
-        unchanged="nothing was read or written",
-        next_step="add --user EMAIL; quantmatrix user list shows them",
-        exit_code=ExitCode.USAGE,
-    )
+        with admin.transaction() as connection:
+            connection.execute("select api.user_add(%s, %s, 'user')", [LOCAL_EMAIL, "Me"])
+    return find_user(settings)
+
+
+def named_user(settings: Settings) -> tuple[str | None, str | None]:
+    """Who is named for this command, and by what, where it was not typed with it."""
+    source = settings.named.get("user", "--user")
+    if settings.user is not None:
+        return settings.user.lower(), None if source.startswith("--") else f"{source} names that one"
+    if settings.demo:
+        return DEMO_EMAIL, None
+    chosen = default_user()
+    return chosen, "quantmatrix user default chose that one" if chosen else None
+
+
+def argument_or_user(settings: Settings, email: str | None) -> Row:
+    """The person of an argument, else of ``--user``; two that differ are refused."""
+    if email is not None:
+        if settings.named.get("user") == "--user" and settings.user != email:
+            raise click.UsageError("EMAIL or --user, not both")
+        settings.user, settings.named["user"] = email, "--user"
+    return find_user(settings)
 
 
 @contextmanager
@@ -69,11 +87,19 @@ def reader(settings: Settings) -> Iterator[Reader]:
     from quantmatrix.cli.api_login import access_token
     from quantmatrix.cli.api_session import ApiSession
 
-    token = access_token(settings.api)
-    if settings.book is not None:
-        with ApiSession(settings.api, token) as own:
-            token = _book_token(own, settings.book)
-    with ApiSession(settings.api, token) as session_over_http:
+    api = settings.api
+
+    def token() -> str:
+        own_token = access_token(api)
+        if settings.user is not None:
+            with ApiSession(api, own_token) as own:
+                _require_user(own, settings)
+        if settings.book is None:
+            return own_token
+        with ApiSession(api, own_token) as own:
+            return _book_token(own, settings.book)
+
+    with ApiSession(api, token(), settings.narrate, token) as session_over_http:
         yield session_over_http
 
 
@@ -97,6 +123,19 @@ def signed_in(settings: Settings) -> Iterator[PersonSession]:
         role, book = claims["role"], UUID(claims["book"])
     with person(settings.environment, user["id"], role, book) as session:
         yield session
+
+
+def _require_user(own: Reader, settings: Settings) -> None:
+    """Over an API whoever signed in acts; whoever is named must be that person."""
+    is_signed_in = str(own.call("whoami", read_only=True)["email"])
+    if settings.user is not None and is_signed_in != settings.user.lower():
+        raise Problem(
+            f"{is_signed_in} is signed in there, not {settings.user.lower()}",
+            where=settings.api,
+            unchanged="nothing was read or written",
+            next_step=f"quantmatrix login --api {settings.api} {settings.user.lower()}",
+            exit_code=ExitCode.PERMISSION,
+        )
 
 
 def _book_token(own: Reader, email: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from quantmatrix.terminal import say, visible
 
 if TYPE_CHECKING:
     from quantmatrix.services.environment import Environment
@@ -28,8 +31,12 @@ class Settings:
     api: str | None = None
     book: str | None = None
     format: str = "table"
+    raw: bool = False
+    demo: bool = False
     quiet: bool = False
     verbose: bool = False
+    named: dict[str, str] = field(default_factory=dict)
+    """Which of these were said, and where: the option's name, or the environment variable's."""
     _environment: Environment | None = None
 
     @property
@@ -38,18 +45,20 @@ class Settings:
         if self._environment is None:
             from quantmatrix.services.choice import open_environment
 
-            self._environment = open_environment(self.data_dir, self.database_url, self.narrate)
+            self._environment = open_environment(
+                self.data_dir, self.database_url, self.narrate, demo=self.demo
+            )
         return self._environment
 
     def narrate(self, text: str) -> None:
         """Say on stderr what happens, unless ``--quiet``."""
         if not self.quiet:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     def detail(self, text: str) -> None:
         """Say on stderr what only ``--verbose`` wants to know."""
         if self.verbose:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     @contextmanager
     def progress(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -60,17 +69,26 @@ class Settings:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(title, total=total)
+            task = bar.add_task(visible(title), total=total)
             yield lambda steps: bar.advance(task, steps)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Keep an option's value for the whole run; the one given last, nearest to the command, wins."""
     if value is not None and value is not False and not context.resilient_parsing:
-        said = value.rstrip("/") if parameter.name == "api" else value
-        setattr(context.ensure_object(Settings), str(parameter.name), said)
+        settings, name = context.ensure_object(Settings), str(parameter.name)
+        setattr(settings, name, value.rstrip("/") if name == "api" else value)
+        source = context.get_parameter_source(name)
+        by_variable = source is ParameterSource.ENVIRONMENT and isinstance(parameter.envvar, str)
+        if not by_variable or name not in settings.named:
+            settings.named[name] = str(parameter.envvar) if by_variable else max(parameter.opts, key=len)
     return value
 
 
@@ -91,7 +109,19 @@ def common_options(*, hidden: bool = False) -> list[click.Parameter]:
             hidden=hidden,
             help="Work over this API, as who signed in there (QUANTMATRIX_API).",
         ),
-        _option("--user", metavar="EMAIL", hidden=hidden, help="Act as this user instead of the local one."),
+        _option(
+            "--demo",
+            is_flag=True,
+            hidden=hidden,
+            help="Look at the demonstration, which has data of its own.",
+        ),
+        _option(
+            "--user",
+            metavar="EMAIL",
+            envvar="QUANTMATRIX_USER",
+            hidden=hidden,
+            help="Act as this user (QUANTMATRIX_USER, or 'user default').",
+        ),
         _option(
             "--book",
             metavar="EMAIL",
@@ -104,6 +134,12 @@ def common_options(*, hidden: bool = False) -> list[click.Parameter]:
             type=click.Choice(FORMATS),
             hidden=hidden,
             help="How rows are printed (default: table).",
+        ),
+        _option(
+            "--raw",
+            is_flag=True,
+            hidden=hidden,
+            help="CSV and TSV for programs: texts that a spreadsheet takes for formulas as they are.",
         ),
         _option("-q", "--quiet", is_flag=True, hidden=hidden, help="Only data and errors."),
         _option("-v", "--verbose", is_flag=True, hidden=hidden, help="Say more; show tracebacks of defects."),
@@ -121,6 +157,6 @@ def add_common_options(command: click.Command) -> None:
             add_common_options(below)
     elif command.epilog is None:
         command.epilog = (
-            "Every command also takes --format, --user, --book, --api, --data-dir, --database-url, "
-            "--quiet and --verbose."
+            "See 'quantmatrix --help' for --format, --raw, --user, --book, --api, --demo, --data-dir, "
+            "--database-url, --quiet and --verbose; what this command cannot use it refuses."
         )

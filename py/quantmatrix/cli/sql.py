@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import find_user
+from quantmatrix.cli.session import argument_or_user, find_user
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import Row
 from quantmatrix.database.connection import open_connection
@@ -31,6 +30,9 @@ LIMITS = {
     "lock_timeout": "30s",
     "temp_file_limit": "2GB",
     "work_mem": "32MB",
+    # What somebody types is nobody else's to read, and no way to fill the disk.
+    "log_min_messages": "fatal",
+    "log_min_error_statement": "panic",
 }
 
 
@@ -67,8 +69,7 @@ def sql_grant(settings: Settings, email: str) -> None:
     \b
       quantmatrix sql grant ann@example.org
     """
-    settings.user = email
-    parts = conninfo_to_dict(_login(settings, find_user(settings)))
+    parts = conninfo_to_dict(_login(settings, argument_or_user(settings, email)))
     write_object(
         {
             "login": parts["user"],
@@ -161,9 +162,10 @@ def _run(settings: Settings, dsn: str, statement: str) -> None:
 
 def _psql(dsn: str) -> int:
     from quantmatrix.services.binaries import find_postgres
+    from quantmatrix.services.programs import find_program
 
     beside = Path(find_postgres().program("psql"))
-    program = str(beside) if beside.exists() else shutil.which("psql")
+    program = beside if beside.exists() else find_program("psql")
     if program is None:
         raise Problem(
             "psql was not found",

@@ -16,6 +16,7 @@ from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import PersonSession
 from quantmatrix.database.views import Reader, Where
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.terminal import data, say
 
 TODAY = "ibkr_today"
 SERVICES = ("ibkr", "tastytrade", "crypto", TODAY)
@@ -163,7 +164,7 @@ def _sync(settings: Settings, service: str | None, names: Sequence[str], options
     for report in reports:
         _tell(settings, report)
     if settings.format == "json":
-        click.echo(to_json(reports))
+        data(to_json(reports))
     else:
         write_rows([_flat(report) for report in reports], settings.format)
     return max((_exit_code(r) for r in reports), default=ExitCode.DONE)
@@ -188,9 +189,9 @@ def _tell(settings: Settings, report: dict[str, Any]) -> None:
     for sentence in report.get("warnings") or ():
         settings.narrate(f"{report['feed']}: {sentence}")
     if report["status"] == "failed":
-        click.echo(f"{report['feed']}: {report['error']} ({report['failure']})", err=True)
-        click.echo("  unchanged: what was fetched before, and how far", err=True)
-        click.echo(f"  next: {report['next_step'].replace('NAME', report['feed'])}", err=True)
+        say(f"{report['feed']}: {report['error']} ({report['failure']})", err=True)
+        say("  unchanged: what was fetched before, and how far", err=True)
+        say(f"  next: {report['next_step'].replace('NAME', report['feed'])}", err=True)
 
 
 def _exit_code(report: dict[str, Any]) -> ExitCode:

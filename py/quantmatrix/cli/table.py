@@ -11,18 +11,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import click
-
-from quantmatrix.cli.errors import use_color
 from quantmatrix.cli.values import plain
+from quantmatrix.terminal import visible
 
 GAP = "  "
 NARROWEST = 8
+# A line or a tab within a cell is a space; other characters without a shape are shown as escapes.
+_BREAKS = str.maketrans("\t\n\r", "   ")
 UNKNOWN = "–"
 NAMES_IN_DIGITS = {"id", "pid", "port", "year", "line", "column", "sequence"}
 
 
-def render_rows(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def render_rows(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """``rows`` as lines under a header; text is shortened only where a terminal is too narrow."""
     columns = [_column(name, [row[name] for row in rows]) for name in names]
     numeric = [_is_numeric([row[name] for row in rows]) for name in names]
@@ -31,13 +31,13 @@ def render_rows(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     for cells in zip(*columns, strict=True):
         fitted = [_fit(*parts) for parts in zip(cells, widths, numeric, strict=True)]
         lines.append(GAP.join(fitted).rstrip())
-    return "\n".join([_styled(lines[0]), *lines[1:]])
+    return lines
 
 
-def render_fields(row: Mapping[str, Any]) -> str:
-    """One thing as lines of name and value."""
+def render_fields(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The names of one thing, padded to one width, and its values."""
     width = max((_width(_title(name)) for name in row), default=0)
-    return "\n".join(f"{_styled(_title(n).ljust(width))}{GAP}{_text(value)}" for n, value in row.items())
+    return [(_title(name).ljust(width) + GAP, _text(value)) for name, value in row.items()]
 
 
 def _column(name: str, values: list[Any]) -> list[str]:
@@ -50,7 +50,7 @@ def _column(name: str, values: list[Any]) -> list[str]:
 
 
 def _title(name: str) -> str:
-    return name.replace("_", " ")
+    return visible(name.replace("_", " "))
 
 
 def _is_numeric(values: list[Any]) -> bool:
@@ -73,8 +73,7 @@ def _text(value: Any) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S")
     simple = plain(value)
     text = json.dumps(simple, ensure_ascii=False) if isinstance(simple, dict | list) else str(simple)
-    # A control character in somebody's file must not steer this terminal.
-    return "".join(mark if mark.isprintable() else " " for mark in text)
+    return visible(text.translate(_BREAKS))
 
 
 def _points_aligned(texts: list[str]) -> list[str]:
@@ -109,8 +108,3 @@ def _width(text: str) -> int:
         return len(text)
     wide = sum(1 for mark in text if unicodedata.east_asian_width(mark) in "WF")
     return len(text) + wide - sum(1 for mark in text if unicodedata.combining(mark))
-
-
-def _styled(text: str) -> str:
-    bold = sys.stdout.isatty() and use_color() is not False
-    return click.style(text, bold=True) if bold else text

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import datetime
 from typing import Any
 
 import click
 
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.rows import account_id
-from quantmatrix.cli.session import reader, signed_in
+from quantmatrix.cli.rows import account_id, one_row
+from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
 from quantmatrix.cli.transaction_fields import DAY, TYPES, field_options, pair, stated
 from quantmatrix.database.views import Where
+from quantmatrix.terminal import data, say
 
 TABLE_LIMIT = 50
 TABLE_COLUMNS = (
@@ -130,6 +132,8 @@ def transactions_add(
     if picks:
         named = map(pair, picks)
         row["picks"] = [{"opening_transaction_id": number, "quantity": units} for number, units in named]
+    # A key of its own: where the answer is lost, the same is sent again and made once.
+    row.setdefault("external_id", str(uuid.uuid4()))
     _write(settings, "select t.* from api.transaction_add(%s, %s) t", [json.dumps(row), reason], dry_run)
 
 
@@ -168,21 +172,17 @@ def transactions_void(settings: Settings, number: int, reason: str, dry_run: boo
     \b
       quantmatrix transactions void 18 --reason "stands twice: order and fill"
     """
-    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
-        answer = connection.execute(
-            "select api.transaction_void(%s, %s) as voided", [number, reason]
-        ).fetchone()
-    assert answer is not None
+    answer = one_row(
+        settings, "select api.transaction_void(%s, %s) as voided", [number, reason], dry_run=dry_run
+    )
     if settings.format == "table":
-        click.echo(f"transaction {number} voided{' (dry run: nothing was kept)' if dry_run else ''}")
+        say(f"transaction {number} voided{' (dry run: nothing was kept)' if dry_run else ''}")
     else:
-        click.echo(to_json(answer["voided"]))
+        data(to_json(answer["voided"]))
 
 
 def _write(settings: Settings, query: str, parameters: list[Any], dry_run: bool) -> None:
-    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
-        row = connection.execute(query.encode(), parameters).fetchone()
-    assert row is not None
+    row = one_row(settings, query, parameters, dry_run=dry_run)
     if settings.format == "table":
         row = {name: value for name, value in row.items() if value is not None}
     write_object(row, settings.format)

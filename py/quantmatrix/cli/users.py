@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 import click
@@ -13,11 +13,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import administrator, find_user
+from quantmatrix.cli.session import administrator, argument_or_user
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database.connect import person
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.local import choose_default_user
+from quantmatrix.terminal import data, visible
 
 ROLES = click.Choice(["user", "readonly", "admin"])
 TABLE_COLUMNS = ("email", "display_name", "role", "status", "created_at")
@@ -107,9 +109,7 @@ def user_token(settings: Settings, email: str | None, minutes: int, role: str | 
     """
     from quantmatrix.services.tokens import sign
 
-    if email is not None:
-        settings.user = email
-    found = find_user(settings)
+    found = argument_or_user(settings, email)
     wanted = role or found["role"]
     if wanted not in ALLOWED[found["role"]]:
         raise Problem(
@@ -128,7 +128,7 @@ def user_token(settings: Settings, email: str | None, minutes: int, role: str | 
     }
     token = sign(claims, settings.environment.jwt_secret)
     if settings.format == "table":
-        click.echo(token)
+        data(token)
     else:
         told = {"token": token, "email": found["email"], "role": wanted, "expires_at": claims["exp"]}
         write_object(told, settings.format)
@@ -147,13 +147,14 @@ def user_token(settings: Settings, email: str | None, minutes: int, role: str | 
 def user_export(settings: Settings, email: str, target: Path) -> None:
     """Write everything that is kept of EMAIL to one ZIP of CSV files, readable by you alone.
 
+    The files are for 'user import': texts that a spreadsheet would take for formulas stand as they are.
+
     \b
       quantmatrix user export ann@example.org --to ann.zip
     """
     from quantmatrix.tenants.export import export_person
 
-    settings.user = email
-    found = find_user(settings)
+    found = argument_or_user(settings, email)
     with person(settings.environment, found["id"]) as session:
         counts = export_person(session, found, target)
     rows = [{"table": name, "rows": count} for name, count in counts.items()]
@@ -196,7 +197,7 @@ def user_erase(settings: Settings, email: str, reason: str, yes: bool) -> None:
     Nothing brings it back. The audit chain still verifies.
     """
     if not yes:
-        click.confirm(f"Erase {email} and all that is kept of this person?", abort=True, err=True)
+        click.confirm(f"Erase {visible(email)} and all that is kept of this person?", abort=True, err=True)
     with administrator(settings) as admin:
         erased = admin.call("user_erase", {"email": email, "reason": reason})
     if settings.environment.embedded or os.environ.get("QUANTMATRIX_ADMINISTRATOR_URL"):
@@ -233,6 +234,82 @@ def user_sessions_end(settings: Settings, email: str) -> None:
     with administrator(settings) as admin:
         count = admin.call("user_sessions_end", {"email": email})
     settings.narrate(f"{count} session{'' if count == 1 else 's'} ended")
+
+
+@user.command("instruments", short_help="How many new instruments a person may add.")
+@click.argument("email")
+@click.argument("number", required=False, type=click.IntRange(0, 10_000_000))
+@click.pass_obj
+def user_instruments(settings: Settings, email: str, number: int | None) -> None:
+    """Let EMAIL add NUMBER instruments that nobody had before, in all; without NUMBER what everybody may.
+
+    They go to the catalogue that all share, and stay there.
+
+    \b
+      quantmatrix user instruments ann@example.org 100000
+    """
+    with administrator(settings) as admin:
+        told = admin.call("user_instruments", {"email": email, "allowed": number})
+    settings.narrate(f"{told['email']} has added {told['added']:,} of {told['allowed']:,} instruments")
+
+
+@user.command("default", short_help="Who acts where a command names nobody.")
+@click.argument("email", required=False)
+@click.option("--none", "nobody", is_flag=True, help="Nobody in particular, as at first.")
+@click.pass_obj
+def user_default(settings: Settings, email: str | None, nobody: bool) -> None:
+    """Let EMAIL act where a command names nobody; without EMAIL, say who that is now.
+
+    \b
+      quantmatrix user default ann@example.org
+      quantmatrix user default
+      quantmatrix user default --none
+
+    --user goes before QUANTMATRIX_USER, and that before this. Without any of them it is me@localhost, or the
+    only person there is.
+    """
+    if email is not None and nobody:
+        raise click.UsageError("EMAIL or --none, not both")
+    if nobody:
+        choose_default_user(None)
+        settings.narrate("nobody in particular from now on")
+        return
+    found = argument_or_user(settings, email)
+    if email is None:
+        data(found["email"])
+        return
+    choose_default_user(found["email"])
+    settings.narrate(f"{found['email']} acts where a command names nobody")
+
+
+@user.command("passwd", short_help="Set a password for signing in at the API.")
+@click.argument("email", required=False)
+@click.option("--password-file", type=click.File("r"), help="Read the new password from here; - is stdin.")
+@click.pass_obj
+def user_passwd(settings: Settings, email: str | None, password_file: IO[str] | None) -> None:
+    """Set the password of EMAIL (default: the user of --user), and end all sessions of that person.
+
+    \b
+      quantmatrix user passwd ann@example.org
+      quantmatrix user passwd --password-file - < password
+
+    Whoever administers the database may do this. With the API, people change their own (docs/api.md).
+    """
+    found = argument_or_user(settings, email)
+    if password_file is not None:
+        password = password_file.read().rstrip("\r\n")
+    else:
+        password = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+    with open_connection(_administrator_dsn(settings)) as connection, connection.transaction():
+        # What fails must not take the password to the server's log.
+        connection.execute("set local log_min_error_statement = 'panic'")
+        connection.execute("set local log_parameter_max_length = 0")
+        connection.execute("set local log_parameter_max_length_on_error = 0")
+        connection.execute(
+            "select auth.set_password(%s, %s, 'password set by an administrator', null)",
+            [found["id"], password],
+        )
+    settings.narrate(f"{found['email']} has a new password; sessions were ended")
 
 
 def _administrator_dsn(settings: Settings) -> str:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from quantmatrix.ingest.model import Record
 
 Row = dict[str, Any]
+NOBODY = UUID(int=0)
+"""Whoever acts for the platform and is no person."""
+
+# A session of the command line has a connection of its own, so that nobody waits for it: an import of a large
+# file takes minutes, and the next command waits for it rather than fail.
+OWN_LIMITS = {"statement_timeout": "10min", "lock_timeout": "10min"}
+SERVICE = "quantmatrix_service"
 
 
 class PersonSession:
@@ -35,7 +42,7 @@ class PersonSession:
         self.role = role
         claims = {"sub": str(user_id), "role": role} | ({"book": str(book)} if book else {})
         self._claims = json.dumps(claims)
-        self._role_settings = _role_settings(connection, role)
+        self._role_settings = _role_settings(connection, role) | (OWN_LIMITS if role != SERVICE else {})
 
     @contextmanager
     def transaction(
@@ -108,7 +115,20 @@ def person(
     ``book`` is the person whose shared book is open; the grant decides in each query. The database must be
     as new as this program (exit 7 otherwise).
     """
-    with open_connection(environment.authenticator_dsn) as connection:
+    with _session(environment.authenticator_dsn, user_id, role, book) as session:
+        yield session
+
+
+@contextmanager
+def helper(environment: Environment, login: str) -> Iterator[PersonSession]:
+    """A session of one of the platform's own helpers: nobody's, by a login that may do nothing else."""
+    with _session(environment.helper_dsn(login), NOBODY, SERVICE, None) as session:
+        yield session
+
+
+@contextmanager
+def _session(dsn: str, user_id: UUID, role: str, book: UUID | None) -> Iterator[PersonSession]:
+    with open_connection(dsn) as connection:
         require_current(connection)
         connection.row_factory = dict_row  # type: ignore[assignment]
         yield PersonSession(connection, user_id, role, book)  # type: ignore[arg-type]

@@ -43,9 +43,12 @@ whole after each migration.'; comment on column migrations.repeatable.only_row i
 column migrations.repeatable.digest is 'SHA-256 over the names and contents of their files.'; comment on
 column migrations.repeatable.applied_at is 'When.'; comment on column migrations.repeatable.applied_by is
 'Login that applied them.';
-
-grant usage on schema migrations to authenticator, quantmatrix_migrator;
-grant select on migrations.applied, migrations.repeatable to authenticator, quantmatrix_migrator;
+"""
+# Whoever opens a session looks whether the database is at its version.
+GRANTS = """
+grant usage on schema migrations to authenticator, quantmatrix_migrator, quantmatrix_service;
+grant select on migrations.applied, migrations.repeatable
+to authenticator, quantmatrix_migrator, quantmatrix_service;
 """
 
 Connection = psycopg.Connection[Any]
@@ -53,9 +56,10 @@ Connection = psycopg.Connection[Any]
 
 def prepare(connection: Connection) -> None:
     """Make the bookkeeping tables if they are missing. The session acts as the owner."""
-    if not exists(connection):
-        with connection.transaction():
+    with connection.transaction():
+        if not exists(connection):
             connection.execute(TABLES)
+        connection.execute(GRANTS)
 
 
 def exists(connection: Connection) -> bool:

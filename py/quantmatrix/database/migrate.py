@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.rows import class_row
 
 from quantmatrix import resources
 from quantmatrix.database import checksums, fingerprint, ledger, repeatable
 from quantmatrix.database.connection import open_connection
+from quantmatrix.database.gate import Gate, close
 from quantmatrix.database.yoyo_driver import apply_with_yoyo
 from quantmatrix.errors import ExitCode, Problem
 
@@ -34,25 +36,69 @@ class Step:
 
 
 @dataclass(frozen=True)
+class CorrectedFigure:
+    """A figure that a correction of a book changed; ``part`` is a tax year or ``open`` (lots)."""
+
+    email: str
+    cause: str
+    part: str
+    figure: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What ``up`` did: the migrations it applied, and the number of repeatable files."""
+    """What ``up`` did: migrations applied, number of repeatable files, figures of books that it corrected."""
 
     applied: list[str]
     repeatable_files: int
+    corrected: list[CorrectedFigure]
 
 
-def up(dsn: str, narrate: Callable[[str], None] = lambda _: None) -> Outcome:
-    """Bring the database to this program's version; ``dsn`` is a login that is a member of the owner."""
+def up(
+    dsn: str,
+    narrate: Callable[[str], None] = lambda _: None,
+    *,
+    watcher: str | None = None,
+    end_sessions: bool = False,
+) -> Outcome:
+    """Bring the database to this program's version; ``dsn`` is a login that is a member of the owner.
+
+    ``watcher`` is a login that sees the sessions in the way, and ends those of people with ``end_sessions``.
+    """
     chain = checksums.verified(resources.migrations_directory())
     with _as_owner(dsn) as connection, _lock(connection):
         ledger.prepare(connection)
         done = ledger.applied(connection)
         _check_history(done, chain)
         pending = [name for name in chain if name not in done]
-        apply_with_yoyo(dsn, connection, chain, done, narrate)
-        with connection.transaction():
-            files = repeatable.apply(connection)
-        return Outcome(pending, files)
+        way = Gate(watcher or dsn, end_sessions, narrate)
+        apply_with_yoyo(dsn, connection, chain, done, way)
+
+        def apply_again() -> int:
+            with connection.transaction():
+                close(connection)
+                return repeatable.apply(connection)
+
+        files = way.pass_through(apply_again)
+        if not repeatable.tell_postgrest(connection):
+            narrate("PostgREST could not be told: let it read the schema again (SIGUSR1, or a restart)")
+        return Outcome(pending, files, _correct_books(connection, narrate))
+
+
+def _correct_books(
+    connection: psycopg.Connection[Any], narrate: Callable[[str], None]
+) -> list[CorrectedFigure]:
+    """Derive anew, one at a time, what a migration marked; a book that is not reached stays marked."""
+    figures = []
+    for (user_id,) in connection.execute("select * from tax.books_to_correct()").fetchall():
+        with connection.transaction(), connection.cursor(row_factory=class_row(CorrectedFigure)) as cursor:
+            found = cursor.execute("select * from tax.correct_book(%s)", [user_id]).fetchall()
+        for one in found:
+            narrate(f"{one.email}: {one.part} {one.figure}: {one.before or 0} before, {one.after or 0} now")
+        figures += found
+    return figures
 
 
 def status(dsn: str) -> list[Step]:
@@ -75,10 +121,16 @@ def verify(dsn: str) -> None:
     outdated = [step for step in status(dsn) if step.state != "applied"]
     if outdated:
         raise _needed([step.name for step in outdated])
-    with _as_owner(dsn) as connection, connection.transaction(force_rollback=True):
-        before = fingerprint.take(connection)
-        repeatable.apply(connection)
-        changed = fingerprint.differences(before, fingerprint.take(connection))
+    with _as_owner(dsn) as connection:
+
+        def compare() -> list[str]:
+            with connection.transaction(force_rollback=True):
+                close(connection)
+                before = fingerprint.take(connection)
+                repeatable.apply(connection)
+                return fingerprint.differences(before, fingerprint.take(connection))
+
+        changed = Gate(dsn).pass_through(compare)
     if changed:
         raise Problem(
             "the database is not what the files in db/ say",

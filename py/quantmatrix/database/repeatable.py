@@ -28,17 +28,26 @@ def digest() -> str:
 
 
 def apply(connection: psycopg.Connection[Any]) -> int:
-    """Apply all files in the caller's transaction as the owner, and record it; the number of files.
-
-    PostgREST reads the API anew when the transaction commits.
-    """
+    """Apply all files in the caller's transaction as the owner, and record it; the number of files."""
     files = resources.repeatable_files()
     connection.execute(f"set local role {OWNER}")
     for path in files:
         run_file(connection, path)
     ledger.record_repeatable(connection, digest())
-    connection.execute("notify pgrst, 'reload schema'")
     return len(files)
+
+
+def tell_postgrest(connection: psycopg.Connection[Any]) -> bool:
+    """Let a PostgREST of somebody else read the schema again; whether it could be told.
+
+    After the migration and apart from it: whoever may connect can fill the queue of notices, and no migration
+    may depend on that.
+    """
+    try:
+        connection.execute("notify pgrst, 'reload schema'")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def run_file(connection: psycopg.Connection[Any], path: Path) -> None:

@@ -7,12 +7,12 @@ migration the first one is history, and only the checksums of new files are adde
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from quantmatrix import resources
 from quantmatrix.database import checksums
 from quantmatrix.errors import Problem
+from quantmatrix.terminal import say
 
 FIRST = "0001_initial.sql"
 HEADER = "-- The first migration: db/schema as it was then, file by file.\n"
@@ -47,9 +47,9 @@ def _refuse_edited(folder: Path) -> None:
 def main() -> int:
     """Run it for this checkout."""
     try:
-        sys.stdout.write(write_snapshot(resources.schema_files(), resources.migrations_directory()) + "\n")
+        say(str(write_snapshot(resources.schema_files(), resources.migrations_directory())))
     except Problem as problem:
-        sys.stderr.write(f"{problem}\n")
+        say(str(problem), err=True, lines=True)
         return int(problem.exit_code)
     return 0
 

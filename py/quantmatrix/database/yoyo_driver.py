@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from yoyo.migrations import (
 
 from quantmatrix import resources
 from quantmatrix.database import checksums, ledger, repeatable
+from quantmatrix.database.gate import Gate, close
 
 LOCK_WAIT = "15s"
 
@@ -67,6 +68,7 @@ class WholeFileMigration(Migration):  # type: ignore[misc]
         self._depends: set[Migration] = set()
         collector = StepCollector(migration=self)
         if self.use_transactions:
+            collector.add_step(close)
             collector.add_step(lambda connection: repeatable.run_file(connection, self.file))
         else:
             for statement in statements:
@@ -80,7 +82,7 @@ def apply_with_yoyo(
     connection: psycopg.Connection[Any],
     chain: dict[str, str],
     done: dict[str, str],
-    narrate: Callable[[str], None],
+    gate: Gate,
 ) -> None:
     """Apply what of ``chain`` is not ``done``, and bring yoyo's marks and our records together.
 
@@ -104,8 +106,9 @@ def apply_with_yoyo(
             elif migration.hash not in marked and name in done:
                 backend.mark_migrations(migrations.replace([migration]))
         for migration in backend.to_apply(migrations):
-            narrate(f"applying {migration.file.name}")
-            backend.apply_migrations_only(migrations.replace([migration]))
+            gate.narrate(f"applying {migration.file.name}")
+            step = migrations.replace([migration])
+            gate.pass_through(partial(backend.apply_migrations_only, step))
 
 
 def _uri(dsn: str) -> DatabaseURI:

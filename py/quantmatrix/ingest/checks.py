@@ -7,6 +7,7 @@ from datetime import UTC
 from quantmatrix.ingest.dates import FIRST_YEAR, LAST_YEAR
 from quantmatrix.ingest.model import Instrument, InstrumentType, Terms, Transaction
 from quantmatrix.ingest.model import TransactionType as T
+from quantmatrix.ingest.symbols import terms_in
 
 _FURTHEST_DAYS = 4
 
@@ -53,6 +54,18 @@ def instrument_problem(instrument: Instrument) -> tuple[str, str] | None:
     for field in ("option_type", "strike") + (("expiration",) if is_option else ()):
         if (getattr(instrument, field) is not None) != is_option:
             return field, f"{'missing for' if is_option else 'not a property of'} a {instrument.type}"
+    return _contradiction(instrument) if is_option else None
+
+
+def _contradiction(instrument: Instrument) -> tuple[str, str] | None:
+    """The term that is another than the symbol says; a symbol that says none contradicts nothing."""
+    said = terms_in(instrument.symbol)
+    if said is None:
+        return None
+    for field in ("option_type", "strike", "expiration"):
+        ours = getattr(said, field)
+        if getattr(instrument, field) != ours:
+            return field, f"the symbol {instrument.symbol} says {ours}"
     return None
 
 

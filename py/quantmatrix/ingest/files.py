@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
+from quantmatrix.errors import Problem
 from quantmatrix.ingest.detect import choose_parser
 from quantmatrix.ingest.load import File
 from quantmatrix.ingest.model import Options
@@ -13,6 +16,10 @@ from quantmatrix.ingest.reader import open_source
 
 if TYPE_CHECKING:
     from quantmatrix.database.views import Reader
+
+
+TRIES = 3
+NOT_ALL_STAGED = "QM011"
 
 
 def load_file(
@@ -24,28 +31,45 @@ def load_file(
     broker: str | None = None,
     accept_refusals: bool = False,
     dry_run: bool = False,
+    replace: int | None = None,
+    if_edited: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """The report of ``api.import_load``. Raises ``FileRefused`` and what the session raises.
 
-    ``source`` forces a format, ``broker`` that of a new account; ``progress`` as of ``open_source``.
+    What is staged does not survive a crash of the database: a file of which not all is there any more is read
+    and staged anew. ``source`` forces a format, ``broker`` that of a new account; ``progress`` as of
+    ``open_source``; ``replace`` and ``if_edited`` as ``api.import_load`` takes them.
     """
-    with open_source(path, progress) as file:
-        parser, layout = choose_parser(file, source)
 
-        def describe() -> File:
-            return File(
-                name=path.name,
-                size=file.size,
-                sha256=file.sha256(),
-                source=parser.source,
-                layout=layout,
-                newest_first=parser.newest_first,
-                broker=broker or parser.broker,
-                account=options.account,
-                currency=options.currency,
-                accept_refusals=accept_refusals,
-            )
+    def attempt() -> dict[str, Any]:
+        with open_source(path, progress) as file:
+            parser, layout = choose_parser(file, source)
 
-        records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))
-        return session.load(records, describe, dry_run=dry_run)
+            def describe() -> File:
+                return File(
+                    name=path.name,
+                    size=file.size,
+                    sha256=file.sha256(),
+                    source=parser.source,
+                    layout=layout,
+                    newest_first=parser.newest_first,
+                    broker=broker or parser.broker,
+                    account=options.account,
+                    currency=options.currency,
+                    accept_refusals=accept_refusals,
+                    replace=replace,
+                    if_edited=if_edited,
+                )
+
+            records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))
+            return session.load(records, describe, dry_run=dry_run)
+
+    for _ in range(TRIES - 1):
+        try:
+            return attempt()
+        except (Problem, psycopg.Error) as error:
+            code = error.sqlstate if isinstance(error, psycopg.Error) else error.code
+            if code != NOT_ALL_STAGED:
+                raise
+    return attempt()

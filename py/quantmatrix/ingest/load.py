@@ -1,8 +1,8 @@
 """Parsed records into the database: copied to staging, resolved, loaded by one function of the database.
 
 Three database transactions, so that tenants never wait for each other: staging, the identities of
-instruments, and the load itself, which is all or nothing. A trial run does the three in one transaction
-that is rolled back.
+instruments, and the load itself, which is all or nothing. A trial run does the same, and the load takes
+itself back; identities that nobody had stay, as they say nothing of anybody.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ from quantmatrix.ingest.model import (
     Transaction,
     Warning,
 )
+
+BUSY = "QM015"
+"""Somebody else adds the same identities right now."""
+
+TRIES = 5
 
 _COPY = "copy ingest.staging (load_id, kind, line_number, part, payload, raw) from stdin"
 
@@ -69,18 +74,18 @@ class File:
     account: str | None
     currency: str
     accept_refusals: bool
+    replace: int | None = None
+    """Number of the import whose place it takes."""
+    if_edited: str | None = None
+    """``refuse``: not where rows of an earlier import are changed."""
 
-    def as_json(self) -> str:
-        """The object that ``api.import_load`` takes."""
-        return json.dumps({key: value for key, value in self.__dict__.items() if value is not None})
+    def as_json(self, records: int, *, dry_run: bool = False) -> str:
+        """The object that ``api.import_load`` takes; ``records`` are staged of it.
 
-
-class Rollback(Exception):
-    """Raised to leave a trial run's transaction without a trace; carries its report."""
-
-    def __init__(self, report: dict[str, Any]) -> None:
-        super().__init__()
-        self.report = report
+        ``dry_run``: report, and keep nothing.
+        """
+        told = {key: value for key, value in self.__dict__.items() if value is not None}
+        return json.dumps(told | {"records": records} | ({"dry_run": True} if dry_run else {}))
 
 
 def staged_rows(load_id: uuid.UUID, records: Iterable[Record]) -> Iterator[tuple[object, ...]]:
@@ -123,24 +128,27 @@ def load(
     the parser raises (nothing is kept then) and ``psycopg.Error``.
     """
     load_id = uuid.uuid4()
-    if dry_run:
+    with session() as connection:
+        number = stage(connection, load_id, records)
+    _resolve(session, load_id)
+    with session() as connection:
+        return _load(connection, load_id, describe().as_json(number, dry_run=dry_run))
+
+
+def _resolve(session: Session, load_id: uuid.UUID) -> None:
+    """Resolve, again where somebody was adding the same identities: the database has waited by then."""
+    for remaining in reversed(range(TRIES)):
         try:
             with session() as connection:
-                stage(connection, load_id, records)
-                report = _load(connection, load_id, describe())
-                raise Rollback(report)
-        except Rollback as trial:
-            return trial.report
-    with session() as connection:
-        stage(connection, load_id, records)
-    with session() as connection:
-        connection.execute("select api.import_resolve(%s)", [load_id])
-    with session() as connection:
-        return _load(connection, load_id, describe())
+                connection.execute("select api.import_resolve(%s)", [load_id])
+            return
+        except psycopg.Error as error:
+            if not remaining or BUSY not in str(error):
+                raise
 
 
-def _load(connection: psycopg.Connection[Any], load_id: uuid.UUID, file: File) -> dict[str, Any]:
+def _load(connection: psycopg.Connection[Any], load_id: uuid.UUID, described: str) -> dict[str, Any]:
     with connection.cursor(row_factory=scalar_row) as cursor:
-        cursor.execute("select api.import_load(%s, %s::jsonb)", [load_id, file.as_json()])
+        cursor.execute("select api.import_load(%s, %s::jsonb)", [load_id, described])
         report: dict[str, Any] = cursor.fetchone() or {}
     return report

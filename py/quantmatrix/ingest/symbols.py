@@ -30,6 +30,11 @@ _DATE_FIRST = re.compile(
 )
 """``LITE 270716 P 560.00``: Vanguard."""
 _CLASS_AFTER_SLASH = re.compile(r"([A-Za-z0-9]+)/([A-Za-z]{1,2})")
+_PLAIN = re.compile(
+    r"(?P<root>.*[^ ]) (?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})(?P<right>[CP])"
+    r"(?P<strike>(?:0|[1-9][0-9]{0,6})(?:\.[0-9]{0,8}[1-9])?)"
+)
+"""``./ESU5 EW4N5 250725P6200``: what does not fit into the OSI form."""
 _LONGEST = 64
 _ROOT_WIDTH = 6
 
@@ -110,6 +115,24 @@ def osi(terms: OptionTerms) -> str:
         raise ValueError(f"the strike {terms.strike} does not fit into the OSI form")
     right = "C" if terms.option_type == "call" else "P"
     return f"{terms.root:<{_ROOT_WIDTH}}{terms.expiration:%y%m%d}{right}{int(thousandths):08d}"
+
+
+def terms_in(symbol: str) -> OptionTerms | None:
+    """The terms that the catalogue reads in a symbol: the OSI form, or a stem, YYMMDD, C or P and strike."""
+    if found := _PLAIN.fullmatch(symbol):
+        month, day = int(found["month"]), int(found["day"])
+        strike = Decimal(found["strike"])
+    elif found := _OSI.fullmatch(symbol):
+        month, day, strike = int(found["month"]), int(found["day"]), Decimal(found["strike"]) / 1000
+    else:
+        return None
+    year = int(found["year"])
+    try:
+        expiration = date(year + (2000 if year < 80 else 1900), month, day)
+    except ValueError:
+        return None
+    root = found["root"]
+    return OptionTerms(root, root, expiration, "call" if found["right"].upper() == "C" else "put", strike)
 
 
 def ticker(text: str) -> str:

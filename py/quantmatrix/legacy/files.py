@@ -25,9 +25,9 @@ class OwnFile:
     account: str
 
 
-def stage(connection: psycopg.Connection[Any], files: tuple[OwnFile, ...], zone: str) -> list[dict[str, str]]:
+def stage(connection: psycopg.Connection[Any], files: tuple[OwnFile, ...], zone: str) -> list[dict[str, Any]]:
     """Stage all files; what ``api.legacy_migrate`` is told of them. Raises ``Problem`` (exit 5)."""
-    told: list[dict[str, str]] = []
+    told: list[dict[str, Any]] = []
     for number, file in enumerate(files, start=1):
         load_id = uuid.uuid4()
         try:
@@ -37,14 +37,14 @@ def stage(connection: psycopg.Connection[Any], files: tuple[OwnFile, ...], zone:
                         "the header is not Date, Symbol, Quantity, Price, Commission, Type", line=1
                     )
                 options = Options(account=file.account, zone=zone, file_name=file.path.name)
-                load.stage(
+                staged = load.stage(
                     connection, load_id, _accepted(SimpleParser().parse(source.text, options), file.path)
                 )
         except FileRefused as refused:
             raise _refused(file.path, refused.line, None, refused.reason, refused.hint) from None
         repeated = any(entry["name"] == file.path.name for entry in told)
         name = f"{file.path.name} ({number})" if repeated else file.path.name
-        told.append({"load_id": str(load_id), "name": name, "account": file.account})
+        told.append({"load_id": str(load_id), "name": name, "account": file.account, "records": staged})
     return told
 
 

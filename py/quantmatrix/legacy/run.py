@@ -21,10 +21,10 @@ from quantmatrix.legacy import files, foreign
 from quantmatrix.legacy.archive import digest, open_dump
 from quantmatrix.legacy.dump import DumpReader
 from quantmatrix.legacy.tables import Catalogue
+from quantmatrix.local import whose
 from quantmatrix.services.environment import Environment
 
 NOBODY = UUID(int=0)
-LOCAL_EMAIL = "me@localhost"
 
 _COPY = "copy ingest.staging (load_id, kind, line_number, payload) from stdin"
 _ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
@@ -147,18 +147,14 @@ def _owner(connection: psycopg.Connection[Any], email: str | None) -> tuple[UUID
     """The user to migrate for: id, role, and whether it was made just now, without a password."""
     with _person(connection, NOBODY, "quantmatrix_admin") as admin:
         users = admin.execute("select * from api.user_list()").fetchall()
-        wanted = email.strip().lower() if email else None
-        if wanted is None and len(users) == 1:
-            wanted = users[0]["email"]
+        wanted = email.strip().lower() if email else whose([user["email"] for user in users])
         if wanted is None:
-            wanted = LOCAL_EMAIL
-            if users and all(user["email"] != wanted for user in users):
-                raise Problem(
-                    "there are several users: for which one?",
-                    unchanged="nothing was read or written",
-                    next_step="add --user EMAIL; one that does not exist is made",
-                    exit_code=ExitCode.USAGE,
-                )
+            raise Problem(
+                "there are several users: for which one?",
+                unchanged="nothing was read or written",
+                next_step="add --user EMAIL; one that does not exist is made",
+                exit_code=ExitCode.USAGE,
+            )
         for user in users:
             if user["email"] == wanted:
                 if user["status"] != "active":
@@ -181,14 +177,18 @@ def _stage(
         assert source.url is not None
         connection.row_factory = tuple_row
         catalogue = foreign.stage(connection, source.url, load_id, user_id)
-        return _Staged(catalogue, {"name": source.name, "layout": "postgres_fdw"})
+        return _Staged(
+            catalogue, {"name": source.name, "layout": "postgres_fdw", "records": catalogue.staged()}
+        )
     told = {"name": source.name, "sha256": digest(source.path), "size": source.path.stat().st_size}
     with open_dump(source.path) as text, _person(connection, user_id, role) as person:
         reader = DumpReader(text, str(source.path))
         with person.cursor() as cursor, cursor.copy(_COPY) as copy:
+            staged = 0
             for table, number, row in reader.rows():
                 copy.write_row((load_id, f"v1_{table}", number, row))
-    return _Staged(reader.catalogue, told | {"layout": text.layout})
+                staged += 1
+    return _Staged(reader.catalogue, told | {"layout": text.layout, "records": staged})
 
 
 def _call(person: psycopg.Connection[Any], function: str, load_id: UUID, told: dict[str, Any]) -> Report:

@@ -111,6 +111,10 @@ class Catalogue:
             ],
         }
 
+    def staged(self) -> int:
+        """Rows of the tables that are read."""
+        return sum(table.rows for name, table in self.tables.items() if name in READ)
+
     def unread(self) -> list[dict[str, object]]:
         """Tables of which nothing is carried over, with their rows."""
         return [

@@ -42,17 +42,18 @@ class SignInPage(ThreadingHTTPServer):
         with self._turn:
             return self._ask(query, parameters)
 
-    def start(self, provider: Provider, query: Mapping[str, str]) -> str:
-        """Where to send somebody who begins."""
+    def start(self, provider: Provider, query: Mapping[str, str], origin: str) -> str:
+        """Where to send somebody who begins; ``origin`` is the address that the proxy states."""
         redirect_uri = self._redirect_uri(provider)
         begun = self.ask(
-            "select auth.oauth_begin(%s, %s, %s, %s, %s)",
+            "select auth.oauth_begin(%s, %s, %s, %s, %s, %s)",
             [
                 provider.name,
                 redirect_uri,
                 query.get("return_to", ""),
                 query.get("challenge", ""),
                 query.get("link"),
+                origin,
             ],
         )
         return provider.authorize_url(redirect_uri, begun)
@@ -96,7 +97,8 @@ class _Request(BaseHTTPRequestHandler):
         provider = self.server.providers.get(parts[1]) if len(parts) == 3 and parts[0] == "oauth" else None
         try:
             if provider is not None and parts[2] == "start":
-                self._send_to(self.server.start(provider, query))
+                origin = self.headers.get("X-Real-IP", "")
+                self._send_to(self.server.start(provider, query, origin))
             elif provider is not None and parts[2] == "callback":
                 self._send_to(self.server.finish(provider, query))
             else:

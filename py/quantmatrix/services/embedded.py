@@ -16,7 +16,15 @@ from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap, ports
 from quantmatrix.services.account import Account, service_account
 from quantmatrix.services.binaries import find_postgres
-from quantmatrix.services.credentials import AUTHENTICATOR, MIGRATOR, SUPERUSER, key_set, password
+from quantmatrix.services.credentials import (
+    AUTHENTICATOR,
+    ENTRANCE,
+    LOGINS,
+    MIGRATOR,
+    SUPERUSER,
+    key_set,
+    password,
+)
 from quantmatrix.services.environment import Environment
 from quantmatrix.services.files import exclusive_lock
 from quantmatrix.services.layout import (
@@ -29,14 +37,18 @@ from quantmatrix.services.layout import (
     read_state,
     write_state,
 )
+from quantmatrix.services.logs import keep_bounded
 from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
 from quantmatrix.services.postgres import PostgresServer, Running
 from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
 from quantmatrix.services.sign_in import SignInConfig, SignInServer
 from quantmatrix.services.tokens import SigningKey, signing_key
+from quantmatrix.services.worker import WorkerServer
 
 CONNECT_SECONDS = 10
 FIRST_START_TRIES = 5
+# A password takes a quarter of a second of one core: more at once are no faster.
+ENTRANCE_POOL = 5
 Result = TypeVar("Result")
 
 
@@ -65,6 +77,7 @@ class EmbeddedEnvironment(Environment):
     def ensure_running(self, *, api: bool = False) -> None:
         """Start what does not run. A database that is new is made, prepared and migrated first."""
         state = read_state(self._data_dir)
+        self.keep_logs()
         if state and self._is_up(state, api=api):
             return
         make_data_dir(self._data_dir)
@@ -74,6 +87,18 @@ class EmbeddedEnvironment(Environment):
         if api:
             with self._locked():
                 self._start_api(self.known_state())
+
+    def keep_logs(self) -> None:
+        """Cut logs that have become long; before the first start there are none."""
+        state = read_state(self._data_dir)
+        if state:
+            found = self.layout(state)
+            keep_bounded(found.logs, found.sign_in)
+
+    def load_keys(self) -> None:
+        """Let the database sign with the keys that PostgREST reads, whatever it signed with before."""
+        if migrate.was_ever_migrated(self.migrator_dsn):
+            signing.load(self.migrator_dsn, self.key_set_file)
 
     def choose_ports(
         self,
@@ -115,10 +140,14 @@ class EmbeddedEnvironment(Environment):
             return []
         with self._locked():
             stopped = []
+            if self.worker(state).stop():
+                stopped.append("the worker")
             if self.sign_in_page(state).stop():
                 stopped.append("the sign-in page")
             if self.nginx(state).stop():
                 stopped.append("nginx")
+            if self.entrance(state).stop():
+                stopped.append("PostgREST for signing in")
             if self.postgrest(state).stop():
                 stopped.append("PostgREST")
             if self.postgres(state).stop():
@@ -126,9 +155,15 @@ class EmbeddedEnvironment(Environment):
             return stopped
 
     def stop_api(self) -> None:
-        """Stop PostgREST if it runs; the database goes on."""
+        """Stop PostgREST and the worker if they run; the database goes on."""
         with self._locked():
+            self.worker(self.known_state()).stop()
+            self.entrance(self.known_state()).stop()
             self.postgrest(self.known_state()).stop()
+
+    def reload_api(self) -> None:
+        """Let a running API read the schema again."""
+        self.postgrest(self.known_state()).reload()
 
     def restart_api(self) -> None:
         """Let a running API read its configuration and keys again; one that does not run stays so."""
@@ -136,6 +171,21 @@ class EmbeddedEnvironment(Environment):
         if self.postgrest(state).running():
             with self._locked():
                 self._start_api(state)
+        if self.entrance(state).running():
+            with self._locked():
+                self._start_entrance(self.known_state())
+
+    def start_worker(self) -> None:
+        """Start the worker beside the API, where it does not run from this program already."""
+        with self._locked():
+            server = self.worker(self.known_state())
+            if not server.running():
+                self._narrate("starting the worker")
+            server.start()
+
+    def worker(self, state: State) -> WorkerServer:
+        """The worker of this environment."""
+        return WorkerServer(self.layout(state).worker, self._data_dir)
 
     def start_proxy(self) -> bool:
         """Start nginx before the API, which must run, where nginx is installed; whether it is."""
@@ -143,6 +193,7 @@ class EmbeddedEnvironment(Environment):
         if program is None:
             return False
         with self._locked():
+            self._start_entrance(self.known_state())
             state = self.known_state()
             server = self.nginx(state)
             if not server.running():
@@ -151,7 +202,9 @@ class EmbeddedEnvironment(Environment):
             def start(found: list[int]) -> None:
                 write_state(self._data_dir, replace(state, proxy_port=found[0]))
                 page = state.sign_in_port if state.providers else 0
-                server.start(program, ProxyConfig(found[0], state.api_port, sign_in_port=page))
+                server.start(
+                    program, ProxyConfig(found[0], state.api_port, page, entrance_port=state.entrance_port)
+                )
 
             _on_a_free_port(start, [state.proxy_port])
         return True
@@ -210,6 +263,11 @@ class EmbeddedEnvironment(Environment):
         found = self.layout(state)
         return PostgrestServer(found.postgrest, found.logs, self.account)
 
+    def entrance(self, state: State) -> PostgrestServer:
+        """The API server for signing in: behind the proxy, with connections of its own."""
+        found = self.layout(state)
+        return PostgrestServer(found.entrance, found.logs, self.account, "postgrest-entrance")
+
     def layout(self, state: State) -> Layout:
         """Where this environment keeps what."""
         return layout(self._data_dir, state)
@@ -240,6 +298,9 @@ class EmbeddedEnvironment(Environment):
     def authenticator_dsn(self) -> str:  # noqa: D102
         return self.dsn(AUTHENTICATOR)
 
+    def helper_dsn(self, login: str) -> str:  # noqa: D102
+        return self.dsn(login)
+
     @property
     def migrator_dsn(self) -> str:  # noqa: D102
         return self.dsn(MIGRATOR)
@@ -263,15 +324,30 @@ class EmbeddedEnvironment(Environment):
     def postgrest_config(self) -> PostgrestConfig:
         """Configuration of the API, on the remembered ports."""
         state = self.known_state()
-        secrets = self.layout(state).secrets
-        server = f"{ports.LOOPBACK}:{state.database_port}"
-        login = f"{AUTHENTICATOR}:{quote(password(secrets, AUTHENTICATOR), safe='')}"
         return PostgrestConfig(
-            database_uri=f"postgresql://{login}@{server}/{quote(self.database, safe='')}",
+            database_uri=self._database_uri(AUTHENTICATOR),
             key_set=self.key_set_file.read_text(encoding="utf-8"),
             port=state.api_port,
             admin_port=state.admin_port,
         )
+
+    def entrance_config(self) -> PostgrestConfig:
+        """Configuration of the API for signing in: the other's, with a login that may only become anon."""
+        state = self.known_state()
+        api = self.postgrest_config()
+        same_pages = api.settings(Path())["server-cors-allowed-origins"]
+        return replace(
+            api,
+            database_uri=self._database_uri(ENTRANCE),
+            port=state.entrance_port,
+            admin_port=state.entrance_admin_port,
+            changed={"db-pool": str(ENTRANCE_POOL), "server-cors-allowed-origins": same_pages},
+        )
+
+    def _database_uri(self, role: str) -> str:
+        state = self.known_state()
+        login = f"{role}:{quote(password(self.layout(state).secrets, role), safe='')}"
+        return f"postgresql://{login}@{ports.LOOPBACK}:{state.database_port}/{quote(self.database, safe='')}"
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -323,7 +399,7 @@ class EmbeddedEnvironment(Environment):
         secrets = self.layout(state).secrets
         bootstrap.prepare(
             self.dsn(SUPERUSER, "postgres"),
-            {role: password(secrets, role) for role in (AUTHENTICATOR, MIGRATOR)},
+            {role: password(secrets, role) for role in LOGINS},
         )
         if not migrate.was_ever_migrated(self.migrator_dsn):
             self._narrate("making the tables")
@@ -332,6 +408,7 @@ class EmbeddedEnvironment(Environment):
         write_state(self._data_dir, replace(state, roles_digest=bootstrap.digest()))
 
     def _start_api(self, state: State) -> None:
+        self.load_keys()
         server = self.postgrest(state)
         if not server.running():
             self._narrate("starting PostgREST")
@@ -341,6 +418,18 @@ class EmbeddedEnvironment(Environment):
             server.start(self.postgrest_config())
 
         _on_a_free_port(start, [state.api_port, state.admin_port])
+
+    def _start_entrance(self, state: State) -> None:
+        server = self.entrance(state)
+        self.account.make_directory(server.folder)
+
+        def start(found: list[int]) -> None:
+            write_state(self._data_dir, replace(state, entrance_port=found[0], entrance_admin_port=found[1]))
+            server.start(self.entrance_config())
+
+        # Nobody but the proxy knows its ports: each start may have others.
+        kept = [state.entrance_port, state.entrance_admin_port] if server.running() else [0, 0]
+        _on_a_free_port(start, kept)
 
 
 def _on_a_free_port(start: Callable[[list[int]], Result], remembered: list[int]) -> Result:

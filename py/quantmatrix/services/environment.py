@@ -22,6 +22,10 @@ class Environment(ABC):
     def authenticator_dsn(self) -> str:
         """As the login that may only become a person's role."""
 
+    @abstractmethod
+    def helper_dsn(self, login: str) -> str:
+        """As one of the platform's own helpers, ``PAGE`` or ``MAILER``."""
+
     @property
     @abstractmethod
     def migrator_dsn(self) -> str:

@@ -29,9 +29,11 @@ class ExternalEnvironment(Environment):
 
     embedded = False
 
-    def __init__(self, url: str, data_dir: Path) -> None:
+    def __init__(self, url: str, data_dir: Path, *, only: bool = False) -> None:
         self._url = url
         self._data_dir = data_dir
+        self._only = only
+        """Whether ``url`` was typed: then no variable may lead to another server."""
 
     def ensure_running(self, *, api: bool = False) -> None:  # noqa: D102
         del api
@@ -40,12 +42,18 @@ class ExternalEnvironment(Environment):
     def authenticator_dsn(self) -> str:  # noqa: D102
         url = os.environ.get("QUANTMATRIX_AUTHENTICATOR_URL")
         if url:
-            return external_dsn(
+            dsn = external_dsn(
                 url, "QUANTMATRIX_AUTHENTICATOR_PASSWORD_FILE", "QUANTMATRIX_AUTHENTICATOR_URL"
             )
+            return self._of_this_database(dsn, "QUANTMATRIX_AUTHENTICATOR_URL")
         if conninfo_to_dict(self.migrator_dsn).get("user") == AUTHENTICATOR:
             return self.migrator_dsn
         raise _not_configured("the authenticator's login", "QUANTMATRIX_AUTHENTICATOR_URL")
+
+    def helper_dsn(self, login: str) -> str:
+        """The login's own, where the address of the database names it, else the authenticator's."""
+        own = self.migrator_dsn
+        return own if conninfo_to_dict(own).get("user") == login else self.authenticator_dsn
 
     @property
     def migrator_dsn(self) -> str:  # noqa: D102
@@ -58,7 +66,8 @@ class ExternalEnvironment(Environment):
             administrator = external_dsn(
                 url, "QUANTMATRIX_ADMINISTRATOR_PASSWORD_FILE", "QUANTMATRIX_ADMINISTRATOR_URL"
             )
-            return make_conninfo(administrator, dbname=conninfo_to_dict(self.migrator_dsn).get("dbname"))
+            dsn = make_conninfo(administrator, dbname=conninfo_to_dict(self.migrator_dsn).get("dbname"))
+            return self._of_this_database(dsn, "QUANTMATRIX_ADMINISTRATOR_URL")
         raise Problem(
             "the superuser's login is not known",
             why="this database is run by somebody else",
@@ -67,6 +76,17 @@ class ExternalEnvironment(Environment):
             "QUANTMATRIX_DATABASE_URL unset)",
             exit_code=ExitCode.PERMISSION,
         )
+
+    def _of_this_database(self, dsn: str, variable: str) -> str:
+        """``dsn``, unless a database was named by hand and this is another."""
+        if self._only and _address(dsn) != _address(self.migrator_dsn):
+            raise Problem(
+                f"--database-url and {variable} name two databases",
+                unchanged="nothing was read or written",
+                next_step=f"set {variable} to a login of the one that --database-url names, or unset it",
+                exit_code=ExitCode.USAGE,
+            )
+        return dsn
 
     @property
     def api_url(self) -> str:  # noqa: D102
@@ -113,6 +133,12 @@ def external_dsn(url: str, password_variable: str, source: str) -> str:
     parts = {name: str(value) for name, value in parts.items() if value is not None}
     defaults = {"connect_timeout": str(CONNECT_SECONDS), "application_name": "quantmatrix"}
     return make_conninfo("", **(defaults | parts))
+
+
+def _address(dsn: str) -> tuple[str, ...]:
+    parts = conninfo_to_dict(dsn)
+    defaults = {"host": "", "port": "5432", "dbname": ""}
+    return tuple(str(parts.get(name) or default) for name, default in defaults.items())
 
 
 def first_line(path: str, source: str) -> str:

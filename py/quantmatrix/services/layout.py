@@ -5,10 +5,13 @@
 ``DATA/secrets/``        passwords and the signing keys, 0600 in a 0700 folder
 ``HOME/postgres/``       PostgreSQL's data
 ``HOME/run/``            the socket, in a 0700 folder
-``HOME/logs/``           a week of PostgreSQL's logs, and PostgREST's
+``HOME/logs/``           the newest of PostgreSQL's logs, and PostgREST's and nginx's
 ``HOME/postgrest/``      PostgREST's configuration and pid
+``HOME/entrance/``       those of the PostgREST for signing in
 ``HOME/nginx/``          the proxy's configuration and pid
 ``DATA/sign-in/``        the sign-in page's pid and log
+``DATA/worker/``         the worker's
+``DATA/demo/``           the demonstration's data directory
 
 ``HOME`` is ``DATA/server``. When root runs the program the servers run as another user, who may not be able
 to enter ``DATA``; then it is a folder of that user's under ``/var/lib/quantmatrix/clusters``.
@@ -45,6 +48,9 @@ class State:
     admin_port: int = 0
     proxy_port: int = 0
     sign_in_port: int = 0
+    entrance_port: int = 0
+    """Of the API for signing in, which the proxy alone knows."""
+    entrance_admin_port: int = 0
     providers: str = ""
     """File of the providers of sign-ins; empty where there is no sign-in page."""
     public_url: str = ""
@@ -87,9 +93,19 @@ class Layout:
         return self.home / "nginx"
 
     @property
+    def entrance(self) -> Path:
+        """Folder of the configuration and pid file of the PostgREST for signing in."""
+        return self.home / "entrance"
+
+    @property
     def sign_in(self) -> Path:
         """Folder of the sign-in page's pid file and log."""
         return self.data_dir / "sign-in"
+
+    @property
+    def worker(self) -> Path:
+        """Folder of the worker's pid file and log."""
+        return self.data_dir / "worker"
 
     @property
     def postgrest(self) -> Path:
@@ -104,6 +120,11 @@ def default_data_dir() -> Path:
         return Path(named).expanduser().absolute()
     base = os.environ.get("XDG_DATA_HOME", "")
     return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "quantmatrix"
+
+
+def demo_data_dir(data_dir: Path) -> Path:
+    """The demonstration's own data directory beside the data in ``data_dir``: nobody's book is in it."""
+    return data_dir / "demo"
 
 
 def read_state(data_dir: Path) -> State | None:
@@ -137,7 +158,9 @@ def write_state(data_dir: Path, state: State) -> None:
 def make_data_dir(data_dir: Path) -> None:
     """Make the data directory, for its owner alone."""
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in reversed((data_dir, *data_dir.parents)):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
         probe = data_dir / f".write-{secrets.token_hex(4)}"
         probe.touch(mode=0o600)
         probe.unlink()
@@ -162,7 +185,7 @@ def make_home(found: Layout, account: Account) -> None:
     try:
         if account.switched:
             found.home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for path in (found.home, found.logs, found.postgrest, found.socket_directory):
+        for path in (found.home, found.logs, found.postgrest, found.entrance, found.socket_directory):
             if path.is_symlink() or (path.exists() and path.stat().st_uid not in (account.uid, os.geteuid())):
                 raise PermissionError(13, "it belongs to somebody else", str(path))
             account.make_directory(path)

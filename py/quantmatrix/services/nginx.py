@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -23,6 +21,7 @@ from quantmatrix.services.processes import (
     terminate,
     wait_until,
 )
+from quantmatrix.services.programs import SYSTEM_FOLDERS, find_program, named_program
 
 TEMPLATE = Path(__file__).with_name("nginx.conf.template")
 START_SECONDS = 15.0
@@ -54,6 +53,8 @@ class ProxyConfig:
     upstream_port: int
     sign_in_port: int = 0
     """Port of the sign-in page; 0: there is none."""
+    entrance_port: int = 0
+    """Port of the API for signing in; 0: the other one does it, too."""
     calls_per_second: int = 50
     calls_at_once: int = 200
     """Of one token."""
@@ -68,6 +69,7 @@ class ProxyConfig:
         return Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(
             QUANTMATRIX_LISTEN=f"{ports.LOOPBACK}:{self.port}",
             QUANTMATRIX_UPSTREAM=f"{ports.LOOPBACK}:{self.upstream_port}",
+            QUANTMATRIX_ENTRANCE=f"{ports.LOOPBACK}:{self.entrance_port or self.upstream_port}",
             # A server that is marked as down is answered for at once.
             QUANTMATRIX_SIGN_IN=f"{ports.LOOPBACK}:{self.sign_in_port}"
             if self.sign_in_port
@@ -92,9 +94,8 @@ class RunningProxy:
 
 def find_nginx() -> Path | None:
     """The program that ``QUANTMATRIX_NGINX`` names, else an installed one; None where there is none."""
-    named = os.environ.get("QUANTMATRIX_NGINX")
-    found = named or shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    return Path(found) if found and Path(found).exists() else None
+    found = named_program("QUANTMATRIX_NGINX") or find_program("nginx", *SYSTEM_FOLDERS)
+    return found if found and found.exists() else None
 
 
 class NginxServer:

@@ -16,14 +16,19 @@ from quantmatrix.services.binaries import Postgres, executable_postgres, find_po
 from quantmatrix.services.credentials import SUPERUSER
 from quantmatrix.services.files import last_lines, read_if_there, write_whole
 from quantmatrix.services.layout import Layout
+from quantmatrix.services.logs import START_LOG
 from quantmatrix.services.postgres_failures import explain_failure, not_enough_room, still_ending
-from quantmatrix.services.postgres_settings import INCLUDE, access_file, settings_file
+from quantmatrix.services.postgres_settings import (
+    INCLUDE,
+    access_file,
+    is_former_access_file,
+    settings_file,
+)
 from quantmatrix.services.processes import any_works_in, clean_environment, is_alive, wait_until, works_in
 
 START_SECONDS = 120
 STOP_SECONDS = 120
 ENDING_SECONDS = 20
-START_LOG = "postgres-start.log"
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 
 
@@ -109,8 +114,12 @@ class PostgresServer:
         programs = executable_postgres(self.programs(), self.account)
         if not ports.is_free(port):
             raise ports.taken(port, "PostgreSQL", "--database-port")
-        text = settings_file(port, self.layout.socket_directory, self.layout.logs, self.settings)
+        text = settings_file(
+            port, self.layout.socket_directory, self.layout.logs, self.settings, self._major_version()
+        )
         self._write_owned(self.data / INCLUDE, text)
+        if is_former_access_file(read_if_there(self.data / "pg_hba.conf") or ""):
+            self._write_owned(self.data / "pg_hba.conf", access_file())
         command = [programs.program("pg_ctl"), "start", "--pgdata", str(self.data), "--wait", "--silent"]
         command += ["--timeout", str(START_SECONDS), "--log", str(self.layout.logs / START_LOG)]
         deadline = time.monotonic() + ENDING_SECONDS
@@ -193,5 +202,9 @@ class PostgresServer:
 
     def programs(self) -> Postgres:
         """The installation that fits the data (or, before there are any, the one that will make them)."""
+        return find_postgres(self._major_version())
+
+    def _major_version(self) -> int | None:
+        """That of the data; None before there are any."""
         version = read_if_there(self.data / "PG_VERSION")
-        return find_postgres(int(version) if version else None)
+        return int(version) if version else None

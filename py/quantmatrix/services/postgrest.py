@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -50,9 +52,10 @@ class PostgrestConfig:
             "db-extra-search-path": "api",
             "db-anon-role": "anon",
             "db-pre-request": "api.check_request",
-            "db-pool": "10",
+            # A person has four requests at work at a time: people who ask for all they may leave room.
+            "db-pool": "20",
             # An answer is made in memory, whole: who wants more rows asks for the next ones.
-            "db-max-rows": "50000",
+            "db-max-rows": "10000",
             "jwt-secret": f"@{folder / 'jwks.json'}",
             "jwt-aud": AUDIENCE,
             "openapi-mode": "follow-privileges",
@@ -60,7 +63,8 @@ class PostgrestConfig:
             "server-port": str(self.port),
             "admin-server-port": str(self.admin_port),
             "server-cors-allowed-origins": origins,
-            "log-level": "warn",
+            # The other levels log the request line, in which account numbers and symbols stand.
+            "log-level": "crit",
         } | dict(self.changed)
 
 
@@ -75,12 +79,12 @@ class RunningPostgrest:
 class PostgrestServer:
     """The PostgREST of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
 
-    def __init__(self, folder: Path, logs: Path, account: Account) -> None:
+    def __init__(self, folder: Path, logs: Path, account: Account, name: str = "postgrest") -> None:
         self.folder = folder
         self.account = account
         self.config_file = folder / "postgrest.conf"
         self.pid_file = folder / "pid.json"
-        self.log = logs / "postgrest.log"
+        self.log = logs / f"{name}.log"
 
     def running(self) -> RunningPostgrest | None:
         """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""
@@ -131,6 +135,12 @@ class PostgrestServer:
             terminate(running.pid, lambda: self.running() is None, patience=STOP_SECONDS)
         self.pid_file.unlink(missing_ok=True)
         return running is not None
+
+    def reload(self) -> None:
+        """Let it read the schema again, if it runs."""
+        running = self.running()
+        if running:
+            os.kill(running.pid, signal.SIGUSR1)
 
     def is_ready(self, admin_port: int) -> bool:
         """Whether it says that it serves: connected, schema read."""

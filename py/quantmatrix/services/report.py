@@ -57,6 +57,17 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             files=str(nginx.log),
         )
     ]
+    entrance = environment.entrance(state)
+    entering = entrance.running()
+    entrances = [
+        _row(
+            "PostgREST for signing in",
+            "running" if entering else "stopped",
+            pid=entering.pid if entering else None,
+            address=f"http://{ports.LOOPBACK}:{state.entrance_port}",
+            files=str(entrance.log),
+        )
+    ]
     page = environment.sign_in_page(state)
     serving_sign_ins = page.running()
     pages = [
@@ -66,6 +77,16 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             pid=serving_sign_ins.pid if serving_sign_ins else None,
             address=sign_in_address(environment, state),
             files=str(page.log),
+        )
+    ]
+    worker = environment.worker(state)
+    working = worker.running()
+    workers = [
+        _row(
+            "worker",
+            "running" if working else "stopped",
+            pid=working.pid if working else None,
+            files=str(worker.log),
         )
     ]
     return [
@@ -83,8 +104,10 @@ def servers(environment: EmbeddedEnvironment) -> list[Row]:
             address=environment.api_url if state.api_port else None,
             files=str(postgrest.log),
         ),
+        *(entrances if state.entrance_port else []),
         *(proxies if state.proxy_port else []),
         *(pages if state.providers else []),
+        *(workers if worker.folder.exists() else []),
     ]
 
 

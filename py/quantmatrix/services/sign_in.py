@@ -82,7 +82,7 @@ class SignInServer:
         if not ports.is_free(config.port):
             raise ports.taken(config.port, "the sign-in page", "--sign-in-port")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "quantmatrix", "--data-dir", str(self.data_dir), "serve"]
+        command = [sys.executable, "-P", "-m", "quantmatrix", "--data-dir", str(self.data_dir), "serve"]
         command += ["--providers", str(config.providers), "--port", str(config.port)]
         command += ["--public-url", config.public_url]
         pid = run_in_background(

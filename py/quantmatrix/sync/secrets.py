@@ -14,8 +14,8 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from quantmatrix.cli.api_login import config_dir
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.local import config_dir
 from quantmatrix.services.files import exclusive_lock, write_whole
 
 KEY_FILE = "sync.key"

@@ -44,9 +44,11 @@ def store(session: PersonSession, plan: Mapping[str, Any]) -> dict[str, Any]:
     records = list(_records(asyncio.run(_fills(plan["settings"]))))
     load_id = uuid.uuid4()
     with session.transaction() as connection:
-        stage(connection, load_id, records)
+        number = stage(connection, load_id, records)
     session.call("import_resolve", {"load_id": load_id})
-    kept: dict[str, Any] = session.call("today_store", {"attempt": plan["attempt"], "load_id": load_id})
+    kept: dict[str, Any] = session.call(
+        "today_store", {"attempt": plan["attempt"], "load_id": load_id, "records": number}
+    )
     return kept
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,10 @@ from quantmatrix.tenants.export import FORMAT
 from quantmatrix.tenants.tables import TOGETHER, USERS, Table, all_tables, filling_order
 
 BLOCK = 1 << 20
-NOTHING = "nothing was written: the transaction was rolled back"
+# An archive is somebody's file: what is unpacked at once has a bound, and the rest passes through in blocks.
+LARGEST_MANIFEST = 1 << 20
+LARGEST_HEADER = 1 << 16
+NOTHING = "nothing of the person was written: the transaction was rolled back"
 
 
 def import_person(administrator: psycopg.Connection[Any], source: Path) -> dict[str, Any]:
@@ -32,8 +35,22 @@ def import_person(administrator: psycopg.Connection[Any], source: Path) -> dict[
         archive = zipfile.ZipFile(source)
     except (OSError, zipfile.BadZipFile) as error:
         raise _refused(source, str(error)) from error
-    with archive, administrator.transaction():
+    with archive:
         manifest = _manifest(source, archive)
+        with administrator.transaction():
+            _check_version(administrator, source, manifest, all_tables(administrator))
+            added = _add_identities(administrator, archive, manifest, source)
+        return _import(administrator, archive, manifest, source, added)
+
+
+def _import(
+    administrator: psycopg.Connection[Any],
+    archive: zipfile.ZipFile,
+    manifest: dict[str, Any],
+    source: Path,
+    added: int,
+) -> dict[str, Any]:
+    with administrator.transaction():
         user_id = UUID(manifest["user_id"])
         tables = all_tables(administrator)
         _check_version(administrator, source, manifest, tables)
@@ -49,15 +66,22 @@ def import_person(administrator: psycopg.Connection[Any], source: Path) -> dict[
                 _insert(administrator, [table])
         _advance_numbers(administrator, tables)
         _compare_positions(administrator, source, user_id)
+        administrator.execute(
+            "insert into ingest.identity_counts (user_id, added) values (%s, %s)", [user_id, added]
+        )
     return {"id": str(user_id), "email": manifest["email"], "rows": manifest["rows"]}
 
 
 def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
-        manifest = dict(json.loads(archive.read("manifest.json")))
+        with archive.open("manifest.json") as file:
+            text = file.read(LARGEST_MANIFEST + 1)
+        if len(text) > LARGEST_MANIFEST:
+            raise _refused(source, "its manifest is larger than any of ours")
+        manifest = dict(json.loads(text))
         UUID(manifest["user_id"])
         digests = dict(manifest["sha256"])
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _refused(source, "it has no manifest of ours") from error
     if manifest.get("format") != FORMAT:
         raise _refused(source, f"its format is {manifest.get('format')!r}, and this program reads {FORMAT}")
@@ -67,7 +91,7 @@ def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
             with archive.open(name) as file:
                 while block := file.read(BLOCK):
                     whole.update(block)
-        except (KeyError, zipfile.BadZipFile) as error:
+        except (KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise _refused(source, f"{name} is missing or damaged") from error
         if whole.hexdigest() != digest:
             raise _refused(source, f"{name} is not what the manifest says")
@@ -112,7 +136,8 @@ def _copy_in(
     connection: psycopg.Connection[Any], archive: zipfile.ZipFile, name: str, target: sql.Composable
 ) -> None:
     with archive.open(name) as file:
-        header = next(csv.reader(io.TextIOWrapper(file, "utf-8", newline="")))
+        line = file.readline(LARGEST_HEADER).decode()
+    header = next(csv.reader([line]))
     query = sql.SQL("copy {} ({}) from stdin with (format csv, header match)").format(
         target, sql.SQL(", ").join(map(sql.Identifier, header))
     )
@@ -138,31 +163,58 @@ def _check_tenant(
             raise _refused(source, f"{table.name} has {found[0]} rows, not {manifest['rows'][table.name]}")
 
 
-def _map_instruments(
+def _add_identities(
+    connection: psycopg.Connection[Any], archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path
+) -> int:
+    """Add the keys that the catalogue lacks, in a transaction of their own so that nobody waits; how many.
+
+    A key alone travels, with what it says by itself: what others see is not this archive's to say.
+    """
+    _read_catalogue(connection, archive, manifest, source)
+    wrong = connection.execute(
+        "select symbol from catalogue where instrument_type in ('option', 'future_option')"
+        " and (option_type, strike, expiration) is distinct from"
+        " (core.option_type_of(symbol), core.strike_of(symbol), core.expiration_of(symbol)) limit 1"
+    ).fetchone()
+    if wrong:
+        raise _refused(source, f"what it says of {wrong[0]} contradicts the symbol")
+    try:
+        added = connection.execute(
+            "insert into core.instruments"
+            " (symbol, instrument_type, currency, multiplier, option_type, strike, expiration)"
+            " select c.symbol, c.instrument_type, c.currency, c.multiplier, c.option_type, c.strike,"
+            " case when c.option_type is not null then c.expiration end"
+            " from catalogue c order by c.instrument_type, c.symbol, c.currency, c.multiplier"
+            " on conflict on constraint instruments_identity_taken do nothing"
+        ).rowcount
+    except psycopg.errors.CheckViolation as error:
+        raise _refused(source, f"catalogue.csv: {error.diag.constraint_name}") from error
+    allowed = connection.execute("select ingest.identities_for_everybody()").fetchone()
+    assert allowed is not None
+    if added > allowed[0]:
+        raise _refused(
+            source, f"it would add {added} instruments that nobody has, and {allowed[0]} are allowed"
+        )
+    return added
+
+
+def _read_catalogue(
     connection: psycopg.Connection[Any], archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path
 ) -> None:
     if "catalogue.csv" not in manifest["sha256"]:
         raise _refused(source, "catalogue.csv is missing")
     connection.execute("create temporary table catalogue (like core.instruments) on commit drop")
     _copy_in(connection, archive, "catalogue.csv", sql.Identifier("catalogue"))
-    # An identity alone travels: what others see of the catalogue is not this archive's to say.
-    connection.execute(
-        "insert into core.instruments"
-        " (symbol, instrument_type, currency, multiplier, option_type, strike, expiration)"
-        " select c.symbol, c.instrument_type, c.currency, c.multiplier, c.option_type, c.strike, c.expiration"
-        " from catalogue c order by c.instrument_type, c.symbol, c.currency, c.multiplier"
-        " on conflict on constraint instruments_identity_taken do nothing"
-    )
+
+
+def _map_instruments(
+    connection: psycopg.Connection[Any], archive: zipfile.ZipFile, manifest: dict[str, Any], source: Path
+) -> None:
+    _read_catalogue(connection, archive, manifest, source)
     connection.execute(
         "create temporary table instrument_map on commit drop as select c.id as old_id, i.id as new_id"
         " from catalogue c join core.instruments i"
         " using (instrument_type, symbol, currency, multiplier)"
-    )
-    connection.execute(
-        "update core.instruments i set underlying_id = u.new_id"
-        " from catalogue c join instrument_map m on m.old_id = c.id"
-        " join instrument_map u on u.old_id = c.underlying_id"
-        " where i.id = m.new_id and i.underlying_id is null"
     )
 
 

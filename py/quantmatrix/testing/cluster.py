@@ -64,12 +64,18 @@ class Cluster:
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="qmtest-"))
         self.settings = FAST | dict(settings or {})
+        self.template = bootstrap.DATABASE
         self.environment = EmbeddedEnvironment(self.directory / "data", self.settings)
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Make the cluster and migrate its template."""
+        """Make the cluster and migrate its template; clones are open to logins as the one database is."""
         self.environment.ensure_running()
+        access = self.environment.postgres(self.environment.known_state()).data / "pg_hba.conf"
+        with access.open("a", encoding="utf-8") as text:
+            text.write(f"host all all {ports.LOOPBACK}/32 scram-sha-256\n")
+        with psycopg.connect(self.environment.dsn(SUPERUSER, "postgres"), autocommit=True) as connection:
+            connection.execute("select pg_reload_conf()")
 
     def destroy(self) -> None:
         """Stop the server and remove all its files."""
@@ -80,10 +86,10 @@ class Cluster:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @contextmanager
-    def database(self, template: str = bootstrap.DATABASE) -> Iterator[Database]:
-        """A database cloned from ``template``, dropped at the end."""
+    def database(self, template: str | None = None) -> Iterator[Database]:
+        """A database cloned from ``template`` (the cluster's own by default), dropped at the end."""
         name = f"test_{secrets.token_hex(6)}"
-        with self._janitor(name, template):
+        with self._janitor(name, template or self.template):
             self._secure(name)
             yield Database(self, name)
 
@@ -162,15 +168,25 @@ class Database:
     @contextmanager
     def postgrest(self, changed: Mapping[str, str] | None = None) -> Iterator[Api]:
         """A PostgREST that serves this database on free ports; ``changed`` settings by PostgREST's names."""
+        with self._serving(
+            "api", replace(self.environment.postgrest_config(), changed=dict(changed or {}))
+        ) as api:
+            yield api
+
+    @contextmanager
+    def entrance(self) -> Iterator[Api]:
+        """A PostgREST as the one for signing in."""
+        with self._serving("entrance", self.environment.entrance_config()) as api:
+            yield api
+
+    @contextmanager
+    def _serving(self, kind: str, config: PostgrestConfig) -> Iterator[Api]:
         environment = self.environment
         account = environment.account
-        folder = account.make_directory(
-            environment.layout(environment.known_state()).home / f"api-{self.name}"
-        )
+        home = environment.layout(environment.known_state()).home
+        folder = account.make_directory(home / f"{kind}-{self.name}")
         server = PostgrestServer(folder, folder, account)
-        config = _with_free_ports(
-            replace(environment.postgrest_config(), changed=dict(changed or {})), server
-        )
+        config = _with_free_ports(config, server)
         try:
             yield Api(f"http://{ports.LOOPBACK}:{config.port}", config, environment.jwt_secret, server)
         finally:

@@ -102,7 +102,7 @@ class Service:
                 " join pg_attribute a on a.attrelid = c.oid"
                 " and a.attname = case when c.oid = 'core.users'::regclass then 'id' else 'user_id' end"
                 " where c.relkind = 'r'"
-                " and c.relnamespace::regnamespace::text in ('core', 'tax', 'ingest', 'auth')"
+                " and c.relnamespace::regnamespace::text in ('core', 'tax', 'ingest', 'auth', 'work')"
                 " order by 1"
             ).fetchall()
             found = {}

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from quantmatrix.ingest.symbols import terms_in
+
 Connection = psycopg.Connection[Any]
 
 LOAD = """
@@ -139,8 +141,13 @@ class Taxpayer:
             )
 
     def instrument(self, symbol: str = "ABC", kind: str = "stock", **more: Any) -> int:
-        """The catalogue's number of an instrument, made if it is new."""
+        """The catalogue's number of an instrument, made if it is new; what it is on is the person's fact."""
         columns = {"symbol": symbol, "instrument_type": kind, "currency": "USD"} | more
+        underlying_id = columns.pop("underlying_id", None)
+        if "strike" in columns and terms_in(symbol) is None:
+            day = date.fromisoformat(str(columns["expiration"]))
+            letter = str(columns["option_type"])[0].upper()
+            columns["symbol"] = f"{symbol} {day:%y%m%d}{letter}{columns['strike']}"
         names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
         self.connection.execute(
             f"insert into core.instruments ({names}) values ({marks}) on conflict do nothing".encode(),
@@ -148,9 +155,15 @@ class Taxpayer:
         )
         row = self.connection.execute(
             "select id from core.instruments where symbol = %s and instrument_type = %s and multiplier = %s",
-            [symbol, kind, columns.get("multiplier", 1)],
+            [columns["symbol"], kind, columns.get("multiplier", 1)],
         ).fetchone()
         assert row is not None
+        if underlying_id is not None:
+            self.connection.execute(
+                "insert into tax.instrument_facts (user_id, instrument_id, underlying_instrument_id)"
+                " values (%s, %s, %s) on conflict do nothing",
+                [self.id, row[0], underlying_id],
+            )
         return int(row[0])
 
     def load(self, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,244 @@
+"""Which options of all commands each command uses. One that a command does not use is refused, never ignored.
+
+Options name where a command works (``--api``, ``--database-url``, ``--data-dir``, ``--demo``), as whom
+(``--user``), in whose book (``--book``) and how rows are printed (``--format``, ``--raw``). ``--quiet`` and
+``--verbose`` are of the program, and every command obeys them.
+
+Environment variables are wishes for all commands: one that a command cannot fulfil is refused where the
+command would read or change something else instead, and says nothing to what starts servers of this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from quantmatrix.cli.settings import Settings
+from quantmatrix.errors import ExitCode, Problem
+
+PLACE = frozenset({"data_dir", "database_url", "demo"})
+ROWS = frozenset({"format", "raw"})
+
+SERVERS = PLACE
+"""Works on the servers themselves."""
+PEOPLE = PLACE | {"strict"}
+"""Works with a database as its administrator, for all people or for one that an argument names."""
+PERSON = PEOPLE | {"user"}
+"""Works as one person, in that person's own book."""
+DATABASE = PERSON | {"book"}
+"""Works in a book, with the database alone."""
+BOOK = DATABASE | {"api"}
+"""Works in a book, with the database or over an API."""
+LOGIN = frozenset({"api"})
+"""Works at an API, and is how one gets in there."""
+NOWHERE: frozenset[str] = frozenset()
+"""Needs neither database nor person."""
+
+DOORS: dict[str, frozenset[str]] = {
+    "demo": frozenset({"data_dir", "demo"}),
+    "import files": BOOK | ROWS,
+    "import formats": NOWHERE | ROWS,
+    "import list": BOOK | ROWS,
+    "import show": BOOK | ROWS,
+    "import undo": DATABASE | ROWS,
+    "import conflicts": BOOK | ROWS,
+    "import conflicts decisions": BOOK | ROWS,
+    "import conflicts reopen": BOOK | ROWS,
+    "import conflicts resolve": BOOK | ROWS,
+    "sync add": DATABASE | ROWS,
+    "sync credentials": DATABASE,
+    "sync crypto": DATABASE | ROWS,
+    "sync history": BOOK | ROWS,
+    "sync ibkr": DATABASE | ROWS,
+    "sync remove": DATABASE,
+    "sync run": DATABASE | ROWS,
+    "sync set": DATABASE | ROWS,
+    "sync status": BOOK | ROWS,
+    "sync tastytrade": DATABASE | ROWS,
+    "sync today": DATABASE | ROWS,
+    "holdings": BOOK | ROWS,
+    "cash": BOOK | ROWS,
+    "reconcile": BOOK | ROWS,
+    "reconcile accepted": BOOK | ROWS,
+    "reconcile revoke": BOOK | ROWS,
+    "lots list": BOOK | ROWS,
+    "lots check-case": PEOPLE,
+    "lots closings": DATABASE | ROWS,
+    "lots compare": DATABASE | ROWS,
+    "lots explain": DATABASE | ROWS,
+    "lots rebuild": DATABASE | ROWS,
+    "lots what-if": DATABASE | ROWS,
+    "transactions list": BOOK | ROWS,
+    "transactions add": DATABASE | ROWS,
+    "transactions correct": DATABASE | ROWS,
+    "transactions void": DATABASE | ROWS,
+    "instruments changes": BOOK | ROWS,
+    "instruments list": BOOK | ROWS,
+    "instruments merge": BOOK | ROWS,
+    "instruments show": BOOK | ROWS,
+    "instruments split": BOOK | ROWS,
+    "instruments undo": BOOK | ROWS,
+    "account list": BOOK | ROWS,
+    "account add": DATABASE | ROWS,
+    "account set": DATABASE | ROWS,
+    "account rename": DATABASE | ROWS,
+    "account remove": BOOK | ROWS,
+    "basis set": DATABASE | ROWS,
+    "export": DATABASE,
+    "legacy inspect": PEOPLE | ROWS,
+    "legacy migrate": PERSON | ROWS,
+    "prices load": PEOPLE | ROWS,
+    "prices held": PEOPLE | ROWS,
+    "prices accept": PEOPLE,
+    "prices reject": PEOPLE,
+    "sql": PERSON | ROWS,
+    "sql grant": PEOPLE | ROWS,
+    "audit log": BOOK | ROWS,
+    "audit head": BOOK | ROWS,
+    "audit verify": BOOK | ROWS,
+    "login": LOGIN,
+    "logout": LOGIN,
+    "whoami": BOOK | ROWS,
+    "key create": BOOK | ROWS,
+    "key list": BOOK | ROWS,
+    "key revoke": BOOK,
+    "share add": BOOK | ROWS,
+    "share list": BOOK | ROWS,
+    "share revoke": BOOK,
+    "user add": PEOPLE | ROWS,
+    "user default": PERSON,
+    "user disable": PEOPLE | ROWS,
+    "user erase": PEOPLE | ROWS,
+    "user export": PEOPLE | ROWS,
+    "user import": PEOPLE | ROWS,
+    "user list": PEOPLE | ROWS,
+    "user passwd": PERSON,
+    "user role": PEOPLE | ROWS,
+    "user sessions-end": PEOPLE,
+    "user token": PERSON | ROWS,
+    "user unlock": PEOPLE,
+    "up": SERVERS | ROWS,
+    "down": SERVERS,
+    "status": SERVERS | ROWS,
+    "doctor": SERVERS | ROWS,
+    "backup": PEOPLE | ROWS,
+    "restore": PEOPLE | ROWS,
+    "serve": SERVERS,
+    "mail list": PEOPLE | ROWS,
+    "mail retry": PEOPLE,
+    "mail run": PEOPLE,
+    "mail send": PEOPLE,
+    "mail show": PEOPLE | ROWS,
+    "migrate keys": SERVERS,
+    "migrate prepare": NOWHERE,
+    "migrate status": PEOPLE | ROWS,
+    "migrate up": PEOPLE,
+    "migrate verify": PEOPLE,
+    "work": PEOPLE,
+}
+
+OPTIONS = {
+    "api": "--api",
+    "database_url": "--database-url",
+    "data_dir": "--data-dir",
+    "demo": "--demo",
+    "user": "--user",
+    "book": "--book",
+    "format": "--format",
+    "raw": "--raw",
+}
+
+
+def guard(command: click.Command) -> None:
+    """Let ``command``, and the commands below it, refuse options that they do not use."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            guard(below)
+    if command.callback is not None and not hasattr(command.callback, "__wrapped_by_doors__"):
+        command.callback = _checked(command.callback)
+
+
+def _checked(callback: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(callback)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        context = click.get_current_context()
+        if context.invoked_subcommand is None:
+            check(context.ensure_object(Settings), command_name(context))
+        return callback(*arguments, **named)
+
+    checked.__dict__["__wrapped_by_doors__"] = True
+    return checked
+
+
+def command_name(context: click.Context) -> str:
+    """The words of the running command, without the program's name."""
+    words: list[str] = []
+    here: click.Context | None = context
+    while here is not None and here.parent is not None:
+        words.insert(0, str(here.command.name))
+        here = here.parent
+    return " ".join(words)
+
+
+def check(settings: Settings, command: str) -> None:
+    """Refuse what ``command`` does not use, and what names two places; settle which place is meant."""
+    uses = DOORS.get(command, NOWHERE)
+    shown = command.removesuffix(" files")
+    for name, option in OPTIONS.items():
+        source = settings.named.get(name)
+        if source is None or name in uses:
+            continue
+        is_elsewhere = name == "api" and not PLACE & settings.named.keys()
+        if source == option or ("strict" in uses and (is_elsewhere or name == "book")):
+            raise _refused(f"{shown} does not use {source}", _why(name, uses), _instead(source, name))
+    places = [name for name in ("demo", "database_url", "data_dir") if settings.named.get(name)]
+    if settings.named.get("api") == "--api" and "api" in uses and places:
+        raise _two(OPTIONS[places[0]], "--api")
+    if settings.demo and "database_url" in places:
+        raise _two("--demo", "--database-url")
+    # What is typed is meant; variables are for commands that say nothing.
+    if places:
+        settings.api = None
+    for name in ("user", "book") if settings.demo else ():
+        if settings.named.get(name) != OPTIONS[name]:
+            setattr(settings, name, None)
+    if settings.raw and settings.format not in ("csv", "tsv"):
+        raise _refused(
+            "--raw is for --format csv and --format tsv", None, "add one of them, or leave --raw out"
+        )
+
+
+def _why(name: str, uses: frozenset[str]) -> str:
+    if name == "api":
+        return "it works with servers and files of this machine, not over the API"
+    if name in PLACE:
+        return "it works at an API" if uses == LOGIN else "it needs no database"
+    if name == "user":
+        return "nobody acts in it, or its argument says who is meant"
+    if name == "book":
+        return "it is not about a book"
+    return "it prints no rows"
+
+
+def _instead(source: str, name: str) -> str:
+    if source.startswith("--"):
+        return f"leave {source} out"
+    place = ", or name the place: --data-dir or --database-url" if name == "api" else ""
+    return f"run it without that variable: env -u {source} quantmatrix …{place}"
+
+
+def _two(first: str, second: str) -> Problem:
+    return _refused(f"{first} and {second} name two places", None, "leave one of them out")
+
+
+def _refused(what: str, why: str | None, next_step: str) -> Problem:
+    return Problem(
+        what,
+        why=why,
+        unchanged="nothing was read or written",
+        next_step=next_step,
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,176 @@
+"""The worker: looks every second with one query, and gives each kind that has something to do a thread."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from quantmatrix.database.connect import PersonSession
+from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.work.context import Context
+from quantmatrix.work.registry import KINDS, Kind
+
+LOOK_SECONDS = 1.0
+BEAT_SECONDS = 5.0
+KEEP_SECONDS = 60.0
+PATIENCE_SECONDS = 10.0
+JOBS = "jobs"
+JOBS_AT_ONCE = 2
+
+
+def name() -> str:
+    """A name for this worker: machine, process, and what tells it from one that had this number before."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass
+class Worker:
+    """One worker and what it does at the moment."""
+
+    context: Context
+    kinds: Sequence[Kind]
+    _running: dict[Future[None], Kind] = field(default_factory=dict)
+    _failed: dict[str, str] = field(default_factory=dict)
+    _outdated: Problem | None = None
+
+    def once(self) -> bool:
+        """One turn of each kind, due or not, all jobs that wait; whether all went well."""
+        with self.context.service() as desk:
+            self._beat(desk)
+        for kind in self.kinds:
+            if kind.NAME == JOBS:
+                while (done := self._try(kind)) is not None:
+                    self.context.narrate(done)
+            else:
+                self._turn(kind, even_if_not_due=True)
+        self._leave()
+        return not self._failed
+
+    def run(self) -> None:
+        """Work until ``context.ending``; a database that is away is waited for."""
+        with ThreadPoolExecutor(max_workers=len(self.kinds) + JOBS_AT_ONCE) as pool:
+            while not self.context.ending.is_set():
+                try:
+                    with self.context.service() as desk:
+                        self._look_until_it_fails(desk, pool)
+                except Problem as problem:
+                    if problem.exit_code is not ExitCode.UNREACHABLE:
+                        self.context.ending.set()
+                        raise
+                    self.context.narrate(problem.what)
+                except psycopg.OperationalError as error:
+                    self.context.narrate(f"the database is away: {' '.join(str(error).split())}")
+                self.context.ending.wait(LOOK_SECONDS)
+        if self._outdated is not None:
+            raise self._outdated
+        self._leave()
+
+    def _look_until_it_fails(self, desk: PersonSession, pool: ThreadPoolExecutor) -> None:
+        beaten = kept = float("-inf")
+        every = {kind.NAME: kind.EVERY for kind in self.kinds}
+        while not self.context.ending.is_set():
+            self._forget_what_ended()
+            now = time.monotonic()
+            if now - beaten >= BEAT_SECONDS:
+                self._beat(desk)
+                beaten = now
+            if now - kept >= KEEP_SECONDS:
+                self._keep(desk)
+                kept = now
+            with desk.transaction(read_only=True) as connection:
+                row = connection.execute("select work.look(%s) as due", [Jsonb(every)]).fetchone()
+            for due in row["due"] if row else []:
+                kind = KINDS[due]
+                if self._count(kind) < (JOBS_AT_ONCE if due == JOBS else 1):
+                    self._running[pool.submit(self._turn, kind)] = kind
+            self.context.ending.wait(LOOK_SECONDS)
+
+    def _count(self, kind: Kind) -> int:
+        return sum(running is kind for running in self._running.values())
+
+    def _forget_what_ended(self) -> None:
+        for future in [future for future in self._running if future.done()]:
+            del self._running[future]
+
+    def _turn(self, kind: Kind, *, even_if_not_due: bool = False) -> None:
+        """Take the turn of ``kind`` where nobody has it, and note how it went. Jobs are claimed singly."""
+        if kind.NAME == JOBS:
+            done = self._try(kind)
+            if done:
+                self.context.narrate(done)
+            return
+        try:
+            with self.context.service() as desk, desk.transaction() as connection:
+                row = connection.execute(
+                    "select work.take_turn(%s, %s, p_at_once => %s) as taken",
+                    [kind.NAME, self.context.worker, even_if_not_due],
+                ).fetchone()
+            if not row or not row["taken"]:
+                return
+            done = self._try(kind)
+            if done:
+                self.context.narrate(f"{kind.NAME}: {done}")
+            with self.context.service() as desk, desk.transaction() as connection:
+                connection.execute(
+                    "select work.end_turn(%s, %s, %s, %s, %s)",
+                    [
+                        kind.NAME,
+                        self.context.worker,
+                        kind.EVERY,
+                        done or "nothing to do",
+                        self._failed.get(kind.NAME),
+                    ],
+                )
+        except (Problem, psycopg.Error) as error:
+            # The lease lapses, and the next look finds the turn due again.
+            self._note(kind, error)
+
+    def _try(self, kind: Kind) -> str | None:
+        try:
+            done = kind.run(self.context)
+        except Exception as error:
+            self._note(kind, error)
+            return None
+        self._failed.pop(kind.NAME, None)
+        return done
+
+    def _note(self, kind: Kind, error: Exception) -> None:
+        told = (
+            error.what if isinstance(error, Problem) else " ".join(str(error).split()) or type(error).__name__
+        )
+        if self._failed.get(kind.NAME) != told:
+            self.context.narrate(f"{kind.NAME} failed: {told}")
+        self._failed[kind.NAME] = told
+        if isinstance(error, Problem) and error.exit_code is ExitCode.MIGRATION_NEEDED:
+            # Another program than this one is wanted: whoever started it starts that.
+            self._outdated = error
+            self.context.ending.set()
+
+    def _beat(self, desk: PersonSession) -> None:
+        with desk.transaction() as connection:
+            connection.execute(
+                "select work.beat(%s, %s)", [self.context.worker, [kind.NAME for kind in self.kinds]]
+            )
+
+    def _keep(self, desk: PersonSession) -> None:
+        for kind in set(map(id, self._running.values())):
+            running = next(k for k in self._running.values() if id(k) == kind)
+            if running.NAME != JOBS:
+                with desk.transaction() as connection:
+                    connection.execute("select work.keep_turn(%s, %s)", [running.NAME, self.context.worker])
+
+    def _leave(self) -> None:
+        try:
+            with self.context.service() as desk, desk.transaction() as connection:
+                connection.execute("select work.leave(%s)", [self.context.worker])
+        except (Problem, psycopg.Error) as error:
+            # The leases lapse without us.
+            self.context.narrate(f"left without a word: {error}")
