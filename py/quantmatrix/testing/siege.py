@@ -105,6 +105,7 @@ async def _honest(url: str, caller: Caller, until: float, met: Met) -> None:
                 "external_id": f"{caller.email}-{turn}",
             }
             asked: list[tuple[str, str, Any]] = [
+                ("GET", "/me", None),
                 ("GET", "/holdings", None),
                 ("GET", "/lots?limit=100", None),
                 ("POST", "/rpc/transaction_add", {"transaction": row, "reason": "siege"}),
