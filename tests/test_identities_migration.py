@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from quantmatrix import resources
 from quantmatrix.database import checksums, ledger, migrate
+from quantmatrix.database.gate import Gate
 from quantmatrix.database.yoyo_driver import apply_with_yoyo
 from quantmatrix.services.credentials import MIGRATOR
 from quantmatrix.testing.cluster import Cluster, Database
@@ -41,8 +43,8 @@ insert into core.transactions (
     user_id, id, account_id, instrument_id, transaction_type, source, dedupe_key, trade_date, quantity, price,
     currency
 )
-select '00000000-0000-4000-8000-00000000000a', t.id, 1, t.instrument_id, t.kind::core.transaction_type, 'test',
-    t.id::text, t.day::date, t.quantity, t.price, 'USD'
+select '00000000-0000-4000-8000-00000000000a', t.id, 1, t.instrument_id, t.kind::core.transaction_type,
+    'test', t.id::text, t.day::date, t.quantity, t.price, 'USD'
 from (values
     (1, 2, 'buy', '2026-01-05', 100, 150), (2, 2, 'sell', '2026-02-02', -100, 100),
     (3, 3, 'buy', '2026-02-06', 1, 5)
@@ -55,18 +57,19 @@ values
     ('00000000-0000-4000-8000-00000000000a', 1, 1);
 insert into tax.closings (
     user_id, closing_transaction_id, ordinal, group_id, account_id, instrument_id, side, kind, quantity,
-    opening_transaction_id, piece, opened_on, holding_start, closed_on, proceeds, basis, term, taxable, tax_year
+    opening_transaction_id, piece, opened_on, holding_start, closed_on, proceeds, basis, term, taxable,
+    tax_year
 )
 values (
-    '00000000-0000-4000-8000-00000000000a', 2, 1, 2, 1, 2, 'long', 'sale', 100, 1, 1, '2026-01-05', '2026-01-05',
-    '2026-02-02',
+    '00000000-0000-4000-8000-00000000000a', 2, 1, 2, 1, 2, 'long', 'sale', 100, 1, 1, '2026-01-05',
+    '2026-01-05', '2026-02-02',
     10000, 15000, 'short', true, 2026
 );
 """
 
 
 @pytest.fixture
-def before(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+def before(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database of the first migration alone, with two persons."""
     folder = tmp_path / "migrations"
     folder.mkdir()
@@ -78,7 +81,9 @@ def before(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             owner.autocommit = True
             owner.execute("set role quantmatrix_owner")
             ledger.prepare(owner)
-            apply_with_yoyo(database.dsn(MIGRATOR), owner, checksums.verified(folder), {}, print)
+            apply_with_yoyo(
+                database.dsn(MIGRATOR), owner, checksums.verified(folder), {}, Gate(database.dsn(MIGRATOR))
+            )
         with database.connect() as connection:
             connection.execute(BOOKS.encode())
         yield database
@@ -91,8 +96,8 @@ def test_poisoned_rows_are_corrected_and_changed_figures_listed(before: Database
         (f.email, f.part, f.figure): (Decimal(f.before or 0), Decimal(f.after or 0))
         for f in outcome.corrected
     }
-    assert changed["victim@example.test", "2026", "disallowed"] == (0, 5000)
-    assert changed["victim@example.test", "2026", "short_term"] == (-5000, 0)
+    assert changed["victim@example.test", "2026", "disallowed"] == (Decimal(0), Decimal(5000))
+    assert changed["victim@example.test", "2026", "short_term"] == (Decimal(-5000), Decimal(0))
     assert {email for email, _, _ in changed} == {"victim@example.test"}
     assert "victim@example.test: 2026 disallowed: 0 before, 5000.00 now" in said
     with before.connect() as connection:
@@ -129,8 +134,8 @@ def test_poisoned_rows_are_corrected_and_changed_figures_listed(before: Database
 
 def shared(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object, ...]]:
     found = connection.execute(
-        "select id, symbol, instrument_type::text, option_type::text, strike, expiration::text, name, exchange,"
-        " underlying_id"
+        "select id, symbol, instrument_type::text, option_type::text, strike, expiration::text,"
+        " name, exchange, underlying_id"
         " from core.instruments order by id"
     ).fetchall()
     assert all(row[6:] == (None, None, None) for row in found)

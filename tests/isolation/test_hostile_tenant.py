@@ -132,7 +132,7 @@ class Hostile:
 
     @staticmethod
     def _wrong(one: Instrument) -> list[dict[str, Any]]:
-        junk = [
+        junk: list[dict[str, Any]] = [
             {"name": "=cmd|' /C calc'!A0", "exchange": "\x1b]0;pwned\x07"},
             {"multiplier": "7"},
             {"currency": "XXX"},
@@ -166,7 +166,7 @@ class Hostile:
         other = stock("TSLA")
         day = date(2026, 1, 20)
         bought = {"quantity": Decimal(10), "price": Decimal(1), "net_amount": Decimal(-10)}
-        rows = [
+        rows: list[tuple[TransactionType, date, dict[str, Any]]] = [
             (TransactionType.BUY, date(2026, 1, 1), bought),
             (TransactionType.SPLIT, day, {"terms": {"ratio_numerator": "100", "ratio_denominator": "1"}}),
             (TransactionType.SYMBOL_CHANGE, day, {"terms": {"new_instrument": other.key}}),

@@ -295,7 +295,8 @@ def test_who_does_not_read_is_let_go_and_fills_no_disk(proxied: Proxied) -> None
         connection.execute(
             "with run as (insert into core.sync_history (user_id, kind, source, status, finished_at,"
             " content_sha256) values (%s, 'import', 'made_up', 'finished', now(), repeat('d', 64))"
-            " returning user_id, id)"
+            " returning user_id, id), file as (insert into ingest.files (user_id, sync_id, name, size_bytes)"
+            " select r.user_id, r.id, 'large', 1 from run r)"
             " insert into ingest.lines (user_id, sync_id, line_number, verdict, raw)"
             " select r.user_id, r.id, n, 'unknown', repeat('x', 200000)"
             " from run r, generate_series(1, 200) n",
