@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -10,14 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from quantmatrix import resources
-from quantmatrix.database import checksums, ledger, migrate
-from quantmatrix.database.gate import Gate
-from quantmatrix.database.yoyo_driver import apply_with_yoyo
+from quantmatrix.database import migrate
 from quantmatrix.services.credentials import MIGRATOR
 from quantmatrix.testing.cluster import Cluster, Database
-
-FIRST = "0001_initial.sql"
+from quantmatrix.testing.first_release import first_release
 
 # The victim sold MSFT at a loss and bought a call on it four days later; mallory had stated that call first,
 # as a put on TSLA, and so the loss was claimed.
@@ -69,23 +64,9 @@ values (
 
 
 @pytest.fixture
-def before(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def before(cluster: Cluster, tmp_path: Path) -> Iterator[Database]:
     """A database of the first migration alone, with two persons."""
-    folder = tmp_path / "migrations"
-    folder.mkdir()
-    shutil.copy(resources.migrations_directory() / FIRST, folder)
-    checksums.write(folder)
-    with cluster.empty_database() as database:
-        with monkeypatch.context() as patched, database.connect(MIGRATOR) as owner:
-            patched.setattr(resources, "migrations_directory", lambda: folder)
-            owner.autocommit = True
-            owner.execute("set role quantmatrix_owner")
-            ledger.prepare(owner)
-            apply_with_yoyo(
-                database.dsn(MIGRATOR), owner, checksums.verified(folder), {}, Gate(database.dsn(MIGRATOR))
-            )
-        with database.connect() as connection:
-            connection.execute(BOOKS.encode())
+    with first_release(cluster, tmp_path, BOOKS) as database:
         yield database
 
 

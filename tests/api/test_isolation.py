@@ -32,6 +32,8 @@ VIEWS = (
     "sync_attempts",
     "today",
     "today_executions",
+    "acceptances",
+    "jobs",
     "audit_log",
 )
 

@@ -189,6 +189,9 @@ def test_the_copy_is_closed_while_it_is_filled(
 def test_what_a_killed_restore_left_is_told_and_swept(installed: EmbeddedEnvironment, saved: Path) -> None:
     with psycopg.connect(installed.superuser_dsn, autocommit=True) as connection:
         connection.execute("create database quantmatrix_restore_0123456789ab connection limit 0")
+        # What the server makes of a database whose removal is cut off.
+        connection.execute("create database quantmatrix_restore_0123456789cd_empty")
+        connection.execute("update pg_database set datconnlimit = -2 where datname ~ '89cd_empty$'")
     assert "0123456789ab" in checked(installed, "copies of restores")["detail"]
     run(installed, "restore", "--verify", str(saved))
     assert checked(installed, "copies of restores")["result"] == "ok"

@@ -41,6 +41,7 @@ WORDS = {
     "import conflicts resolve": ["--same"],
     "login": ["a@b.example", "--password-file", "-"],
     "lots explain": ["1"],
+    "restore": ["--verify"],
     "transactions correct": ["--price", "1"],
     "user erase": ["--yes"],
 }
@@ -73,6 +74,8 @@ def arguments(name: str, folder: Path) -> list[str]:
     found = list(WORDS.get(name, []))
     if name.startswith("legacy"):
         found += ["--from", str(file)]
+    if name == "restore":
+        found += [str(file)]
     for parameter in COMMANDS[name].params if "--from" not in found else ():
         if parameter.required or (isinstance(parameter, click.Argument) and parameter.nargs == -1):
             text = _value(parameter.type, file)

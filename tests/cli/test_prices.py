@@ -177,10 +177,26 @@ def test_a_jump_is_held_until_somebody_decides(database: Database, tmp_path: Pat
     assert (prices["KO"], prices["PEP"]) == ("61", "81")
 
 
-def test_a_jump_with_a_split_is_believed(database: Database, tmp_path: Path) -> None:
+def test_a_jump_is_believed_when_an_administrator_explains_it(database: Database, tmp_path: Path) -> None:
+    """The book that is imported knows of the split; what somebody's book knows publishes no price."""
     run(database, "import", str(FIXTURES / "ibkr_flex" / "year.xml"))
     file = write(tmp_path / "gcm.csv", "2024-06-17,0.30", "2024-06-18,7.40")
+    assert load(database, file)["held"] == 1
+    told = run(database, "prices", "explain", "GCM", "2024-06-18", "--reason", "one for twenty-five")
+    assert told.exit_code == 0, told.output
     assert load(database, file)["held"] == 0
+
+
+def test_a_symbol_that_is_several_is_asked_about(database: Database, tmp_path: Path) -> None:
+    run(database, "import", str(FIXTURES / "ibkr_flex" / "year.xml"))
+    with database.connect() as connection:
+        connection.execute(
+            "insert into core.instruments (symbol, instrument_type, currency) values ('KO', 'stock', 'XXX')"
+        )
+    file = write(tmp_path / "ko.csv", "2025-01-02,60")
+    report = load(database, file)
+    assert (report["new"], sorted(report["ambiguous"]["KO"])) == (0, ["stock|KO|USD", "stock|KO|XXX"])
+    assert load(database, file, "--type", "stock", "--currency", "USD")["new"] == 1
 
 
 def test_a_jump_that_the_source_explains_is_believed(database: Database, tmp_path: Path) -> None:

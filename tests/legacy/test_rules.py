@@ -230,7 +230,8 @@ def test_spellings_of_one_instrument(migrating: Migrating, old: OldDatabase, tmp
     assert option[6:8] == (Decimal(-2), Decimal(-1002))
     assert migrating.rows(
         "select i.option_type::text, i.strike, i.expiration::text, i.multiplier, u.symbol "
-        "from core.instruments i join core.instruments u on u.id = i.underlying_id"
+        "from core.instruments i join tax.instrument_facts f on f.instrument_id = i.id"
+        " join core.instruments u on u.id = f.underlying_instrument_id"
     ) == [("call", Decimal(120), "2025-06-20", Decimal(100), "ABC")]
 
 

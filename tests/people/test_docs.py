@@ -6,12 +6,17 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from quantmatrix import resources
 from quantmatrix.testing.people import PASSWORD, Member, People
+from quantmatrix.work.context import Context
+from quantmatrix.work.loop import Worker, name
+from quantmatrix.work.registry import KINDS
 
 DOCUMENT = (resources.root() / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = [
@@ -37,6 +42,17 @@ def reader(people: People) -> Member:
     }
     member.done("transaction_add", transaction=buy, reason="an example")
     return member
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worker(people: People) -> Iterator[None]:
+    """Whoever reads the page has one beside the API."""
+    context = Context(name(), people.service.database.environment, lambda _: None)
+    thread = threading.Thread(target=Worker(context, [KINDS["jobs"]]).run)
+    thread.start()
+    yield
+    context.ending.set()
+    thread.join()
 
 
 def test_each_language_has_examples() -> None:

@@ -33,7 +33,7 @@ def test_the_worker_comes_and_goes_with_the_api(data_dir: Path) -> None:
     assert state == "running"
     assert pid is not None
     assert checks(data_dir)["worker"] == "ok"
-    assert checks(data_dir)["seal of the audit log"] == "ok"
+    assert checks(data_dir)["audit log"] == "ok"
 
     assert run(data_dir, "up", "--no-proxy").exit_code == 0
     assert states(data_dir)["worker"] == ("running", pid), "what runs is left running"

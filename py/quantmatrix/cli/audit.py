@@ -88,7 +88,7 @@ def audit_log(settings: Settings, table: str | None, limit: int) -> None:
 @click.option("--head", metavar="HEAD", help="A head printed earlier, which must still stand in the chain.")
 @click.pass_obj
 def audit_verify(settings: Settings, head: str | None) -> ExitCode:
-    """Check the audit log: with the database all of it, of all people; over the API your own entries.
+    """Check the audit log: all of it, of all people; over the API or with --user, one's own.
 
     With the database it seals first what is finished. Prints the head: keep it somewhere else, and --head
     shows later that nobody cut the chain or computed it anew. Backups note it too. Ends with status 3 if the
@@ -98,7 +98,7 @@ def audit_verify(settings: Settings, head: str | None) -> ExitCode:
       quantmatrix audit verify
       quantmatrix audit verify --head 4711:795be12dbf5aea7fdc128cb9dfbe391f5947714a610753298be8a8962a23dc04
     """
-    if settings.api is None:
+    if _of_everybody(settings):
         settings.environment.ensure_running()
         with chain.as_owner(settings.environment) as connection:
             chain.seal(connection)
@@ -128,7 +128,7 @@ def audit_head(settings: Settings) -> None:
       quantmatrix audit head
       quantmatrix audit head --format json
     """
-    if settings.api is None:
+    if _of_everybody(settings):
         settings.environment.ensure_running()
         with chain.as_owner(settings.environment) as connection:
             chain.seal(connection)
@@ -137,6 +137,11 @@ def audit_head(settings: Settings) -> None:
         with reader(settings) as session:
             head = session.call("audit_verify")["head"]
     write_object({"head": head}, settings.format)
+
+
+def _of_everybody(settings: Settings) -> bool:
+    """Whether the whole log is meant: with the database, where nobody and no book is named."""
+    return settings.api is None and settings.book is None and settings.named.get("user") != "--user"
 
 
 def _told(broken: dict[str, Any]) -> str:

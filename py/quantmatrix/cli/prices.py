@@ -157,7 +157,7 @@ def prices_explain(settings: Settings, symbol: str, day: datetime, reason: str) 
     """
     with administrator(settings) as session:
         told = session.call("price_action_add", {"symbol": symbol, "day": day.date(), "reason": reason})
-    click.echo(f"{told['instrument']}: a jump on {told['day']} is explained")
+    say(f"{told['instrument']}: a jump on {told['day']} is explained")
 
 
 def _decide(settings: Settings, symbol: str, *, accept: bool) -> None:

@@ -59,6 +59,5 @@ def work(settings: Settings, only: tuple[str, ...], once: bool) -> ExitCode:
         return ExitCode.DONE if worker.once() else ExitCode.FAILED
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    settings.narrate(f"working: {', '.join(only)}")
     worker.run()
     return ExitCode.DONE

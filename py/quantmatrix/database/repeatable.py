@@ -43,6 +43,8 @@ def tell_postgrest(connection: psycopg.Connection[Any]) -> bool:
     After the migration and apart from it: whoever may connect can fill the queue of notices, and no migration
     may depend on that.
     """
+    # A queue that was full stays so, though its listener is gone, until somebody asks how full it is.
+    connection.execute("select pg_notification_queue_usage()")
     try:
         connection.execute("notify pgrst, 'reload schema'")
     except psycopg.OperationalError:

@@ -74,6 +74,9 @@ class Worker:
         self._leave()
 
     def _look_until_it_fails(self, desk: PersonSession, pool: ThreadPoolExecutor) -> None:
+        self._beat(desk)
+        # Who starts a worker waits for this: from now on it is seen.
+        self.context.narrate(f"working: {', '.join(kind.NAME for kind in self.kinds)}")
         beaten = kept = float("-inf")
         every = {kind.NAME: kind.EVERY for kind in self.kinds}
         while not self.context.ending.is_set():
