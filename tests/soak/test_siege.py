@@ -66,13 +66,13 @@ def test_others_work_and_sign_in_meanwhile(
     questions.start()
     met = besiege(proxy_url(stack), hostile, honest, siege.seconds)
     questions.join()
+    found = sizes(stack)
     with capsys.disabled():
         sys.stdout.write(f"\nsiege of {siege.seconds} s by {siege.hostile}: {report(met)}\n")
-        sys.stdout.write(f"questions: {questions.told}; {sizes(stack)}\n")
+        sys.stdout.write(f"questions: {questions.told}; {found}\n")
     assert met.refused() == {}
     assert {job["status"] for job in questions.ended} == {"finished"}
     assert len(questions.ended) == 2
-    found = sizes(stack)
     assert found["log_bytes"] < LOG_BYTES
     assert found["memory_bytes"] < MEMORY_BYTES
 
@@ -92,6 +92,10 @@ class Questions(threading.Thread):
         self.told: list[str] = []
 
     def run(self) -> None:
+        with self._client:
+            self._ask()
+
+    def _ask(self) -> None:
         for kind, arguments in (("lots_compare", {"year": 2024}), ("lots_rebuild", {"verify": True})):
             asked = self._client.post("/rpc/job_add", json={"kind": kind, "arguments": arguments})
             asked.raise_for_status()
