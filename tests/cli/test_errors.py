@@ -8,8 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 import quantmatrix
+from quantmatrix.cli import cli
 from quantmatrix.cli.errors import explain, report
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
@@ -142,3 +144,11 @@ def test_every_secret_is_asked_for_in_one_way() -> None:
     program = Path(quantmatrix.__file__).parent
     askers = [path.name for path in program.rglob("*.py") if "hide_input" in path.read_text(encoding="utf-8")]
     assert askers == ["hidden.py"]
+
+
+def test_an_address_that_cannot_be_read_is_named_where_it_stands() -> None:
+    typed = CliRunner().invoke(cli, ["--database-url", "nonsense", "holdings"])
+    assert typed.exit_code == ExitCode.USAGE
+    assert "where: --database-url" in typed.stderr
+    named = CliRunner(env={"QUANTMATRIX_DATABASE_URL": "nonsense"}).invoke(cli, ["holdings"])
+    assert "where: QUANTMATRIX_DATABASE_URL" in named.stderr
