@@ -263,7 +263,7 @@ def test_everything_that_names_the_account_is_moved(importer: Importer) -> None:
                 table: connection.execute(
                     f"select count(*) from {table} where %s = any (array[{column}]::bigint[])",  # type: ignore[arg-type]
                     account,
-                ).fetchone()[0]  # type: ignore[index]
+                ).fetchone()[0]
                 for table, column in tables
             }
 
