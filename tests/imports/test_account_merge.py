@@ -259,11 +259,11 @@ def test_everything_that_names_the_account_is_moved(importer: Importer) -> None:
         ]
 
         def naming(account: tuple[Any, ...]) -> dict[str, int]:
+            count = "select count(*) from {} where %s = any (array[{}]::bigint[])"
             return {
-                table: connection.execute(
-                    f"select count(*) from {table} where %s = any (array[{column}]::bigint[])",  # type: ignore[arg-type]
-                    account,
-                ).fetchone()[0]
+                table: sum(
+                    row[0] for row in connection.execute(count.format(table, column).encode(), account)
+                )
                 for table, column in tables
             }
 
