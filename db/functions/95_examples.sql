@@ -20,6 +20,7 @@ begin
                 ('check_request', '{}'),
                 ('account_rename', '{"account": "U100001", "account_number": "U1000001"}'),
                 ('account_remove', '{"account": "U100001"}'),
+                ('account_merge', '{"from_account": "U100001", "into_account": "U1000001", "reason": "the number was mistyped"}'),
                 ('acceptance_revoke', '{"acceptance": 2, "reason": "the broker corrected it"}'),
                 ('difference_accept', '{"finding_id": 4, "reason": "fractional share, paid out later"}'),
                 ('email_change', '{"new_email": "ann@example.net", "password": "four unlikely copper teapots"}'),

@@ -84,3 +84,24 @@ def test_only_an_empty_account_is_removed(database: Database, file: Path) -> Non
     assert run(database, "audit", "verify").exit_code == 0
     assert run(database, "import", "--account", "M", str(file)).exit_code == 0
     assert run(database, "lots", "rebuild", "--verify").exit_code == 0
+
+
+def test_two_accounts_become_one(database: Database, file: Path, tmp_path: Path) -> None:
+    later = tmp_path / "later.csv"
+    later.write_text(file.read_text() + "2024-06-03,ZZZ,-4,6.00,1.00,sell\n")
+    assert run(database, "import", "--account", "U1234567", str(file)).exit_code == 0
+    assert run(database, "import", "--account", "U123457", "--new-account", str(later)).exit_code == 0
+    words = ("account", "merge", "U123457", "U1234567", "--reason", "the number was mistyped")
+    tried = run(database, *words, "--dry-run", "--format", "json")
+    assert tried.exit_code == 0, tried.output
+    assert "nothing was kept" in tried.stderr
+    assert sorted(numbers(database)) == ["U1234567", "U123457"]
+    done = run(database, *words, "--format", "json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == json.loads(tried.stdout)
+    assert json.loads(done.stdout)["transactions"]["counted_once"] == 1
+    assert numbers(database) == ["U1234567"]
+    held = json.loads(run(database, "holdings", "--format", "json").stdout)
+    assert [row["quantity"] for row in held] == ["6"]
+    assert run(database, "lots", "rebuild", "--verify").exit_code == 0
+    assert run(database, "audit", "verify").exit_code == 0

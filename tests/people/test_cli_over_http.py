@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
 
-import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from quantmatrix import resources
-from quantmatrix.cli import cli
+from quantmatrix.cli import cli, retries
+from quantmatrix.services import ports
+from quantmatrix.testing.lossy import lossy
 from quantmatrix.testing.people import PASSWORD, Member, People
 
 EXAMPLES = resources.root() / "examples"
@@ -97,50 +95,58 @@ def test_tokens_are_kept_for_their_owner_alone_and_renewed(
     assert people.service.api.url not in json.loads(kept.read_text())
 
 
-class _LosesTheFirst(BaseHTTPRequestHandler):
-    """Passes each request on to the API at ``target``, and hangs up instead of giving the first answer."""
-
-    target: ClassVar[str]
-    passed: ClassVar[list[int]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        sent = {"Content-Type": "application/json"}
-        token = self.headers.get("Authorization")
-        answer = httpx.post(
-            f"{self.target}{self.path}",
-            content=body,
-            headers=sent | ({"Authorization": token} if token else {}),
-        )
-        self.passed.append(answer.status_code)
-        if len(self.passed) > 1:
-            self.send_response(answer.status_code)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
-def test_a_renewal_whose_answer_is_lost_is_made_again(people: People, tmp_path: Path, run: Run) -> None:
-    member = people.member("interrupted@example.test")
-    _LosesTheFirst.target = people.service.api.url
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _LosesTheFirst)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        api = f"http://127.0.0.1:{server.server_port}"
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_renewal_whose_answer_is_lost_is_made_again(
+    people: People, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(retries, "SHORTEST", 0.0)
+    member = people.member(f"interrupted{times}@example.test")
+    server = (ports.LOOPBACK, people.service.api.config.port)
+    with lossy(server, lambda sent: b"refresh_token" in sent, times) as line:
+        api = f"http://{ports.LOOPBACK}:{line.port}"
         login = {"email": member.email, "access_token": "x", "refresh_token": member.renewal, "expires_at": 0}
         (tmp_path / "logins.json").write_text(json.dumps({api: login}))
         variables = {"QUANTMATRIX_CONFIG_DIR": str(tmp_path), "QUANTMATRIX_API": api}
         who = run("whoami", "--format", "json", variables=variables)
-        assert json.loads(who.stdout)["email"] == member.email
-        assert _LosesTheFirst.passed[:2] == [200, 200]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+        assert line.lost == times
+    assert json.loads(who.stdout)["email"] == member.email
+    kept = json.loads((tmp_path / "logins.json").read_text())[api]
+    assert people.call("refresh", refresh_token=kept["refresh_token"]).status_code == 200
+
+
+def test_an_administrator_sets_a_password_and_ends_the_sessions(people: People, tmp_path: Path) -> None:
+    member = people.member("forgetful@example.test")
+    other = people.member("other-password@example.test")
+    variables = people.service.database.variables()
+    variables |= {"QUANTMATRIX_ADMINISTRATOR_URL": people.service.database.dsn()}
+
+    def passwd(*words: str, password: str, user: str = "") -> Result:
+        (tmp_path / "password").write_text(password + "\n")
+        env = variables | ({"QUANTMATRIX_USER": user} if user else {})
+        words = ("user", "passwd", *words, "--password-file", str(tmp_path / "password"))
+        return CliRunner(env=env).invoke(cli, list(words))
+
+    for words, password, status in (
+        ((member.email,), "short", 1),
+        (("nobody-there@example.test",), "four unlikely copper teapots", 4),
+        (("--user", other.email, member.email), "four unlikely copper teapots", 2),
+    ):
+        refused = passwd(*words, password=password)
+        assert refused.exit_code == status, refused.output
+        assert "teapots" not in refused.output
+    assert member.get("me").status_code == 200
+
+    done = passwd(member.email, password="four unlikely copper teapots", user=other.email)
+    assert done.exit_code == 0, done.output
+    assert f"{member.email} has a new password" in done.stderr
+    assert member.get("me").status_code == 401
+    assert member.sign_in().status_code == 401
+    member.password = "four unlikely copper teapots"
+    assert member.sign_in().status_code == 204
+    assert other.get("me").status_code == 200
+    again = passwd(password="five unlikely copper teapots", user=other.email)
+    assert f"{other.email} has a new password" in again.stderr
+    assert other.get("me").status_code == 401
 
 
 def test_import_over_http_reports_as_with_the_database(signed_in: Run, people: People) -> None:

@@ -31,7 +31,7 @@ from quantmatrix.services.credentials import ENTRANCE, MAILER, PAGE
 from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.services.processes import wait_until
 from quantmatrix.testing.people import PASSWORD, People, code_of, with_factor
-from quantmatrix.testing.proxy import pinned_nginx
+from quantmatrix.testing.proxy import pinned_nginx, slow_proxy
 
 VERIFIER = "a secret of the client"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -514,7 +514,7 @@ def test_no_header_and_no_argument_chooses_where_the_provider_sends_people(publi
     assert evil.encode() not in told
 
 
-def test_the_proxy_lets_nothing_else_through_to_the_page(public: Public) -> None:
+def test_the_proxy_lets_nothing_else_through_to_the_page(public: Public, people: People) -> None:
     path = f"{public.url}/oauth/local/start"
     assert httpx.post(path).status_code == 405
     assert httpx.put(path).status_code == 405
@@ -529,8 +529,18 @@ def test_the_proxy_lets_nothing_else_through_to_the_page(public: Public) -> None
         line.sendall(head.encode() + second)
         told = b"".join(iter(lambda: line.recv(65536), b""))
     assert told.count(b"HTTP/") == 1
-    with httpx.Client() as client, ThreadPoolExecutor(8) as pool:
-        statuses = set(pool.map(lambda _: client.get(path).status_code, range(60)))
+    server = people.service.api.server
+    with (
+        slow_proxy(
+            server.account,
+            server.folder / "slow",
+            people.service.api.config.port,
+            sign_in_port=public.page_port,
+        ) as (slow, _),
+        httpx.Client() as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        statuses = set(pool.map(lambda _: client.get(f"{slow}/oauth/local/start").status_code, range(60)))
     assert statuses == {400, 429}
 
 

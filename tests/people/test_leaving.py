@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import stat
 import tracemalloc
 import zipfile
@@ -151,12 +152,12 @@ def test_an_archive_that_was_changed_is_refused(
 def test_an_archive_is_not_unpacked_beyond_what_ours_hold(elsewhere: Database, tmp_path: Path) -> None:
     """A manifest that grows when it is unpacked is refused before it is in memory."""
     bomb = tmp_path / "bomb.zip"
-    with (
-        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target,
-        target.open("manifest.json", "w") as file,
-    ):
-        for _ in range(64):
-            file.write(b" " * (1 << 20))
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
+        # Large enough as a whole that what it unpacks to is not the reason.
+        target.writestr("tables/core.accounts.csv", os.urandom(1 << 20))
+        with target.open("manifest.json", "w") as file:
+            for _ in range(64):
+                file.write(b" " * (1 << 20))
     tracemalloc.start()
     refused = run(elsewhere, "user", "import", str(bomb))
     _, peak = tracemalloc.get_traced_memory()
@@ -223,3 +224,33 @@ def count(connection: psycopg.Connection[Any], what: str, value: str) -> int:
     row = connection.execute(f"select count(*) from {what}".encode(), [value]).fetchone()
     assert row is not None
     return int(row[0])
+
+
+@pytest.mark.parametrize(
+    ("hostile", "told"),
+    [
+        ("zeros", "would unpack to"),
+        ("entries", "it holds 600 files"),
+        ("twice", "it holds 2 files"),
+    ],
+)
+def test_the_whole_of_an_archive_is_bounded(
+    elsewhere: Database, tmp_path: Path, hostile: str, told: str
+) -> None:
+    """Before anything of it is read: one file that grows, very many, or two of one name."""
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
+        if hostile == "zeros":
+            with target.open("tables/core.accounts.csv", "w") as file:
+                for _ in range(64):
+                    file.write(bytes(1 << 20))
+        elif hostile == "entries":
+            for n in range(600):
+                target.writestr(f"tables/{n}.csv", "")
+        else:
+            target.writestr("manifest.json", "{}")
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                target.writestr("manifest.json", "{}")
+    refused = run(elsewhere, "user", "import", str(bomb))
+    assert refused.exit_code == 5, refused.output
+    assert told in refused.output

@@ -122,17 +122,28 @@ def test_many_guessers_together_do_not_lock_the_person_out_where_she_signed_in_b
     assert guess(people, member.email, PASSWORD, "", home).status_code == 429
 
 
+def fill_origin(people: People, origin: str) -> None:
+    """Names tried from there at once, five minutes from now: no machine is so slow that they are over."""
+    with people.service.database.connect() as connection:
+        connection.execute(
+            "select auth.throttle_sign_in("
+            "   gen_random_uuid() || '@example.test', %s, false, clock_timestamp() + interval '5 min'"
+            ") from generate_series(1, 60)",
+            [origin],
+        )
+
+
 def test_one_origin_cannot_try_many_addresses(people: People) -> None:
     people.release()
+    hostile = {"X-Real-IP": "203.0.113.8"}
     statuses = [
-        guess(
-            people, f"somebody{n}@example.test", "wrong guess", "", {"X-Real-IP": "203.0.113.8"}
-        ).status_code
-        for n in range(70)
+        guess(people, f"somebody{n}@example.test", "wrong guess", "", hostile).status_code for n in range(30)
     ]
-    assert statuses[:30] == [401] * 30
-    # Not the last one: on a busy machine the wait that was asked for may have passed by then.
-    assert 429 in statuses[30:]
+    assert statuses == [401] * 30
+    fill_origin(people, "203.0.113.8")
+    assert guess(people, "one-more@example.test", "wrong guess", "", hostile).status_code == 429
+    other = {"X-Real-IP": "203.0.113.18"}
+    assert guess(people, "one-more@example.test", "wrong guess", "", other).status_code == 401
 
 
 def test_an_administrator_unlocks(people: People) -> None:
@@ -197,8 +208,8 @@ def test_two_addresses_that_try_all_names_lock_nobody_out(people: People) -> Non
 
 def test_an_origin_that_is_refused_fills_no_counter(people: People) -> None:
     hostile = {"X-Real-IP": "203.0.113.9"}
-    while guess(people, "nobody@example.test", "wrong guess", "", hostile).status_code != 429:
-        pass
+    fill_origin(people, "203.0.113.9")
+    assert guess(people, "nobody@example.test", "wrong guess", "", hostile).status_code == 429
     with people.service.database.connect() as connection:
         connection.execute(
             "select auth.throttle_sign_in(gen_random_uuid() || '@example.test', '203.0.113.9', false)"
@@ -230,6 +241,13 @@ def test_keys_shares_and_signing_in_do_not_use_up_each_other_s_attempts(people: 
     assert (narrow, own) == ((0,), (0,))
     for _ in range(20):
         assert member.call("grant_add", email="nobody-there@example.test").json()["code"] == "QM001"
+    with people.service.database.connect() as connection:
+        # As if all had been at once.
+        connection.execute(
+            "select auth.throttle('own', 'grant ' || u.id, 20, 30)"
+            " from core.users u cross join generate_series(1, 20) where u.email = %s",
+            [member.email],
+        )
     assert member.call("grant_add", email="nobody-there@example.test").status_code == 429
     assert member.sign_in().status_code == 204
 

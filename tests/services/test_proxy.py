@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.services.processes import wait_until
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.people import PASSWORD, People
-from quantmatrix.testing.proxy import pinned_nginx
+from quantmatrix.testing.proxy import pinned_nginx, slow_proxy
 from quantmatrix.testing.service import Person, Service
 
 
@@ -78,10 +79,26 @@ def test_requests_pass_and_tokens_come_back(proxied: Proxied) -> None:
     assert me.headers["server"] == "nginx"
 
 
-def test_reads_are_limited_for_each_token_with_429_and_when_to_come_back(proxied: Proxied) -> None:
+@contextmanager
+def slowly(
+    proxied: Proxied, name: str, tls_proxy: str = "255.255.255.255"
+) -> Iterator[tuple[str, NginxServer]]:
+    server = proxied.server
+    upstream = proxied.people.service.api.config.port
+    with slow_proxy(server.account, server.folder / name, upstream, tls_proxy=tls_proxy) as made:
+        yield made
+
+
+@pytest.fixture
+def slow(proxied: Proxied) -> Iterator[str]:
+    with slowly(proxied, f"slow-{uuid.uuid4()}") as (url, _):
+        yield url
+
+
+def test_reads_are_limited_for_each_token_with_429_and_when_to_come_back(proxied: Proxied, slow: str) -> None:
     quick = proxied.people.service.headers(proxied.people.service.ann)
     with httpx.Client(headers=quick) as client, ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: client.get(f"{proxied.url}/me"), range(60)))
+        answers = list(pool.map(lambda _: client.get(f"{slow}/me"), range(60)))
     counted = Counter(answer.status_code for answer in answers)
     assert set(counted) == {200, 429}
     assert counted[200] >= 20
@@ -89,11 +106,11 @@ def test_reads_are_limited_for_each_token_with_429_and_when_to_come_back(proxied
     assert refused.headers["retry-after"] == "1"
     assert refused.json()["code"] == "QM051"
     other = proxied.people.service.headers(proxied.people.service.bob)
-    assert httpx.get(f"{proxied.url}/me", headers=other).status_code == 200
+    assert httpx.get(f"{slow}/me", headers=other).status_code == 200
 
 
-def test_who_makes_up_a_token_for_each_call_is_limited_by_address(proxied: Proxied) -> None:
-    with httpx.Client(base_url=proxied.url) as client, ThreadPoolExecutor(4) as pool:
+def test_who_makes_up_a_token_for_each_call_is_limited_by_address(proxied: Proxied, slow: str) -> None:
+    with httpx.Client(base_url=slow) as client, ThreadPoolExecutor(4) as pool:
         statuses = Counter(
             pool.map(
                 lambda n: client.get("/me", headers={"Authorization": f"Bearer {n}"}).status_code, range(300)
@@ -103,14 +120,12 @@ def test_who_makes_up_a_token_for_each_call_is_limited_by_address(proxied: Proxi
     assert statuses[401] >= 100
 
 
-def test_signing_in_is_limited_for_each_origin_and_takes_no_query(proxied: Proxied) -> None:
-    assert httpx.post(f"{proxied.url}/rpc/sign_in?select=x", json={}).status_code == 400
+def test_signing_in_is_limited_for_each_origin_and_takes_no_query(proxied: Proxied, slow: str) -> None:
+    assert httpx.post(f"{slow}/rpc/sign_in?select=x", json={}).status_code == 400
     with httpx.Client() as client, ThreadPoolExecutor(8) as pool:
         statuses = list(
             pool.map(
-                lambda n: (
-                    client.post(f"{proxied.url}/rpc/refresh", json={"refresh_token": str(n)}).status_code
-                ),
+                lambda n: client.post(f"{slow}/rpc/refresh", json={"refresh_token": str(n)}).status_code,
                 range(60),
             )
         )
@@ -143,57 +158,30 @@ def test_the_database_sees_the_address_of_the_caller_and_no_other(proxied: Proxi
     assert statuses == [401] * 5 + [429] * 2
 
 
+def statuses_of(url: str, addresses: list[str]) -> set[int]:
+    """What calls from these addresses are answered, as the operator's own proxy reports them."""
+    with httpx.Client() as client:
+        return {
+            client.post(
+                f"{url}/rpc/refresh", json={"refresh_token": "x"}, headers={"X-Forwarded-For": address}
+            ).status_code
+            for address in addresses
+        }
+
+
 def test_behind_the_operator_s_own_proxy_people_are_told_apart(proxied: Proxied) -> None:
     """Its word for the address is believed, and counted; without being named it would not be."""
-    server = proxied.server
-    folder = server.account.make_directory(server.folder / "behind")
-    behind, port = NginxServer(folder, folder, server.account), ports.choose(1)[0]
-    upstream = proxied.people.service.api.config.port
-    try:
-        config = ProxyConfig(port, upstream, tls_proxy=ports.LOOPBACK)
-        behind.start(pinned_nginx(server.account), config)
-        url = f"http://{ports.LOOPBACK}:{port}/rpc/refresh"
-        with httpx.Client(headers={"Content-Type": "application/json"}) as client:
-
-            def statuses(addresses: list[str]) -> set[int]:
-                return {
-                    client.post(
-                        url, json={"refresh_token": "x"}, headers={"X-Forwarded-For": f"{a}"}
-                    ).status_code
-                    for a in addresses
-                }
-
-            assert statuses([f"203.0.113.{n}" for n in range(60)]) == {401}
-            assert statuses(["198.51.100.7"] * 60) == {401, 429}
-    finally:
-        behind.stop()
+    with slowly(proxied, "behind", ports.LOOPBACK) as (url, _):
+        assert statuses_of(url, [f"203.0.113.{n}" for n in range(60)]) == {401}
+        assert statuses_of(url, ["198.51.100.7"] * 60) == {401, 429}
 
 
 def test_a_network_of_ipv6_is_one_origin(proxied: Proxied) -> None:
     """As the operator's own proxy reports the addresses; those of IPv4 written as IPv6 are told apart."""
-    server = proxied.server
-    folder = server.account.make_directory(server.folder / "sixth")
-    behind, port = NginxServer(folder, folder, server.account), ports.choose(1)[0]
-    upstream = proxied.people.service.api.config.port
-    try:
-        behind.start(pinned_nginx(server.account), ProxyConfig(port, upstream, tls_proxy=ports.LOOPBACK))
-        with httpx.Client() as client:
-
-            def statuses(addresses: list[str]) -> set[int]:
-                return {
-                    client.post(
-                        f"http://{ports.LOOPBACK}:{port}/rpc/refresh",
-                        json={"refresh_token": "x"},
-                        headers={"X-Forwarded-For": address},
-                    ).status_code
-                    for address in addresses
-                }
-
-            assert statuses([f"2001:db8:1:{n:x}::1" for n in range(60)]) == {401}
-            assert statuses([f"::ffff:203.0.113.{n}" for n in range(60)]) == {401}
-            assert statuses([f"2001:db8:2:3:{n:x}::1" for n in range(60)]) == {401, 429}
-    finally:
-        behind.stop()
+    with slowly(proxied, "sixth", ports.LOOPBACK) as (url, _):
+        assert statuses_of(url, [f"2001:db8:1:{n:x}::1" for n in range(60)]) == {401}
+        assert statuses_of(url, [f"::ffff:203.0.113.{n}" for n in range(60)]) == {401}
+        assert statuses_of(url, [f"2001:db8:2:3:{n:x}::1" for n in range(60)]) == {401, 429}
 
 
 def test_people_sign_in_while_others_hold_every_connection_of_the_api(proxied: Proxied) -> None:
@@ -343,17 +331,20 @@ def test_no_secret_stands_in_the_log(proxied: Proxied) -> None:
     """Neither in that of requests nor in that of errors, a refusal for being too quick included."""
     key = "qm_00000000_" + "S" * 43
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(headers=headers) as client, ThreadPoolExecutor(4) as pool:
-        asked = list(pool.map(lambda _: client.get(f"{proxied.url}/me?select={key}"), range(60)))
-    assert 429 in {answer.status_code for answer in asked}
-    for path in ("start", "callback"):
-        assert httpx.get(f"{proxied.url}/oauth/local/{path}?code={key}").status_code == 503
-    log = proxied.server.log.with_name("nginx-access.log").read_text()
-    assert "/me" in log
-    assert "/oauth/local/callback" in log
-    for text in (log, proxied.server.log.read_text()):
-        assert key not in text
-        assert "Bearer" not in text
+    with slowly(proxied, "logged") as (url, server):
+        with httpx.Client(headers=headers) as client, ThreadPoolExecutor(4) as pool:
+            asked = list(pool.map(lambda _: client.get(f"{url}/me?select={key}"), range(60)))
+        assert 429 in {answer.status_code for answer in asked}
+        for path in ("start", "callback"):
+            assert httpx.get(f"{url}/oauth/local/{path}?code={key}").status_code == 503
+        path_of_log = server.log.with_name("nginx-access.log")
+        # A request is logged once its answer was sent.
+        assert wait_until(lambda: "/oauth/local/callback" in path_of_log.read_text(), 10)
+        log = path_of_log.read_text()
+        assert "/me" in log
+        for text in (log, server.log.read_text()):
+            assert key not in text
+            assert "Bearer" not in text
 
 
 def test_a_sign_in_page_that_is_not_there_is_told(proxied: Proxied) -> None:

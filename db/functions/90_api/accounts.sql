@@ -195,7 +195,7 @@ begin
     if v_holds is not null then
         raise exception 'account "%" is not empty', account_remove.account
             using errcode = 'QM002', detail = v_holds,
-                hint = 'take its imports back (quantmatrix import undo NUMBER), or close it: quantmatrix account set ACCOUNT --status closed';
+                hint = 'take its imports back (quantmatrix import undo NUMBER), merge it into another (quantmatrix account merge), or close it: quantmatrix account set ACCOUNT --status closed';
     end if;
     delete from core.accounts a
     where a.user_id = v_user_id

@@ -63,6 +63,7 @@ values
     ('reconcile', '{quantmatrix_admin,quantmatrix_user}', $$api.reconcile('zqann-1', '2024-12-31')$$, 'QM001'),
     ('account_rename', '{quantmatrix_admin,quantmatrix_user}', $$api.account_rename('zqann-1', 'zqann-9')$$, 'QM001'),
     ('account_remove', '{quantmatrix_admin,quantmatrix_user}', $$api.account_remove('zqann-empty')$$, 'QM001'),
+    ('account_merge', '{quantmatrix_admin,quantmatrix_user}', $$api.account_merge('zqann-empty', 'zqann-1', 'one account')$$, 'QM001'),
     ('acceptance_revoke', '{quantmatrix_admin,quantmatrix_user}', $$api.acceptance_revoke([acceptance], 'no longer true')$$, 'QM001'),
     ('difference_accept', '{quantmatrix_admin,quantmatrix_user}', $$api.difference_accept([finding], 'known since long')$$, 'QM001'),
     (

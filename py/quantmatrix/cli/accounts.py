@@ -41,6 +41,7 @@ def account() -> None:
       quantmatrix account add ibkr U1234567 --name "Joint account"
       quantmatrix account rename U123457 U1234567
       quantmatrix account remove U123457
+      quantmatrix account merge U123457 U1234567 --reason "the number was mistyped"
     """
 
 
@@ -171,6 +172,30 @@ def account_remove(settings: Settings, reference: str) -> None:
     """
     with reader(settings) as session:
         write_object(session.call("account_remove", {"account": reference}), settings.format)
+
+
+@account.command("merge", short_help="Make one of two accounts that are one.")
+@click.argument("from_account", metavar="FROM")
+@click.argument("into_account", metavar="INTO")
+@click.option("--reason", required=True, help="Why, for the audit log.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, and keep nothing.")
+@click.pass_obj
+def account_merge(
+    settings: Settings, from_account: str, into_account: str, reason: str, dry_run: bool
+) -> None:
+    """Move everything of FROM into INTO, whose settings hold, and remove FROM. What both hold counts once.
+
+    \b
+      quantmatrix account merge U123457 U1234567 --reason "the number was mistyped" --dry-run
+    """
+    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
+        row = connection.execute(
+            "select api.account_merge(%s, %s, %s) as merged", [from_account, into_account, reason]
+        ).fetchone()
+    assert row is not None
+    write_object(row["merged"], settings.format)
+    if dry_run:
+        settings.narrate("dry run: nothing was kept")
 
 
 def require_no_typo(session: Reader, reference: str) -> None:

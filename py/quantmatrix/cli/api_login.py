@@ -25,8 +25,8 @@ PASSING = frozenset(
 )
 # Refused before anything was begun: others were at work.
 NOT_BEGUN = frozenset({"QM120", "QM121"})
-# A second call would make a second one, or finds its secret used.
-ONCE = frozenset({"sign_in", "refresh", "key_create", "oauth_collect", "second_factor_begin", "book_inspect"})
+# A second call would make a second one, or finds its secret used. Not so the token that was exchanged last.
+ONCE = frozenset({"sign_in", "key_create", "oauth_collect", "second_factor_begin", "book_inspect"})
 
 
 def access_token(api: str) -> str:
@@ -47,7 +47,7 @@ def access_token(api: str) -> str:
             raise _not_signed_in(api)
         if login["expires_at"] - time.time() < SPARE_SECONDS:
             try:
-                renewed = _renewed(api, str(login["refresh_token"]))
+                renewed = ask(api, "refresh", {"refresh_token": str(login["refresh_token"])}).json()
             except Problem as problem:
                 if problem.exit_code is ExitCode.PERMISSION:
                     _keep(api, None)
@@ -57,16 +57,6 @@ def access_token(api: str) -> str:
             )
             _keep(api, login)
     return str(login["access_token"])
-
-
-def _renewed(api: str, refresh_token: str) -> dict[str, Any]:
-    """The next pair. Where the answer was lost it is asked for again at once, which the API allows."""
-    try:
-        return dict(ask(api, "refresh", {"refresh_token": refresh_token}).json())
-    except Problem as problem:
-        if problem.exit_code is not ExitCode.UNREACHABLE:
-            raise
-        return dict(ask(api, "refresh", {"refresh_token": refresh_token}).json())
 
 
 def sign_in(api: str, email: str, password: str, code: str | None, label: str) -> None:

@@ -86,6 +86,7 @@ DOORS: dict[str, frozenset[str]] = {
     "account set": DATABASE | ROWS,
     "account rename": DATABASE | ROWS,
     "account remove": BOOK | ROWS,
+    "account merge": DATABASE | ROWS,
     "basis set": DATABASE | ROWS,
     "export": DATABASE,
     "legacy inspect": PEOPLE | ROWS,

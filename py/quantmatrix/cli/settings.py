@@ -84,11 +84,13 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
     """Keep an option's value for the whole run; the one given last, nearest to the command, wins."""
     if value is not None and value is not False and not context.resilient_parsing:
         settings, name = context.ensure_object(Settings), str(parameter.name)
-        setattr(settings, name, value.rstrip("/") if name == "api" else value)
         source = context.get_parameter_source(name)
         by_variable = source is ParameterSource.ENVIRONMENT and isinstance(parameter.envvar, str)
-        if not by_variable or name not in settings.named:
-            settings.named[name] = str(parameter.envvar) if by_variable else max(parameter.opts, key=len)
+        # Groups and the command itself each read the variable: what was typed before goes before it.
+        if by_variable and name in settings.named:
+            return value
+        setattr(settings, name, value.rstrip("/") if name == "api" else value)
+        settings.named[name] = str(parameter.envvar) if by_variable else max(parameter.opts, key=len)
     return value
 
 

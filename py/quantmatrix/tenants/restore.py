@@ -22,6 +22,10 @@ BLOCK = 1 << 20
 # An archive is somebody's file: what is unpacked at once has a bound, and the rest passes through in blocks.
 LARGEST_MANIFEST = 1 << 20
 LARGEST_HEADER = 1 << 16
+# A row of ours repeats the person and little else: nothing like what a file of zeros comes to.
+MOST_ENTRIES = 512
+MOST_TIMES_ITS_SIZE = 200
+LARGEST_ANYWAY = 1 << 24
 NOTHING = "nothing of the person was written: the transaction was rolled back"
 
 
@@ -36,6 +40,7 @@ def import_person(administrator: psycopg.Connection[Any], source: Path) -> dict[
     except (OSError, zipfile.BadZipFile) as error:
         raise _refused(source, str(error)) from error
     with archive:
+        _check_size(source, archive)
         manifest = _manifest(source, archive)
         with administrator.transaction():
             _check_version(administrator, source, manifest, all_tables(administrator))
@@ -70,6 +75,16 @@ def _import(
             "insert into ingest.identity_counts (user_id, added) values (%s, %s)", [user_id, added]
         )
     return {"id": str(user_id), "email": manifest["email"], "rows": manifest["rows"]}
+
+
+def _check_size(source: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse what would unpack to more than an archive of ours; an entry yields no more than it declares."""
+    entries = archive.infolist()
+    if len(entries) > MOST_ENTRIES or len({entry.filename for entry in entries}) < len(entries):
+        raise _refused(source, f"it holds {len(entries):,} files, of which some are not ours")
+    whole = sum(entry.file_size for entry in entries)
+    if whole > max(LARGEST_ANYWAY, source.stat().st_size * MOST_TIMES_ITS_SIZE):
+        raise _refused(source, f"it would unpack to {whole:,} bytes, and none of ours is packed so tightly")
 
 
 def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
