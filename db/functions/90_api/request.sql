@@ -94,6 +94,7 @@ declare
     v_rate integer;
     v_has_slot boolean := false;
 begin
+    perform auth.require_request();
     if v_role is null or v_role = 'anon' then
         return;
     end if;
