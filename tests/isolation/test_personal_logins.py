@@ -1,4 +1,4 @@
-"""A login that types SQL says of itself what it likes: that it is another's request, or comes from elsewhere."""
+"""A login that types SQL says of itself what it likes: whose request it is, and where it comes from."""
 
 from __future__ import annotations
 
