@@ -3,7 +3,10 @@
 #   make demo    a ready environment in .venv, and the demonstration
 #   make test    every check: ruff, mypy, pytest (Python, pgTAP, HTTP) with coverage; then the database's
 #                tests on the oldest and the newest PostgreSQL
-#   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command
+#   make check   what daily work needs, in two minutes: the static checks, the schema, who may do what, the
+#                engine's worked cases, the importers
+#   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command; five minutes
+#                of attack by twenty
 #   make lint    the static checks alone
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
 #   make lock    write the lock files again
@@ -13,6 +16,8 @@ PYTHON ?= python3
 # A worker has a cluster of its own; a file stays with one worker.
 PYTEST_ARGS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 COVERAGE ?= 90
+# What a change breaks first, and is quick.
+CHECKS := db/tests tests/isolation/test_matrix.py tests/cases tests/ingest tests/test_migrations.py tests/test_source.py
 # The versions of PostgreSQL beside the one that comes with the package, and what is run on each: the schema and
 # its pgTAP tests, every function and table against every kind of caller, the engine's worked cases.
 SERVERS := tests/servers
@@ -29,7 +34,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test test-versions soak lint bench setup lock migration-snapshot clean help
+.PHONY: demo test check test-versions soak lint bench setup lock migration-snapshot clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,6 +50,9 @@ test: setup lint
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
 	$(MAKE) --no-print-directory test-versions
+
+check: setup lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(CHECKS)
 
 test-versions: setup $(SERVERS)/node_modules/.ready
 	@set -e; for version in $(VERSIONS); do \
