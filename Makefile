@@ -10,7 +10,7 @@
 #   make lint    the static checks alone
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
 #   make lock    write the lock files again
-#   make migration-snapshot   write the unreleased migration again from db/schema
+#   make migration-snapshot   add new migrations to the list of checksums
 
 PYTHON ?= python3
 # A worker has a cluster of its own; a file stays with one worker.

@@ -93,3 +93,16 @@ def test_a_person_takes_them_along(database: Database, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert run(database, "reconcile", "accepted", "--format", "json").stdout == before
     assert reconciled(database)[0] == 0
+
+
+def test_nothing_to_compare_with_is_said(database: Database, tmp_path: Path) -> None:
+    trades = tmp_path / "mine.csv"
+    trades.write_text("Date,Symbol,Quantity,Price,Commission,Type\n2024-05-01,ZZZ,10,5.00,1.00,buy\n")
+    assert run(database, "import", "--account", "MINE", str(trades)).exit_code == 0
+    done = run(database, "reconcile")
+    assert (done.exit_code, "0 differences" in done.stdout) == (0, True)
+    assert "nothing was compared with a broker" in done.stderr
+    assert run(database, "import", str(examples_directory() / "ibkr-2023.csv")).exit_code == 0
+    done = run(database, "reconcile")
+    assert "nothing was compared" not in done.stderr
+    assert "compared: 1 position, " in done.stdout

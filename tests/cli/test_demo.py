@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -26,6 +27,23 @@ def test_the_demonstration_finds_the_gap_and_ends_with_zero_differences(database
 
     again = run(database, "demo")
     assert again.exit_code == 0, again.output
+
+
+def test_the_page_for_newcomers_shows_what_it_prints(database: Database) -> None:
+    page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    told = page.split("```text\n")[1].split("```")[0]
+    printed = [_comparable(line) for line in run(database, "demo").stdout.splitlines() if line]
+    place = 0
+    for piece in told.split("…\n"):
+        lines = [_comparable(line) for line in piece.splitlines() if line]
+        starts = [at for at in range(place, len(printed)) if printed[at : at + len(lines)] == lines]
+        assert starts, f"this is not printed, or not there:\n{piece}"
+        place = starts[0] + len(lines)
+
+
+def _comparable(line: str) -> str:
+    """Without the program's place and the day, which are others elsewhere."""
+    return re.sub(r"as of [0-9-]+", "as of DAY", re.sub(r"^[$] \S*quantmatrix ", "$ quantmatrix ", line))
 
 
 def test_its_book_is_the_one_that_a_person_computes_by_hand(database: Database) -> None:
@@ -96,6 +114,8 @@ def test_nobodys_data_are_in_it_and_it_is_in_nobodys(data_dir: Path, tmp_path: P
     assert here.invoke(cli, ["demo"]).exit_code == 0
     held = json.loads(here.invoke(cli, ["holdings", "--format", "json"]).stdout)
     assert [(row["account"], row["symbol"]) for row in held] == [("MINE", "ZZZ")]
+    examined = json.loads(here.invoke(cli, ["doctor", "--format", "json"]).stdout)
+    assert [row for row in examined if row["result"] != "ok"] == [], "neither API nor worker is needed"
     people = json.loads(here.invoke(cli, ["user", "list", "--format", "json"]).stdout)
     assert [row["email"] for row in people] == ["me@localhost"]
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from quantmatrix.cli import cli, retries
 from quantmatrix.cli.doors import BOOK, DOORS, LOGIN, OPTIONS
-from quantmatrix.cli.settings import FORMATS
+from quantmatrix.cli.settings import FORMATS, Settings
 from quantmatrix.errors import ExitCode
 from quantmatrix.testing.cluster import Database
 
@@ -227,3 +227,13 @@ def test_other_variables_lead_to_no_other_database(module_database: Database) ->
 def test_whoever_is_named_over_an_api_must_be_signed_in_there() -> None:
     assert "user" in BOOK
     assert {"api"} == LOGIN
+
+
+def test_a_book_that_is_not_open_names_the_command_that_lists_them(database: Database) -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, arguments, obj=Settings(_environment=database.environment))
+
+    assert run("user", "add", "other@example.test").exit_code == 0
+    done = run("--user", "other@example.test", "--book", "nobody@example.test", "holdings")
+    assert done.exit_code == ExitCode.PERMISSION
+    assert "next: quantmatrix share list" in done.stderr

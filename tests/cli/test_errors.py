@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+import quantmatrix
+from quantmatrix.cli import cli
 from quantmatrix.cli.errors import explain, report
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
@@ -119,3 +123,32 @@ def test_a_problem_says_all_its_parts() -> None:
         "  unchanged: all",
         "  next: mend it",
     ]
+
+
+def test_a_secret_is_never_typed_where_it_would_be_shown() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "quantmatrix", "login", "--api", "http://127.0.0.1:9", "ann@example.test"],
+        input="a password\n",
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+    assert asked.returncode == ExitCode.USAGE
+    assert "no terminal is here to ask at: Password" in asked.stderr
+    assert "next: name a file that holds it: --password-file (- is stdin)" in asked.stderr
+    assert "Warning" not in asked.stderr
+
+
+def test_every_secret_is_asked_for_in_one_way() -> None:
+    program = Path(quantmatrix.__file__).parent
+    askers = [path.name for path in program.rglob("*.py") if "hide_input" in path.read_text(encoding="utf-8")]
+    assert askers == ["hidden.py"]
+
+
+def test_an_address_that_cannot_be_read_is_named_where_it_stands() -> None:
+    typed = CliRunner().invoke(cli, ["--database-url", "nonsense", "holdings"])
+    assert typed.exit_code == ExitCode.USAGE
+    assert "where: --database-url" in typed.stderr
+    named = CliRunner(env={"QUANTMATRIX_DATABASE_URL": "nonsense"}).invoke(cli, ["holdings"])
+    assert "where: QUANTMATRIX_DATABASE_URL" in named.stderr

@@ -67,6 +67,8 @@ def test_a_file_that_names_no_account_is_refused_and_the_next_one_read(
     assert refused["refusals"][0]["reason"] == (
         "line 2 names no account, and neither does the file (say which account it is: --account NUMBER)"
     )
+    shown = run(database, "import", str(own)).stdout
+    assert shown.startswith("own.csv  refused, nothing written\n"), "its format is known: the account is not"
 
 
 def test_words_of_the_group_are_commands_wherever_they_stand(database: Database, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_a_book_moves_to_another_installation_numbers_intact(
     again = run(elsewhere, "user", "import", str(archive))
     assert again.exit_code == 5
     assert "here already" in again.stderr
+    assert "next: import it into another database: quantmatrix --data-dir FOLDER" in again.stderr
 
 
 def test_the_archive_is_whole_and_open(people: People, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_an_external_database_takes_passwords_from_files(
 ) -> None:
     (tmp_path / "password").write_text("s'e\\cret \n")
     monkeypatch.setenv("QUANTMATRIX_DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
-    monkeypatch.setenv("QUANTMATRIX_AUTHENTICATOR_URL", "postgresql://authenticator:own@db/quantmatrix")
+    monkeypatch.setenv("QUANTMATRIX_AUTHENTICATOR_URL", "postgresql://authenticator:own@db:5433/quantmatrix")
     monkeypatch.setenv("QUANTMATRIX_API_URL", "https://api.example.test/")
     monkeypatch.setenv("QUANTMATRIX_JWT_SECRET_FILE", str(key_set(tmp_path)))
     environment = open_environment(tmp_path, "postgresql://quantmatrix_migrator@db:5433/quantmatrix")

@@ -361,7 +361,7 @@ begin
     and g.id = grant_revoke.id
     and g.kind = 'share';
     if not found then
-        raise exception 'there is no grant %', grant_revoke.id using errcode = 'QM001', hint = 'grant_list shows them';
+        raise exception 'there is no grant %', grant_revoke.id using errcode = 'QM001', hint = 'quantmatrix share list (grant_list) shows them';
     end if;
     perform audit.note(v_user_id, 'auth.grants', grant_revoke.id::text, 'update', null, 'share revoked');
 end
@@ -406,7 +406,7 @@ begin
         and (g.access = 'write' or v_access = 'read')
     );
     if v_owner_id is null or v_access = 'write' and v_person.role = 'readonly' then
-        raise exception 'this book is not open to you' using errcode = '42501', hint = 'grant_list shows what others share with you';
+        raise exception 'this book is not open to you' using errcode = '42501', hint = 'quantmatrix share list (grant_list) shows what others share with you';
     end if;
     v_more := jsonb_strip_nulls(jsonb_build_object('book', v_owner_id, 'sid', auth.session_id()));
     return auth.access_token(v_person_id, case v_access when 'write' then 'quantmatrix_user' else 'quantmatrix_readonly' end, v_more);

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.output import write_object
 from quantmatrix.cli.settings import Settings
 
@@ -162,7 +163,7 @@ def _secrets(key_file: Path | None, passphrase_file: Path | None) -> Secrets:
 
 
 def _ask(twice: bool) -> str:
-    return str(click.prompt("Passphrase of the backup", hide_input=True, confirmation_prompt=twice, err=True))
+    return ask_hidden("Passphrase of the backup", "--passphrase-file", twice=twice)
 
 
 def _tell(settings: Settings, path: Path, manifest: Manifest) -> None:

@@ -54,7 +54,7 @@ def demo(settings: Settings) -> ExitCode:
     for line in (
         "quantmatrix import ~/Downloads/*.csv      read statements (add --dry-run to try)",
         "quantmatrix reconcile                     compare with what the broker says",
-        "quantmatrix lots list                     every open lot with its basis and days held",
+        "quantmatrix lots list                     every open lot with its basis and holding start",
         "quantmatrix sql                           ask the database yourself",
         "quantmatrix status                        where the database and the API are",
         "quantmatrix --demo holdings               look around in this demonstration",

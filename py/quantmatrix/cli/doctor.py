@@ -198,6 +198,14 @@ def _work_state(environment: Environment) -> dict[str, Any]:
     return found
 
 
+def _serves(environment: Environment) -> bool:
+    """Whether an API takes requests here, as servers that are somebody else's are taken to do."""
+    if not isinstance(environment, EmbeddedEnvironment):
+        return True
+    states = {row["server"]: row["state"] for row in servers(environment)}
+    return bool(states["PostgREST"] != "stopped")
+
+
 def _worker(environment: Environment) -> str:
     state = _work_state(environment)
     workers, jobs = state["workers"], state["jobs"]
@@ -209,6 +217,8 @@ def _worker(environment: Environment) -> str:
             next_step="mend that; it is tried again",
         )
     alive = [worker for worker in workers if worker["seen_seconds"] <= WORKER_SECONDS]
+    if not alive and not jobs["waiting"] and not _serves(environment):
+        return "none, as the API is stopped and no job waits: quantmatrix up starts both"
     if not alive:
         seen = min((worker["seen_seconds"] for worker in workers), default=None)
         raise Problem(

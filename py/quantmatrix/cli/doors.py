@@ -215,7 +215,7 @@ def check(settings: Settings, command: str) -> None:
 
 def _why(name: str, uses: frozenset[str]) -> str:
     if name == "api":
-        return "it works with servers and files of this machine, not over the API"
+        return "it works with the database or files of this machine, not over the API"
     if name in PLACE:
         return "it works at an API" if uses == LOGIN else "it needs no database"
     if name == "user":

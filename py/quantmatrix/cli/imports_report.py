@@ -30,7 +30,9 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
     number = (
         f"  import {report['sync_id']}" if report["sync_id"] is not None and not report.get("dry_run") else ""
     )
-    say(name, f"  {report['source'] or 'unknown format'}{number}  ", Styled(words, fg=color))
+    # A refusal may come before the format is settled, or not bring it along: its reason says what is wrong.
+    format_name = f"  {report['source']}" if report["source"] else ""
+    say(name, f"{format_name}{number}  ", Styled(words, fg=color))
     counts = ", ".join(
         f"{rows[key]:,} {key}" for key in ("new", "known", "changed", "refused") if rows[key] or key == "new"
     )

@@ -9,6 +9,7 @@ from typing import IO
 
 import click
 
+from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.output import write_object
 from quantmatrix.cli.session import reader
 from quantmatrix.cli.settings import Settings
@@ -51,7 +52,7 @@ def login(
     if password_file is not None:
         password = password_file.read().rstrip("\r\n")
     else:
-        password = click.prompt("Password", hide_input=True, err=True)
+        password = ask_hidden("Password", "--password-file")
     label = f"quantmatrix on {platform.node()}"
     try:
         sign_in(api, email, password, code, label)

@@ -74,7 +74,7 @@ def reconcile(
         report: dict[str, Any] = session.call(
             "reconcile", {"account": account, "as_of": as_of.date() if as_of else None}
         )
-    _write(report, settings.format)
+    _write(settings, report)
     return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
 
 
@@ -111,12 +111,13 @@ def reconcile_revoke(settings: Settings, number: int, reason: str) -> None:
     write_object(revoked, settings.format)
 
 
-def _write(report: dict[str, Any], output_format: str) -> None:
+def _write(settings: Settings, report: dict[str, Any]) -> None:
+    output_format = settings.format
     if output_format == "json":
         lists = {name: [_ordered(row) for row in report[name]] for name in ("differences", "explained")}
         data(to_json({"as_of": report["as_of"], "checked": report["checked"], **lists}))
     elif output_format == "table":
-        _write_tables(report)
+        _write_tables(settings, report)
     else:
         statuses = (("open", "differences"), ("explained", "explained"))
         rows = [{"status": status, **_ordered(row)} for status, name in statuses for row in report[name]]
@@ -127,7 +128,7 @@ def _ordered(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in FIELDS}
 
 
-def _write_tables(report: dict[str, Any]) -> None:
+def _write_tables(settings: Settings, report: dict[str, Any]) -> None:
     differences, explained = report["differences"], report["explained"]
     if differences:
         write_rows([_told(row) for row in differences], "table")
@@ -140,9 +141,16 @@ def _write_tables(report: dict[str, Any]) -> None:
         write_rows([_told(row) for row in explained], "table")
         say()
     checked = report["checked"]
-    counted = ", ".join(f"{checked[kind]} {kind}" for kind in ("positions", "lots", "cash"))
+    counted = ", ".join(
+        f"{checked[kind]} {kind.removesuffix('s') if checked[kind] == 1 else kind}"
+        for kind in ("positions", "lots", "cash")
+    )
     noun = "difference" if len(differences) == 1 else "differences"
     say(f"{len(differences)} {noun} (compared: {counted}; as of {report['as_of']})")
+    if not any(checked.values()):
+        settings.narrate(
+            "nothing was compared with a broker: no statement that says what is held or the cash is imported"
+        )
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.imports import MANY, refresh_statistics
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import reader, signed_in
@@ -417,7 +418,7 @@ def _asked_for(service: str, file: Any) -> dict[str, str]:
     if not names:
         return {}
     if file is None:
-        return {name: click.prompt(name.replace("_", " "), hide_input=True, err=True) for name in names}
+        return {name: ask_hidden(name.replace("_", " "), "--credentials-file") for name in names}
     try:
         told = json.loads(file.read())
         missing = [name for name in names if not isinstance(told.get(name), str) or not told[name].strip()]

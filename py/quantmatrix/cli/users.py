@@ -12,6 +12,7 @@ import click
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import administrator, argument_or_user
 from quantmatrix.cli.settings import Settings
@@ -299,7 +300,7 @@ def user_passwd(settings: Settings, email: str | None, password_file: IO[str] | 
     if password_file is not None:
         password = password_file.read().rstrip("\r\n")
     else:
-        password = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+        password = ask_hidden("New password", "--password-file", twice=True)
     with open_connection(_administrator_dsn(settings)) as connection, connection.transaction():
         # What fails must not take the password to the server's log.
         connection.execute("set local log_min_error_statement = 'panic'")

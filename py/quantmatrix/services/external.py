@@ -57,7 +57,8 @@ class ExternalEnvironment(Environment):
 
     @property
     def migrator_dsn(self) -> str:  # noqa: D102
-        return external_dsn(self._url, "QUANTMATRIX_DATABASE_PASSWORD_FILE", "QUANTMATRIX_DATABASE_URL")
+        source = "--database-url" if self._only else "QUANTMATRIX_DATABASE_URL"
+        return external_dsn(self._url, "QUANTMATRIX_DATABASE_PASSWORD_FILE", source)
 
     @property
     def superuser_dsn(self) -> str:  # noqa: D102

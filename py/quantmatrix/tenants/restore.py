@@ -110,7 +110,11 @@ def _check_version(
         "select email from core.users where id = %s or email = %s", [manifest["user_id"], manifest["email"]]
     ).fetchone()
     if taken:
-        raise _refused(source, f"this person, or the address {taken[0]}, is here already")
+        raise _refused(
+            source,
+            f"this person, or the address {taken[0]}, is here already",
+            "import it into another database: quantmatrix --data-dir FOLDER user import FILE",
+        )
 
 
 def _fill_aside(
@@ -283,12 +287,14 @@ def _aside(name: str) -> sql.Identifier:
     return sql.Identifier(f"aside_{name.replace('.', '_')}")
 
 
-def _refused(source: Path, why: str) -> Problem:
+def _refused(
+    source: Path, why: str, next_step: str = "export it again with a program and database of this version"
+) -> Problem:
     return Problem(
         "the archive was not imported",
         where=str(source),
         why=why,
         unchanged=NOTHING,
-        next_step="export it again with a program and database of this version",
+        next_step=next_step,
         exit_code=ExitCode.REFUSED,
     )
