@@ -204,3 +204,26 @@ def test_the_client_library_can_call_all_of_it(service: Service, person: Person)
         cash: Any = client.from_("cash").select("*").execute().data
     assert added[0]["net_amount"] == "12.34"
     assert [(line["account"], line["currency"], line["amount"]) for line in cash] == [("U1", "USD", "12.34")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("description", "x" * 9000),
+        ("order_id", "x" * 9000),
+        ("metadata", {"a": "x" * 9000}),
+        ("reason", "x" * 9000),
+    ],
+)
+def test_free_words_are_bounded(service: Service, person: Person, field: str, value: Any) -> None:
+    """They count for no quota of files, and the audit log keeps every change of them."""
+    row = {"account": "Main", "trade_date": "2024-05-06", "transaction_type": "deposit", "net_amount": "1"}
+    arguments = {"transaction": row, "reason": "a test"}
+    if field == "reason":
+        arguments["reason"] = value
+    else:
+        row[field] = value
+    body = refused(service, "transaction_add", person, arguments)
+    assert body["code"] == "QM002"
+    assert body["message"].startswith(f"{field}: more than")
+    assert service.get("transactions", person).json() == []

@@ -337,6 +337,35 @@ def test_prices_of_a_symbol_that_is_several_are_asked_about(mallory: Importer, v
         ).fetchall() == [("USD", 1)]
 
 
+def test_whoever_adds_a_multiplier_takes_no_price_from_those_who_hold_another(
+    mallory: Importer, victim: Importer
+) -> None:
+    """A future is worth what its contract says, so no multiplier of it is more usual than another."""
+    held = {"type": "future", "symbol": "/ESZ6", "currency": "USD", "multiplier": "50"}
+    option = {"type": "option", "symbol": OPTION, "currency": "USD", "multiplier": "10"}
+    with victim.session() as session:
+        state_of(session, held, option)
+    with mallory.session() as session:
+        for multiplier in ("1", "100", "7"):
+            state_of(session, held | {"multiplier": multiplier})
+            state_of(session, option | {"multiplier": multiplier})
+    with person(mallory.database.environment, UUID(int=0), "quantmatrix_admin") as admin:
+        for named in (held, option):
+            del named["multiplier"]
+            bar = named | {"source": "made_up"}
+            assert not prices(admin, bar | {"day": "2026-08-03", "close": "6000"})["ambiguous"]
+            assert not prices(admin, bar | {"day": "2026-08-04", "close": "3"})["ambiguous"]
+        key = "future|/ESZ6|USD"
+        admin.call("price_action_add", {"symbol": key, "day": "2026-08-04", "reason": "it fell"})
+        assert prices(admin, held | {"source": "made_up", "day": "2026-08-04", "close": "3"})["held"] == 0
+    with mallory.database.connect() as connection:
+        assert connection.execute(
+            "select i.instrument_type::text, i.multiplier, array_agg(m.close order by m.as_of)"
+            " from core.market_data m join core.instruments i on i.id = m.instrument_id"
+            " where i.multiplier in (10, 50) group by 1, 2 order by 1"
+        ).fetchall() == [("future", 50, [6000, 3]), ("option", 10, [6000, 3])]
+
+
 def test_a_split_that_somebody_made_up_explains_no_price(mallory: Importer) -> None:
     split = Transaction(
         line=2,

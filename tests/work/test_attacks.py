@@ -109,6 +109,28 @@ def test_a_person_has_four_requests_at_work_whatever_they_are(database: Database
         assert service.get("accounts", service.ann).status_code == 200
 
 
+def test_people_who_ask_much_leave_each_other_a_request(database: Database) -> None:
+    """What people ask beside their first is eight for all, so that few cannot hold every connection."""
+    with database.postgrest({"db-pool": "10"}) as api, ExitStack() as held:
+        service = Service(api, database)
+        for person in (service.ann, service.bob):
+            add_book(service, person)
+        lock = "select pg_try_advisory_xact_lock(hashtextextended(%s, %s))"
+        first = held.enter_context(database.connect())
+        held.enter_context(first.transaction())
+        first.execute(lock, [f"request of {service.ann.id}", 1])
+        assert service.get("accounts", service.ann).status_code == 200
+        others = held.enter_context(database.connect())
+        held.enter_context(others.transaction())
+        for number in range(1, 9):
+            assert others.execute(lock, ["request beside a first", number]).fetchone() == (True,)
+        full = service.get("accounts", service.ann)
+        assert (full.status_code, full.json()["code"], full.headers["retry-after"]) == (429, "QM120", "1")
+        assert service.get("accounts", service.bob).status_code == 200
+        held.close()
+        assert service.get("accounts", service.ann).status_code == 200
+
+
 def test_nobody_takes_the_slots_of_another(database: Database) -> None:
     """A login that types SQL may not lock by number, in the database of the platform."""
     with database.connect("authenticator") as connection:

@@ -246,9 +246,42 @@ $$;
 
 comment on function auth.require_session() is 'The person of this session, who is signed in and not a key, and in the own book; refuses otherwise.';
 
+-- Whoever types SQL can set whatever a request is known by: its token, the address it came from, and for how long what it locks stays locked.
+create function auth.is_personal_login()
+returns boolean
+language sql
+stable
+parallel safe
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select session_user like 'qm\_%'
+$$;
+
+comment on function auth.is_personal_login() is 'Whether this session types SQL under a login of a person''s own: no setting of it says where a request came from, or whose it is.';
+
+create function auth.require_request()
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if auth.is_personal_login() then
+        raise exception 'this is asked over HTTP, not with a personal login' using errcode = '42501', hint = 'quantmatrix login, or the API';
+    end if;
+end
+$$;
+
+comment on function auth.require_request() is
+    'Refuses personal logins: what is counted or locked for people who are not signed in yet belongs to everybody.';
+
 grant execute on function auth.person_id(), auth.writes(), auth.user_id(), auth.visible_accounts(), auth.sees_all_accounts(), auth.is_admin()
     to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper,
     quantmatrix_service;
+grant execute on function auth.is_personal_login() to quantmatrix_engine, quantmatrix_keeper;
+grant execute on function auth.require_request() to quantmatrix_keeper;
 grant execute on function auth.require_user(), auth.require_session()
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_keeper;
 

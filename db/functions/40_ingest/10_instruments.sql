@@ -225,7 +225,7 @@ declare
     v_example text := p_wanted -> 0 ->> 'symbol';
     v_count record;
 begin
-    if session_user like 'qm\_%' then
+    if auth.is_personal_login() then
         raise exception 'a personal login adds no instruments to the catalogue, and "%" is not there yet', v_example
             using errcode = 'QM016', hint = 'the command line and the API do: quantmatrix import, quantmatrix transactions add';
     end if;

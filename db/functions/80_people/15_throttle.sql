@@ -36,10 +36,10 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select auth.origin_of(nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-real-ip')
+    select auth.origin_of(case when not auth.is_personal_login() then nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-real-ip' end)
 $$;
 
-comment on function auth.origin() is 'The place the request came from, as the proxy states its address; empty without a proxy.';
+comment on function auth.origin() is 'The place the request came from, as the proxy states its address; empty without a proxy, and for a personal login.';
 
 -- One half of the counters is for what strangers can choose freely; the others are for people, keys and origins that exist. What is further ahead
 -- than it can be counted was written by a clock that was wrong since.
@@ -277,6 +277,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform auth.require_request();
     perform auth.slow_down(auth.throttle_origin('mail', auth.origin(), 20, 60));
     perform auth.slow_down(auth.throttle('mail', p_email, 5, 300));
 end
@@ -293,6 +294,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform auth.require_request();
     perform auth.slow_down(auth.throttle_origin('proof', auth.origin(), 60, 4));
     perform auth.slow_down(auth.throttle('own', p_what || ' ' || p_user_id, 5, 60));
 end

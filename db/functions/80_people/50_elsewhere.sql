@@ -238,6 +238,7 @@ as $$
 declare
     v_request auth.oauth_requests;
 begin
+    perform auth.require_request();
     delete from auth.oauth_requests o
     where o.ticket_digest = auth.digest_of(oauth_collect.ticket)
     and o.provider <> 'link'

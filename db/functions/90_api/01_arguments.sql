@@ -83,12 +83,14 @@ as $$
 begin
     if length(btrim(coalesce(p_reason, ''))) < 3 then
         raise exception 'say why, in a few words' using errcode = 'QM020', hint = 'the audit log keeps the reason beside the change';
+    elsif length(p_reason) > 2000 then
+        raise exception 'reason: more than 2,000 characters' using errcode = 'QM002', hint = 'a few words are enough';
     end if;
     perform set_config('quantmatrix.reason', btrim(p_reason), true);
 end
 $$;
 
-comment on function ingest.require_reason(text) is 'Refuses an empty reason (QM020), and leaves it where the audit triggers find it.';
+comment on function ingest.require_reason(text) is 'Refuses an empty reason (QM020) and a very long one (QM002), and leaves it where the audit triggers find it.';
 
 create function ingest.refuse_unknown_fields(p_object jsonb, p_known text[], p_what text)
 returns void
@@ -116,7 +118,8 @@ $$;
 
 comment on function ingest.refuse_unknown_fields(jsonb, text[], text) is 'Refuses (QM002) an object with other fields than the known ones.';
 
--- The text of each field is tried against the type of its column; what does not fit is refused by name.
+-- The text of each field is tried against the type of its column; what does not fit is refused by name. Free words are bounded: what is written one
+-- by one counts for no quota of files, and the audit log keeps each change of it for ever.
 create function ingest.read_fields(p_object jsonb, p_types jsonb)
 returns jsonb
 language plpgsql
@@ -163,6 +166,8 @@ begin
             raise exception '%: "%" is not a decimal number of a possible size', v_field.key, left(v_field.text, 100) using errcode = 'QM002';
         elsif v_field.type = 'object' and jsonb_typeof(v_value) <> 'object' then
             raise exception '%: an object is wanted', v_field.key using errcode = 'QM002';
+        elsif v_field.type in ('text', 'object') and octet_length(v_field.text) > 8192 then
+            raise exception '%: more than 8 kB', v_field.key using errcode = 'QM002', hint = 'what is longer belongs beside the books';
         end if;
         v_read := v_read || jsonb_build_object(v_field.key, v_value);
     end loop;

@@ -14,6 +14,7 @@ declare
     v_token text := auth.random_token();
     v_hash text;
 begin
+    perform auth.require_request();
     if not (select s.registration_open from auth.settings s) then
         raise exception 'nobody can register here' using errcode = '42501', hint = 'an administrator can add you';
     end if;
@@ -60,6 +61,7 @@ declare
     v_old_email text;
     v_user_id uuid;
 begin
+    perform auth.require_request();
     delete from auth.registrations r
     where r.token_digest = auth.digest_of(verify_email.token)
     and r.expires_at > now()
@@ -123,6 +125,7 @@ declare
     v_credentials auth.credentials;
     v_is_right boolean;
 begin
+    perform auth.require_request();
     v_is_known := exists (
         select from core.users u
         join auth.sessions s on s.user_id = u.id
@@ -179,6 +182,7 @@ declare
     v_origin_digest bytea := case when auth.origin() <> '' then auth.digest_of(auth.origin()) end;
     v_is_repeated boolean;
 begin
+    perform auth.require_request();
     select t.* into v_token
     from auth.refresh_tokens t
     where t.token_digest = auth.digest_of(refresh.refresh_token);

@@ -192,6 +192,7 @@ declare
     v_key auth.api_keys;
     v_user core.users;
 begin
+    perform auth.require_request();
     perform auth.slow_down(auth.throttle_origin('key', auth.origin(), 120, 0.5));
     -- Of keys that exist: made-up ones would use up the counters of others, and there is nothing behind them to guess.
     if exists (select from auth.api_keys k where k.prefix = v_prefix) then

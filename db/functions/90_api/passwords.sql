@@ -9,6 +9,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform auth.require_request();
     perform pg_advisory_xact_lock(hashtextextended('sign in ' || p_user_id, 0));
     perform auth.throttle_proof('confirm', p_user_id);
     if not auth.password_is((select c.password_hash from auth.credentials c where c.user_id = p_user_id), left(p_password, 1000)) then
@@ -80,6 +81,7 @@ declare
     v_token text := auth.random_token();
     v_user_id uuid;
 begin
+    perform auth.require_request();
     perform auth.throttle_mail(v_email);
     select u.id into v_user_id
     from core.users u
@@ -114,6 +116,7 @@ as $$
 declare
     v_user_id uuid;
 begin
+    perform auth.require_request();
     -- Before the token is looked at: a password that is refused does not use it up, and tells nothing of it.
     perform auth.check_password(password_reset.new_password, null);
     delete from auth.one_time_tokens t

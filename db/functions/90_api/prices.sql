@@ -34,8 +34,22 @@ $$;
 
 comment on function ingest.has_action_between(bigint, timestamptz, timestamptz) is 'Whether an administrator has said that a corporate action explains a jump of the price.';
 
+create function ingest.is_price_of_all(p_type text, p_currency text)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(p_type in ('option', 'future', 'future_option') and p_currency <> '', false)
+$$;
+
+comment on function ingest.is_price_of_all(text, text) is 'Whether a price of this kind and currency is that of every multiplier.';
+
 -- The catalogue's instruments for a symbol; a pair of currencies is made, nothing else is. Anybody may have added another identity of a known
--- symbol, so a symbol alone that is several names none of them; kind, currency and the usual multiplier name one.
+-- symbol, so a symbol alone that is several names none of them; kind, currency and the usual multiplier name one. Derivatives have no usual
+-- multiplier, and a price is by the point whatever a point is worth: kind and currency name all of theirs, or else whoever adds one more would
+-- take the price from those who hold the other. At most a hundred, so that nobody makes a price cost without end.
 create function ingest.priced_instruments(p_symbol text, p_type text, p_currency text)
 returns bigint[]
 language plpgsql
@@ -65,13 +79,15 @@ begin
         and i.instrument_type = 'currency';
     end if;
     return case
+        when ingest.is_price_of_all(p_type, p_currency) then coalesce((v_usual || v_ids)[:100], '{}')
         when cardinality(v_ids) > 1 and p_type is not null and p_currency is not null and cardinality(v_usual) = 1 then v_usual
         else coalesce(v_ids, '{}')
     end;
 end
 $$;
 
-comment on function ingest.priced_instruments(text, text, text) is 'The instruments that a price may be of: none, one, or several that more must be said about.';
+comment on function ingest.priced_instruments(text, text, text) is
+    'The instruments that a price is of: none, one, those of all multipliers (ingest.is_price_of_all), or several that more must be said about.';
 
 create function ingest.instrument_keys(p_instrument_ids bigint[])
 returns text[]
@@ -96,7 +112,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_bar record;
-    v_instrument_ids bigint[];
     v_instrument_id bigint;
     v_of text;
     v_type core.instrument_type;
@@ -115,17 +130,34 @@ declare
 begin
     perform auth.require_admin();
     for v_bar in
-        select b.*, (b.day)::timestamp at time zone 'America/New_York' as as_of
-        from jsonb_to_recordset(prices_load.prices) as b (
-            symbol text, type text, currency text, day date, open numeric, high numeric, low numeric, close numeric,
-            adjusted_close numeric, volume numeric, source text, is_explained boolean
+        with bars as materialized (
+            select b.*, (b.day)::timestamp at time zone 'America/New_York' as as_of
+            from jsonb_to_recordset(prices_load.prices) as b (
+                symbol text, type text, currency text, day date, open numeric, high numeric, low numeric, close numeric,
+                adjusted_close numeric, volume numeric, source text, is_explained boolean
+            )
+        ),
+        named as materialized (
+            select n.symbol, n.type, n.currency, ingest.priced_instruments(n.symbol, n.type, n.currency) as ids
+            from (select distinct b.symbol, b.type, b.currency from bars b) n
         )
-        order by b.symbol, b.type, b.currency, b.day
+        select b.*, n.ids, one.id as instrument_id
+        from bars b
+        join named n
+            on n.symbol is not distinct from b.symbol
+            and n.type is not distinct from b.type
+            and n.currency is not distinct from b.currency
+        left join lateral (
+            select distinct u.id
+            from unnest(n.ids) u (id)
+            where cardinality(n.ids) = 1
+            or ingest.is_price_of_all(n.type, n.currency)
+        ) one on true
+        order by b.symbol, b.type, b.currency, one.id, b.day
     loop
-        if v_of is distinct from concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency) then
-            v_of := concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency);
-            v_instrument_ids := ingest.priced_instruments(v_bar.symbol, v_bar.type, v_bar.currency);
-            v_instrument_id := case when cardinality(v_instrument_ids) = 1 then v_instrument_ids[1] end;
+        if v_of is distinct from concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency, v_bar.instrument_id) then
+            v_of := concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency, v_bar.instrument_id);
+            v_instrument_id := v_bar.instrument_id;
             v_close := null;
             v_adjusted := null;
             if v_instrument_id is not null then
@@ -143,8 +175,8 @@ begin
                 limit 1;
             end if;
         end if;
-        if cardinality(v_instrument_ids) > 1 then
-            v_ambiguous := v_ambiguous || jsonb_build_object(v_bar.symbol, ingest.instrument_keys(v_instrument_ids));
+        if v_instrument_id is null and cardinality(v_bar.ids) > 1 then
+            v_ambiguous := v_ambiguous || jsonb_build_object(v_bar.symbol, ingest.instrument_keys(v_bar.ids));
             continue;
         elsif v_instrument_id is null then
             v_unknown := v_unknown || jsonb_build_object(v_bar.symbol, coalesce((v_unknown ->> v_bar.symbol)::integer, 0) + 1);
@@ -309,12 +341,13 @@ begin
     if cardinality(v_ids) = 0 then
         raise exception 'the catalogue has no "%"', coalesce(price_action_add.symbol, '')
             using errcode = 'QM001', hint = 'give the symbol as it is in the catalogue, or type|symbol|currency';
-    elsif cardinality(v_ids) > 1 then
+    elsif cardinality(v_ids) > 1 and not ingest.is_price_of_all(v_key[1], v_key[3]) then
         raise exception 'the symbol "%" is of several instruments', price_action_add.symbol
             using errcode = 'QM003', detail = array_to_string(ingest.instrument_keys(v_ids), ', '), hint = 'give it as type|symbol|currency';
     end if;
     insert into ingest.price_actions (instrument_id, acted_on, reason)
-    values (v_ids[1], price_action_add.day, btrim(price_action_add.reason))
+    select distinct i.id, price_action_add.day, btrim(price_action_add.reason)
+    from unnest(v_ids) i (id)
     on conflict on constraint price_actions_pkey do update
     set reason = excluded.reason;
     return jsonb_build_object('instrument', (ingest.instrument_keys(v_ids))[1], 'day', price_action_add.day, 'reason', btrim(price_action_add.reason));
@@ -324,7 +357,7 @@ $$;
 comment on function api.price_action_add(text, date, text) is $$Explain a jump of a price
 Administrators only. Says that a corporate action (a split, a spin-off) is why the shared price of an instrument jumps at a day, so that bars around it are not held. It changes no price and nobody's books.$$;
 
-grant execute on function ingest.jump_limit(core.instrument_type) to quantmatrix_engine;
+grant execute on function ingest.jump_limit(core.instrument_type), ingest.is_price_of_all(text, text) to quantmatrix_engine;
 grant execute on function auth.require_admin() to quantmatrix_engine;
 grant execute on function ingest.require_reason(text) to quantmatrix_engine;
 grant execute on function api.prices_load(jsonb), api.prices_held(), api.prices_decide(text, boolean), api.price_action_add(text, date, text) to quantmatrix_admin;

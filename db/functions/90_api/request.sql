@@ -78,7 +78,8 @@ comment on function auth.check_claims(jsonb) is
 -- PostgREST verifies the signature and the times that a token states; that it states them, for whom it is, and that session, key and book are
 -- good at this moment is demanded here. Runs as the role of the request. The connections with the database are everybody's, so a person has
 -- four requests at work at a time, by whatever tokens and keys: a slot is a lock that ends with the request, and only owners of functions may
--- lock, so nobody takes another's. A GET is a read-only transaction, in which nothing can be counted: the proxy limits the rate of reads, this
+-- lock, so nobody takes another's. What a person asks beside the first comes out of eight for all people together: else five who ask for what
+-- takes long, or one who registered five times, would hold the twenty connections. A GET is a read-only transaction, in which nothing can be counted: the proxy limits the rate of reads, this
 -- that of writes.
 create function api.check_request()
 returns void
@@ -93,7 +94,9 @@ declare
     v_missing text;
     v_rate integer;
     v_has_slot boolean := false;
+    v_has_room boolean := false;
 begin
+    perform auth.require_request();
     if v_role is null or v_role = 'anon' then
         return;
     end if;
@@ -110,12 +113,23 @@ begin
     -- Before anything is looked up: what is refused here costs next to nothing.
     for v_slot in 1..4 loop
         v_has_slot := pg_try_advisory_xact_lock(hashtextextended('request of ' || (v_claims ->> 'sub'), v_slot));
-        exit when v_has_slot;
+        if v_has_slot then
+            v_has_room := v_slot = 1;
+            exit;
+        end if;
     end loop;
-    if not v_has_slot then
+    for v_place in 1..8 loop
+        exit when v_has_room or not v_has_slot;
+        v_has_room := pg_try_advisory_xact_lock(hashtextextended('request beside a first', v_place));
+    end loop;
+    if not v_has_room then
         perform auth.refuse(
-            429, 'QM120', 'four of your requests are at work', 'wait for one of them; what takes long is asked as a job: job_add',
-            jsonb_build_object('Retry-After', '1')
+            429, 'QM120',
+            case
+                when v_has_slot then 'one of your requests is at work, and there is no room for another'
+                else 'four of your requests are at work'
+            end,
+            'wait for one of them; what takes long is asked as a job: job_add', jsonb_build_object('Retry-After', '1')
         );
     end if;
 
