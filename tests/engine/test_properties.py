@@ -93,6 +93,9 @@ def test_wash_sales_only_move_losses(shared: Connection, history: list[Row]) -> 
                 - money(totals, "permanently_disallowed")
                 - money(totals, "open_long_basis")
                 + money(totals, "open_short_proceeds")
+                # Cash that an action spreads over pieces is rounded along them: a cent of it may fall to a
+                # piece without a basis where a replaced loss has cut the one before it.
+                + money(totals, "unknown_basis_proceeds")
             )
         assert figures[0] == figures[1]
 
