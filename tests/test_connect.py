@@ -39,7 +39,7 @@ def test_a_person_has_role_and_claims_within_a_transaction(module_database: Data
             "role": "quantmatrix_readonly",
             "user_id": somebody,
             "path": '"api"',
-            "patience": "1min",
+            "patience": "10min",
             "read_only": "off",
         }
         after = session.connection.execute(

@@ -188,7 +188,7 @@ def evidence(database: Database, quantity: str) -> None:
 
 def test_reconcile_ends_clean_where_all_agrees(book: Run, database: Database) -> None:
     evidence(database, "6.5")
-    assert "0 differences (compared: 1 positions" in book("reconcile").stdout
+    assert "0 differences (compared: 1 position," in book("reconcile").stdout
     report = told(book("reconcile", "--format", "json"))
     assert report["checked"] == {"positions": 1, "lots": 0, "cash": 0}
     assert report["differences"] == report["explained"] == []

@@ -56,7 +56,7 @@ def test_a_killed_move_from_an_old_database_is_whole_or_not_begun(
     assert found["staging"] == 0
     assert found["core.transactions"] in (before["core.transactions"], wanted["core.transactions"])
     again = migrating.migrate(SAMPLE, *WITH_FILE)
-    assert again["status"] == ("imported" if found["core.transactions"] == 0 else "known")
+    assert again["status"] == ("migrated" if found["core.transactions"] == 0 else "known")
     assert rows(migrating)["core.transactions"] == wanted["core.transactions"]
     folder = Path(empty.variables()["QUANTMATRIX_DATA_DIR"]) / "backups"
     assert all(path.suffix == ".backup" for path in folder.glob("*"))

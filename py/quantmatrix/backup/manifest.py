@@ -22,8 +22,9 @@ _LENGTH_DIGITS = 12
 _LONGEST_MANIFEST = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 # Tables that are empty in every backup: keys that sign tokens, which are loaded from their file; mails on
-# their way and unfinished sign-ins elsewhere, which hold secrets that are good for minutes.
-LEFT_OUT = ("auth.signing_keys", "auth.mails", "auth.oauth_requests")
+# their way and unfinished sign-ins elsewhere, which hold secrets that are good for minutes; workers, which
+# live beside the database that was saved and not beside its copy.
+LEFT_OUT = ("auth.signing_keys", "auth.mails", "auth.oauth_requests", "work.heartbeats")
 
 
 @dataclass(frozen=True)
