@@ -242,7 +242,8 @@ begin
 end
 $$;
 select is((select max(l.position) > 20000 from audit.links l), true, 'many others changed many things');
-select cmp_ok(pg_temp.rows_read(tests.user_id('ann')), '<=', (select c.before from costs c), 'a person reads no more rows than before');
+-- Twice at most: which index a version of the server takes changes some rows, the others' entries would be 20,000.
+select cmp_ok(pg_temp.rows_read(tests.user_id('ann')), '<=', (select 2 * c.before from costs c), 'a person reads the own entries, whoever else wrote how many');
 
 select * from finish();
 rollback;
