@@ -17,7 +17,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 COVERAGE ?= 90
 # What a change breaks first, and is quick.
-CHECKS := db/tests tests/isolation/test_matrix.py tests/cases tests/ingest tests/test_migrations.py tests/test_source.py
+CHECKS := db/tests tests/isolation/test_matrix.py tests/cases tests/ingest tests/test_source.py
 # The versions of PostgreSQL beside the one that comes with the package, and what is run on each: the schema and
 # its pgTAP tests, every function and table against every kind of caller, the engine's worked cases.
 SERVERS := tests/servers
