@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -13,19 +12,18 @@ import psutil
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import ports
 from quantmatrix.services.account import Account
-from quantmatrix.services.files import last_lines, read_if_there, write_whole
+from quantmatrix.services.files import last_lines, write_whole
+from quantmatrix.services.kept import Kept, Running
 from quantmatrix.services.processes import (
     clean_environment,
     is_alive,
     run_in_background,
-    terminate,
     wait_until,
 )
 from quantmatrix.services.programs import SYSTEM_FOLDERS, find_program, named_program
 
 TEMPLATE = Path(__file__).with_name("nginx.conf.template")
 START_SECONDS = 15.0
-STOP_SECONDS = 10.0
 MAIN = """
 # Written by quantmatrix at each start.
 daemon off;
@@ -84,40 +82,23 @@ class ProxyConfig:
         )
 
 
-@dataclass(frozen=True)
-class RunningProxy:
-    """A proxy that runs, and the digest of the configuration it was started with."""
-
-    pid: int
-    config: str
-
-
 def find_nginx() -> Path | None:
     """The program that ``QUANTMATRIX_NGINX`` names, else an installed one; None where there is none."""
     found = named_program("QUANTMATRIX_NGINX") or find_program("nginx", *SYSTEM_FOLDERS)
     return found if found and found.exists() else None
 
 
-class NginxServer:
+class NginxServer(Kept):
     """The proxy of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
 
+    STOP_SECONDS = 10.0
+
     def __init__(self, folder: Path, logs: Path, account: Account) -> None:
-        self.folder = folder
+        super().__init__(folder, logs / "nginx.log")
         self.account = account
         self.config_file = folder / "nginx.conf"
-        self.pid_file = folder / "pid.json"
-        self.log = logs / "nginx.log"
 
-    def running(self) -> RunningProxy | None:
-        """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""
-        text = read_if_there(self.pid_file)
-        try:
-            found = RunningProxy(**json.loads(text)) if text else None
-        except (ValueError, TypeError):
-            found = None
-        return found if found and self._is_ours(found.pid) else None
-
-    def start(self, program: Path, config: ProxyConfig) -> RunningProxy:
+    def start(self, program: Path, config: ProxyConfig) -> Running:
         """Start it with ``config`` unless it runs with that already, and wait until it listens."""
         self.account.make_directory(self.folder)
         text = config.text(str(self.log.with_name("nginx-access.log")), str(self.log))
@@ -138,23 +119,14 @@ class NginxServer:
             log=self.log,
             environment=clean_environment(),
         )
-        running = RunningProxy(pid, digest)
-        write_whole(self.pid_file, json.dumps(vars(running)))
+        running = self.remember(pid, digest)
         wait_until(lambda: not ports.is_free(config.port) or not is_alive(pid), START_SECONDS)
         if not is_alive(pid) or ports.is_free(config.port):
             self.stop()
             raise self._did_not_start()
         return running
 
-    def stop(self) -> bool:
-        """Stop it and wait until it is gone; whether one was running."""
-        running = self.running()
-        if running:
-            terminate(running.pid, lambda: self.running() is None, patience=STOP_SECONDS)
-        self.pid_file.unlink(missing_ok=True)
-        return running is not None
-
-    def _is_ours(self, pid: int) -> bool:
+    def is_ours(self, pid: int) -> bool:  # noqa: D102
         # The program writes its whole command into one argument.
         try:
             return is_alive(pid) and any(

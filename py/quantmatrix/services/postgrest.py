@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 from collections.abc import Mapping
@@ -16,18 +15,17 @@ from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import ports
 from quantmatrix.services.account import Account
 from quantmatrix.services.binaries import executable_postgrest, find_postgrest
-from quantmatrix.services.files import last_lines, read_if_there, write_whole
+from quantmatrix.services.files import last_lines, write_whole
+from quantmatrix.services.kept import Kept, Running
 from quantmatrix.services.processes import (
     clean_environment,
     has_argument,
     is_alive,
     run_in_background,
-    terminate,
     wait_until,
 )
 
 START_SECONDS = 30.0
-STOP_SECONDS = 10.0
 AUDIENCE = "quantmatrix"
 
 
@@ -68,36 +66,20 @@ class PostgrestConfig:
         } | dict(self.changed)
 
 
-@dataclass(frozen=True)
-class RunningPostgrest:
-    """A PostgREST that runs, and the digest of the configuration it was started with."""
-
-    pid: int
-    config: str
-
-
-class PostgrestServer:
+class PostgrestServer(Kept):
     """The PostgREST of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
 
+    STOP_SECONDS = 10.0
+
     def __init__(self, folder: Path, logs: Path, account: Account, name: str = "postgrest") -> None:
-        self.folder = folder
+        super().__init__(folder, logs / f"{name}.log")
         self.account = account
         self.config_file = folder / "postgrest.conf"
-        self.pid_file = folder / "pid.json"
-        self.log = logs / f"{name}.log"
 
-    def running(self) -> RunningPostgrest | None:
-        """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""
-        text = read_if_there(self.pid_file)
-        try:
-            found = RunningPostgrest(**json.loads(text)) if text else None
-        except (ValueError, TypeError):
-            found = None
-        if found and has_argument(found.pid, str(self.config_file)):
-            return found
-        return None
+    def is_ours(self, pid: int) -> bool:  # noqa: D102
+        return has_argument(pid, str(self.config_file))
 
-    def start(self, config: PostgrestConfig) -> RunningPostgrest:
+    def start(self, config: PostgrestConfig) -> Running:
         """Start it with ``config`` unless it runs with that already, and wait until it is ready to serve."""
         text = _config_text(config.settings(self.folder))
         digest = hashlib.sha256((text + config.key_set).encode()).hexdigest()
@@ -118,8 +100,7 @@ class PostgrestServer:
             log=self.log,
             environment=clean_environment(),
         )
-        running = RunningPostgrest(pid, digest)
-        write_whole(self.pid_file, json.dumps(vars(running)))
+        running = self.remember(pid, digest)
         ready_or_gone = wait_until(
             lambda: self.is_ready(config.admin_port) or not is_alive(pid), START_SECONDS
         )
@@ -127,14 +108,6 @@ class PostgrestServer:
             self.stop()
             raise self._did_not_start()
         return running
-
-    def stop(self) -> bool:
-        """Stop it and wait until it is gone; whether one was running."""
-        running = self.running()
-        if running:
-            terminate(running.pid, lambda: self.running() is None, patience=STOP_SECONDS)
-        self.pid_file.unlink(missing_ok=True)
-        return running is not None
 
     def reload(self) -> None:
         """Let it read the schema again, if it runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -12,18 +11,17 @@ from pathlib import Path
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import ports
 from quantmatrix.services.account import Account
-from quantmatrix.services.files import last_lines, read_if_there, write_whole
+from quantmatrix.services.files import last_lines, read_if_there
+from quantmatrix.services.kept import Kept, Running
 from quantmatrix.services.processes import (
     clean_environment,
     has_argument,
     is_alive,
     run_in_background,
-    terminate,
     wait_until,
 )
 
 START_SECONDS = 20.0
-STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -40,39 +38,23 @@ class SignInConfig:
         return hashlib.sha256(known.encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class RunningSignIn:
-    """A page that runs, and the digest of what it was started with."""
-
-    pid: int
-    config: str
-
-
-class SignInServer:
+class SignInServer(Kept):
     """The page of one data directory. Callers hold the environment's lock around ``start`` and ``stop``.
 
     It runs as the person who starts it, not as the servers' account: that one may neither enter the folder of
     the program nor read the secrets of the providers.
     """
 
+    STOP_SECONDS = 5.0
+
     def __init__(self, folder: Path, data_dir: Path) -> None:
-        self.folder = folder
+        super().__init__(folder, folder / "sign-in.log")
         self.data_dir = data_dir
-        self.pid_file = folder / "pid.json"
-        self.log = folder / "sign-in.log"
 
-    def running(self) -> RunningSignIn | None:
-        """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""
-        text = read_if_there(self.pid_file)
-        try:
-            found = RunningSignIn(**json.loads(text)) if text else None
-        except (ValueError, TypeError):
-            found = None
-        if found and has_argument(found.pid, "serve") and has_argument(found.pid, str(self.data_dir)):
-            return found
-        return None
+    def is_ours(self, pid: int) -> bool:  # noqa: D102
+        return has_argument(pid, "serve") and has_argument(pid, str(self.data_dir))
 
-    def start(self, config: SignInConfig) -> RunningSignIn:
+    def start(self, config: SignInConfig) -> Running:
         """Start it with ``config`` unless it runs with that already, and wait until it listens."""
         digest = config.digest()
         running = self.running()
@@ -91,21 +73,12 @@ class SignInServer:
             log=self.log,
             environment=clean_environment(),
         )
-        running = RunningSignIn(pid, digest)
-        write_whole(self.pid_file, json.dumps(vars(running)))
+        running = self.remember(pid, digest)
         wait_until(lambda: not ports.is_free(config.port) or not is_alive(pid), START_SECONDS)
         if not is_alive(pid) or ports.is_free(config.port):
             self.stop()
             raise self._did_not_start()
         return running
-
-    def stop(self) -> bool:
-        """Stop it and wait until it is gone; whether one was running."""
-        running = self.running()
-        if running:
-            terminate(running.pid, lambda: self.running() is None, patience=STOP_SECONDS)
-        self.pid_file.unlink(missing_ok=True)
-        return running is not None
 
     def _did_not_start(self) -> Problem:
         said = [line for line in last_lines(self.log, 3).splitlines() if line.strip()]

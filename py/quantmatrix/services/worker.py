@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from quantmatrix import __version__
@@ -14,57 +12,40 @@ from quantmatrix.database import repeatable
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.account import Account
 from quantmatrix.services.files import last_lines, read_if_there, write_whole
+from quantmatrix.services.kept import Kept, Running
 from quantmatrix.services.processes import (
     clean_environment,
     has_argument,
     is_alive,
     run_in_background,
-    terminate,
     wait_until,
 )
 
 START_SECONDS = 30.0
-# A job that runs is given back, which takes the database a moment.
-STOP_SECONDS = 15.0
 WORKING = "working: "
 
 
-@dataclass(frozen=True)
-class RunningWorker:
-    """A worker that runs, and the digest of the program it was started from."""
-
-    pid: int
-    program: str
-
-
-class WorkerServer:
+class WorkerServer(Kept):
     """The worker of one data directory. Callers hold the environment's lock around ``start`` and ``stop``.
 
     It runs as the person who starts it, as the sign-in page does: backups and feeds read that one's files.
     """
 
+    # A job that runs is given back, which takes the database a moment.
+    STOP_SECONDS = 15.0
+
     def __init__(self, folder: Path, data_dir: Path) -> None:
-        self.folder = folder
+        super().__init__(folder, folder / "work.log")
         self.data_dir = data_dir
-        self.pid_file = folder / "pid.json"
-        self.log = folder / "work.log"
 
-    def running(self) -> RunningWorker | None:
-        """The process of this folder that runs, or None; a pid file that names a stranger is nothing."""
-        text = read_if_there(self.pid_file)
-        try:
-            found = RunningWorker(**json.loads(text)) if text else None
-        except (ValueError, TypeError):
-            found = None
-        if found and has_argument(found.pid, "work") and has_argument(found.pid, str(self.data_dir)):
-            return found
-        return None
+    def is_ours(self, pid: int) -> bool:  # noqa: D102
+        return has_argument(pid, "work") and has_argument(pid, str(self.data_dir))
 
-    def start(self) -> RunningWorker:
+    def start(self) -> Running:
         """Start it unless it runs from this very program, and wait until it works."""
         program = hashlib.sha256(f"{__version__} {repeatable.digest()}".encode()).hexdigest()
         running = self.running()
-        if running and running.program == program:
+        if running and running.config == program:
             return running
         self.stop()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,21 +57,12 @@ class WorkerServer:
             log=self.log,
             environment=clean_environment(),
         )
-        running = RunningWorker(pid, program)
-        write_whole(self.pid_file, json.dumps(vars(running)))
+        running = self.remember(pid, program)
         wait_until(lambda: self._works() or not is_alive(pid), START_SECONDS)
         if not is_alive(pid) or not self._works():
             self.stop()
             raise self._did_not_start()
         return running
-
-    def stop(self) -> bool:
-        """Stop it and wait until it is gone; whether one was running."""
-        running = self.running()
-        if running:
-            terminate(running.pid, lambda: self.running() is None, patience=STOP_SECONDS)
-        self.pid_file.unlink(missing_ok=True)
-        return running is not None
 
     def _works(self) -> bool:
         return WORKING in (read_if_there(self.log) or "")
