@@ -11,12 +11,10 @@ from uuid import UUID
 import click
 
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import NOBODY, PersonSession, Row, person
+from quantmatrix.database.connect import NOBODY, ROLES, PersonSession, Row, person
 from quantmatrix.database.views import Reader
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.local import DEMO_EMAIL, LOCAL_EMAIL, default_user, whose
-
-_ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
 
 
 @contextmanager
@@ -115,7 +113,7 @@ def signed_in(settings: Settings) -> Iterator[PersonSession]:
             exit_code=ExitCode.USAGE,
         )
     user = find_user(settings)
-    role, book = _ROLES[user["role"]], None
+    role, book = ROLES[user["role"]], None
     if settings.book is not None:
         with person(settings.environment, user["id"], role) as own:
             payload = _book_token(own, settings.book).split(".")[1]

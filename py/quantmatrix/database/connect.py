@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 NOBODY = UUID(int=0)
 """Whoever acts for the platform and is no person."""
+ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
+"""What a person of each kind becomes."""
 
 # A session of the command line has a connection of its own, so that nobody waits for it: an import of a large
 # file takes minutes, and the next command waits for it rather than fail.

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.database.connect import NOBODY, ROLES, PersonSession
 from quantmatrix.database.connection import open_connection
 from quantmatrix.database.migrate import require_current
 from quantmatrix.errors import ExitCode, Problem
@@ -24,10 +24,7 @@ from quantmatrix.legacy.tables import Catalogue
 from quantmatrix.local import whose
 from quantmatrix.services.environment import Environment
 
-NOBODY = UUID(int=0)
-
 _COPY = "copy ingest.staging (load_id, kind, line_number, payload) from stdin"
-_ROLES = {"user": "quantmatrix_user", "readonly": "quantmatrix_readonly", "admin": "quantmatrix_admin"}
 Report = dict[str, Any]
 
 
@@ -164,7 +161,7 @@ def _owner(connection: psycopg.Connection[Any], email: str | None) -> tuple[UUID
                         next_step=f"quantmatrix user disable --undo {wanted}",
                         exit_code=ExitCode.PERMISSION,
                     )
-                return user["id"], _ROLES[user["role"]], False
+                return user["id"], ROLES[user["role"]], False
         made = admin.execute("select * from api.user_add(%s, null, 'user')", [wanted]).fetchone()
         assert made is not None
         return made["id"], "quantmatrix_user", True
