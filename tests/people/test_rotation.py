@@ -44,6 +44,7 @@ def test_keys_rotate_with_overlap_and_the_proxy_comes_and_goes(run: Run, tmp_pat
         "PostgREST": "running",
         "PostgREST for signing in": "running",
         "nginx": "running",
+        "worker": "running",
     }
     key = run("key", "create", "rotating")["key"]
 
