@@ -58,3 +58,10 @@ def test_a_missing_part_is_named(whole: Path) -> None:
 def test_every_part_is_part_of_something() -> None:
     named = {line.path for path in resources.repeatable_files() for line in source.read(path).lines}
     assert set((resources.root() / "db").rglob("*.part.sql")) <= named
+
+
+def test_the_manifest_names_every_file_once() -> None:
+    listed = [*resources.schema_files(), *resources.repeatable_files(), resources.roles_file()]
+    db = resources.root() / "db"
+    there = {path for folder in ("schema", "functions", "policies") for path in (db / folder).rglob("*.sql")}
+    assert sorted(listed) == sorted(path for path in there if not path.name.endswith(".part.sql"))

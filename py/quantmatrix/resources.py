@@ -39,23 +39,19 @@ def roles_file() -> Path:
 
 def schema_files() -> list[Path]:
     """The tables as they are now, in the order in which they are made."""
-    return sorted((root() / "db" / "schema").glob("*.sql"))
+    return _listed("schema")
 
 
 def repeatable_files() -> list[Path]:
     """What is made anew after each migration, in order: functions, then policies without the roles."""
-    functions = root() / "db" / "functions"
-    policies = root() / "db" / "policies"
-    return [
-        *sorted(
-            (path for path in functions.rglob("*.sql") if not path.name.endswith(".part.sql")),
-            key=lambda path: path.relative_to(functions).as_posix(),
-        ),
-        *sorted(
-            (path for path in policies.rglob("*.sql") if path != roles_file()),
-            key=lambda path: path.relative_to(policies).as_posix(),
-        ),
-    ]
+    return [*_listed("functions"), *_listed("policies")]
+
+
+def _listed(folder: str) -> list[Path]:
+    """The files of a folder of ``db`` in the manifest's order; a ``#`` begins a remark."""
+    db = root() / "db"
+    named = (line.partition("#")[0].strip() for line in (db / "manifest.txt").read_text(encoding="utf-8").splitlines())
+    return [db / name for name in named if name.startswith(f"{folder}/")]
 
 
 def examples_directory() -> Path:

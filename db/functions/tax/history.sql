@@ -395,7 +395,7 @@ begin
             t.source,
             t.dedupe_key
         from unnest(v_h.instrument_id, v_h.instrument_multiplier) with ordinality i (id, multiplier, place)
-        -- Fenced, and the person as a list of one (64_store.sql): found by person and instrument whatever the planner believes of the table.
+        -- Fenced, and the person as a list of one (store.sql): found by person and instrument whatever the planner believes of the table.
         cross join lateral (
             select own.*
             from core.transactions own

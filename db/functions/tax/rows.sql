@@ -1,5 +1,5 @@
 -- From the columns of the event loop to rows: what a lot, a closing, a position is (tax-rules 0.4, A.9, A.11, H.3). The mapping is text, written
--- once, and used twice: tax.run (62_run.sql) returns the rows, tax.store_group (64_store.sql) merges them into the tables. Passing rows from the
+-- once, and used twice: tax.run (run.sql) returns the rows, tax.store_group (store.sql) merges them into the tables. Passing rows from the
 -- one to the other costs more than deriving them (measured: 5 microseconds a row), so both are generated from the same text.
 
 create type tax.derived_lot as (

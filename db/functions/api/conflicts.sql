@@ -1,4 +1,4 @@
--- What several sources tell of one account: matched by rule (db/functions/40_ingest/25_pair.sql), or left to the person. Nothing is guessed:
+-- What several sources tell of one account: matched by rule (db/functions/ingest/pair.sql), or left to the person. Nothing is guessed:
 -- rows that the rules cannot pair all count, and are listed here until the person says whether they are the same.
 
 -- Members of open conflicts, one row each. Two rows are in conflict where each is without a partner in the other's source: about one instrument, or

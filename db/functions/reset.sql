@@ -44,7 +44,7 @@ $$;
 
 alter default privileges revoke execute on functions from public;
 
--- A function owner creates in its schema only while this transaction runs: policies/90_grants.sql takes the right back.
+-- A function owner creates in its schema only while this transaction runs: policies/grants.sql takes the right back.
 grant usage, create on schema tax, ingest, auth, audit, api to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;
 grant usage, create on schema work to quantmatrix_keeper, quantmatrix_warden;
 grant usage on schema work to quantmatrix_writer, quantmatrix_engine;

@@ -6,7 +6,7 @@
 -- put new pieces into their pools. Rare events read their transaction themselves; plain trades need nothing but the columns.
 --
 -- PL/pgSQL shares no arrays between functions, so the loop is one function. This file is its frame; what happens in it are the parts in
--- 40_derive/, each put in its place before the file is run.
+-- derive/, each put in its place before the file is run.
 
 create type tax.piece_state as (
     pool integer,
@@ -102,22 +102,22 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- include 40_derive/variables.part.sql
+    -- include derive/variables.part.sql
 begin
     if v_n = 0 then
         return null;
     end if;
-    -- include 40_derive/prepare.part.sql
+    -- include derive/prepare.part.sql
 
-    -- include 40_derive/standing.part.sql
+    -- include derive/standing.part.sql
 
     for v_k in coalesce(p_standing.first_event, 1) .. v_n + cardinality(v_reports) + case when v_tracing then 1 else 0 end loop
-        -- include 40_derive/trace.part.sql
+        -- include derive/trace.part.sql
         v_code := v_event_code[v_k];
         v_long := v_event_pool[v_k];
         v_first := v_c;
 
-        -- include 40_derive/purchase.part.sql
+        -- include derive/purchase.part.sql
 
         v_left := 0;
         v_from := v_long;
@@ -127,7 +127,7 @@ begin
         v_link_count := 0;
 
         if v_code <= 5 then
-            -- include 40_derive/trade.part.sql
+            -- include derive/trade.part.sql
 
         elsif v_code is null then
             v_from := v_reports[v_k - v_n];
@@ -135,35 +135,35 @@ begin
             v_method := 4;
 
         else
-            -- include 40_derive/read.part.sql
+            -- include derive/read.part.sql
 
             case v_code
 
             when 22, 24 then
-                -- include 40_derive/events/departure.part.sql
+                -- include derive/events/departure.part.sql
 
             when 30, 31, 32 then
-                -- include 40_derive/events/option.part.sql
+                -- include derive/events/option.part.sql
 
             when 33 then
-                -- include 40_derive/events/delivery.part.sql
+                -- include derive/events/delivery.part.sql
 
             when 45 then
-                -- include 40_derive/events/cash_merger.part.sql
+                -- include derive/events/cash_merger.part.sql
 
             when 48 then
-                -- include 40_derive/events/cash_for_a_fraction.part.sql
+                -- include derive/events/cash_for_a_fraction.part.sql
 
             when 34 then
-                -- include 40_derive/events/year_end_mark.part.sql
+                -- include derive/events/year_end_mark.part.sql
             when 47 then
-                -- include 40_derive/events/return_of_capital.part.sql
+                -- include derive/events/return_of_capital.part.sql
 
             when 20, 21, 23, 25 then
-                -- include 40_derive/events/arrival.part.sql
+                -- include derive/events/arrival.part.sql
 
             else
-                -- include 40_derive/events/exchange.part.sql
+                -- include derive/events/exchange.part.sql
             end case;
 
             if v_problem is not null then
@@ -173,9 +173,9 @@ begin
                 v_n_sentence[v_notices] := v_problem;
             end if;
 
-            -- include 40_derive/events/pending_losses.part.sql
+            -- include derive/events/pending_losses.part.sql
 
-            -- include 40_derive/whole.part.sql
+            -- include derive/whole.part.sql
         end if;
 
         loop
@@ -184,27 +184,27 @@ begin
                 -- N.1: in the tax currency both costs are one, in cents, whatever else is in the group.
                 v_native_amount := v_amount;
             end if;
-            -- include 40_derive/choose.part.sql
+            -- include derive/choose.part.sql
 
-            -- include 40_derive/take.part.sql
+            -- include derive/take.part.sql
 
             if v_then = c_open_long then
-                -- include 40_derive/then/open_long.part.sql
+                -- include derive/then/open_long.part.sql
 
             elsif v_then <= c_unmatched then
-                -- include 40_derive/then/sold.part.sql
+                -- include derive/then/sold.part.sql
 
             elsif v_then = c_move or v_then = c_leave then
-                -- include 40_derive/then/move.part.sql
+                -- include derive/then/move.part.sql
 
             elsif v_then = c_exercise then
-                -- include 40_derive/then/exercise.part.sql
+                -- include derive/then/exercise.part.sql
 
             elsif v_then = c_deliver then
-                -- include 40_derive/then/deliver.part.sql
+                -- include derive/then/deliver.part.sql
 
             elsif v_then = c_deliver_short then
-                -- include 40_derive/then/deliver_short.part.sql
+                -- include derive/then/deliver_short.part.sql
             end if;
 
             -- Cash of what a rare event closed (F.11); plain trades are summed beforehand, shares from options with their own job.
@@ -215,10 +215,10 @@ begin
                 end loop;
             end if;
 
-            -- include 40_derive/link.part.sql
+            -- include derive/link.part.sql
             v_link_count := 0;
 
-            -- include 40_derive/next_job.part.sql
+            -- include derive/next_job.part.sql
         end loop;
         if v_code >= 40 and v_fraction_id is not null then
             for v_i in v_first + 1 .. v_c loop
@@ -235,9 +235,9 @@ begin
         end if;
         continue when not v_washes or v_code is null;
 
-        -- include 40_derive/wash/losses.part.sql
+        -- include derive/wash/losses.part.sql
 
-        -- include 40_derive/wash/replacements.part.sql
+        -- include derive/wash/replacements.part.sql
         v_acquisitions := '{}';
     end loop;
 
@@ -251,7 +251,7 @@ begin
         v_acquired_at[v_i] := tax.start_of_day(v_acquired[v_i]);
     end loop;
 
-    -- include 40_derive/result.part.sql
+    -- include derive/result.part.sql
     return v_result;
 end
 $$;

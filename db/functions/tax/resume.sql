@@ -154,9 +154,9 @@ begin
     v_instruments := cardinality(v_h.instrument_id);
     v_first_day := v_h.event_date[1];
 
-    -- include 36_resume/must_be_plain.part.sql
+    -- include resume/must_be_plain.part.sql
 
-    -- include 36_resume/reach.part.sql
+    -- include resume/reach.part.sql
 
     if v_h.wash_scope <> 'none' then
         -- What is closed may be a loss, which lots bought lately replace, unless they have replaced one.
@@ -173,18 +173,18 @@ begin
             );
         end if;
 
-        -- include 36_resume/waiting_losses.part.sql
+        -- include resume/waiting_losses.part.sql
     end if;
 
-    -- include 36_resume/lots.part.sql
+    -- include resume/lots.part.sql
 
-    -- include 36_resume/trades.part.sql
+    -- include resume/trades.part.sql
 
     v_h.is_plain := false;
 
     v_h.has_native := v_h.has_native or v_is_foreign;
 
-    -- include 36_resume/losses.part.sql
+    -- include resume/losses.part.sql
 
     v_result.history := v_h;
     v_result.standing := v_s;
