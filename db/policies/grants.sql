@@ -78,3 +78,24 @@ grant select (user_id, id, kind, arguments, status, done, total, progress, error
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema auth to quantmatrix_warden;
 grant select on auth.database_logins to quantmatrix_warden;
+
+-- A request has the seconds of its role (roles.sql). A function that writes may take longer: it derives lots anew. PostgREST sets this limit before
+-- the call; elsewhere the session's own holds.
+do $$
+declare
+    v_function record;
+begin
+    for v_function in
+        select p.oid::regprocedure as name, p.proowner::regrole as owner
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'api'::regnamespace
+        and p.provolatile = 'v'
+        and p.prorettype <> 'trigger'::regtype
+        order by p.oid
+    loop
+        execute format('set local role %s', v_function.owner);
+        execute format('alter function %s set statement_timeout = %L', v_function.name, '15s');
+    end loop;
+    set local role quantmatrix_owner;
+end
+$$;

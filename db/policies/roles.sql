@@ -56,14 +56,14 @@ grant quantmatrix_owner to quantmatrix_migrator;
 grant quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser, quantmatrix_warden to quantmatrix_owner;
 grant pg_signal_backend, pg_read_all_stats to quantmatrix_warden;
 
--- A request that hangs is ended, and one that waits for another is told so: PostgREST applies these when it becomes the role. What takes longer
--- is a job. The command line, which has a connection of its own, sets wider ones.
+-- A request that hangs is ended, and one that waits for another is told so: PostgREST applies these when it becomes the role. What writes may take
+-- longer (grants.sql), and what takes longer than that is a job. The command line, which has a connection of its own, sets wider ones.
 do $$
 declare
     v_role text;
 begin
     foreach v_role in array array['anon', 'quantmatrix_user', 'quantmatrix_readonly', 'quantmatrix_importer', 'quantmatrix_admin'] loop
-        execute format('alter role %I set statement_timeout = %L', v_role, case v_role when 'anon' then '5s' else '15s' end);
+        execute format('alter role %I set statement_timeout = %L', v_role, '5s');
         execute format('alter role %I set lock_timeout = %L', v_role, '3s');
     end loop;
 end

@@ -13,13 +13,17 @@ create table ingest.files (
     warnings jsonb not null default '[]',
     report jsonb,
     stored_bytes bigint not null default 65536,
+    reading text,
     constraint files_pkey primary key (user_id, sync_id),
     constraint files_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade,
     constraint files_size_is_not_negative check (size_bytes >= 0),
     constraint files_warnings_is_a_list check (jsonb_typeof(warnings) = 'array'),
     constraint files_report_is_an_object check (jsonb_typeof(report) = 'object'),
-    constraint files_stored_is_not_negative check (stored_bytes >= 0)
+    constraint files_stored_is_not_negative check (stored_bytes >= 0),
+    constraint files_reading_is_sha256 check (reading ~ '^[0-9a-f]{64}$')
 );
+
+create index files_by_reading on ingest.files (user_id, reading) where reading is not null;
 
 comment on table ingest.files is 'What an imported file said about itself.';
 comment on column ingest.files.user_id is 'The tenant.';
@@ -33,6 +37,8 @@ comment on column ingest.files.period_end is 'Last day the statement covers; nul
 comment on column ingest.files.generated_at is 'When the broker made the statement; null if not stated.';
 comment on column ingest.files.report is 'The proof of a migration from the old database; null for files.';
 comment on column ingest.files.stored_bytes is 'What counts against the person''s quota: its records as they were staged, and 64 kB at least.';
+comment on column ingest.files.reading is
+    'SHA-256 of all that decides what is read: the file, its name, the format, the options, the readers'' own code; null where that is not known.';
 comment on column ingest.files.warnings is 'Warnings of the parser and the load: list of {line, column, text, reason}.';
 
 create table ingest.lines (

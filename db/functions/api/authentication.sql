@@ -229,6 +229,12 @@ begin
     if v_session.id is null or v_session.ended_at is not null or v_session.expires_at <= now() or v_user.status <> 'active' then
         perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
     end if;
+    -- Each leaves a row behind, and a session may hold many. What was used longer ago than a session lasts unused would have ended with it.
+    perform auth.slow_down(auth.throttle('own', 'refresh of ' || v_session.id, 20, 30));
+    delete from auth.refresh_tokens t
+    where t.user_id = v_token.user_id
+    and t.session_id = v_token.session_id
+    and t.used_at < now() - make_interval(days => (select g.session_days from auth.settings g));
     update auth.refresh_tokens t
     set used_at = now(),
         used_origin_digest = case when not v_is_repeated then v_origin_digest end

@@ -42,6 +42,7 @@ begin
                 ('import_conflict_reopen', '{"decision": 2, "reason": "they are two after all"}'),
                 ('import_conflict_resolve', '{"conflict": "1a2b3c", "verdict": "same", "reason": "one dividend, told twice", "keep": "ibkr"}'),
                 ('import_conflicts', '{"account": "U1000001"}'),
+                ('import_known', '{"reading": "0000000000000000000000000000000000000000000000000000000000000000", "name": "mine.csv"}'),
                 ('import_load', '{"load_id": "0b7e8f1c-5a52-4d7c-9a52-1f6f4d0c7a11", "file": {"name": "mine.csv", "source": "mine", "sha256": "0000000000000000000000000000000000000000000000000000000000000000", "size": 30, "records": 1, "dry_run": true}}'),
                 ('import_resolve', '{"load_id": "0b7e8f1c-5a52-4d7c-9a52-1f6f4d0c7a11"}'),
                 ('import_show', '{"sync_id": 5}'),

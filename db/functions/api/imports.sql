@@ -70,6 +70,47 @@ $$;
 comment on function api.import_resolve(uuid) is $$Resolve the instruments of a load
 Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names, with those that options are on. QM013: what is stated of an option contradicts its symbol. QM014 (429): more new instruments than one person may add. QM015 (503): somebody adds the same ones right now, try again.$$;
 
+-- Nothing is read and compared of a file that would give the same records: what is left is to say so.
+create function api.import_known(reading text, name text, account text default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := auth.require_user();
+    v_known record;
+    v_report jsonb;
+begin
+    select h.id, h.source, f.warnings
+    into v_known
+    from ingest.files f
+    join core.sync_history h on h.user_id = f.user_id and h.id = f.sync_id
+    where f.user_id = v_user_id
+    and f.reading = import_known.reading
+    and h.status = 'finished'
+    and h.rows_in = h.rows_accepted
+    and (import_known.account is null or h.account_id = ingest.find_account(v_user_id, import_known.account))
+    order by h.id desc
+    limit 1;
+    if not found then
+        return null;
+    end if;
+    v_report := ingest.load_report(
+        v_user_id, null, v_known.id, jsonb_build_object('name', import_known.name, 'source', v_known.source), '{}'
+    );
+    return v_report || jsonb_build_object(
+        'status', 'known',
+        'warnings', v_known.warnings,
+        'rows', v_report -> 'rows' || jsonb_build_object('new', 0, 'changed', 0, 'known', v_report -> 'rows' -> 'read')
+    );
+end
+$$;
+
+comment on function api.import_known(text, text, text) is $$Look for a file that is imported already
+reading: the digest that import_load was given of it. name: what the file is called now. account: where it would go, if that is said. The report of import_load with the status known, or null: read the file, and load it.$$;
+
 create function api.import_load(load_id uuid, file jsonb)
 returns jsonb
 language plpgsql
@@ -151,12 +192,12 @@ begin
         values (v_user_id, v_account_id, 'import', v_file ->> 'source', v_file ->> 'sha256', 'running')
         returning id into v_sync_id;
 
-        insert into ingest.files (user_id, sync_id, name, size_bytes, layout, newest_first, period_start, period_end, generated_at, stored_bytes)
+        insert into ingest.files (user_id, sync_id, name, size_bytes, layout, newest_first, period_start, period_end, generated_at, stored_bytes, reading)
         values (
             v_user_id, v_sync_id, coalesce(v_file ->> 'name', '?'), coalesce((v_file ->> 'size')::bigint, 0), v_file ->> 'layout',
             coalesce((v_file ->> 'newest_first')::boolean, false),
             (v_statement ->> 'period_start')::date, (v_statement ->> 'period_end')::date, (v_statement ->> 'generated_at')::timestamptz,
-            greatest(v_bytes, 65536)
+            greatest(v_bytes, 65536), v_file ->> 'reading'
         );
         select sum(f.stored_bytes)
         into v_bytes
@@ -245,7 +286,7 @@ end
 $$;
 
 comment on function api.import_load(uuid, jsonb) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, accept_refusals, dry_run (report, and keep nothing), replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, dry_run (report, and keep nothing), replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
 create function api.import_undo(sync_id bigint)
 returns jsonb
@@ -356,11 +397,12 @@ comment on function api.import_show(bigint) is $$Show an import
 Its counts, what the file said about itself, lines by verdict, and the refused and unknown lines with their text.$$;
 
 grant execute on function
-    api.import_stage(uuid, jsonb, integer), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint)
+    api.import_stage(uuid, jsonb, integer), api.import_resolve(uuid), api.import_known(text, text, text), api.import_load(uuid, jsonb), api.import_undo(bigint)
     to quantmatrix_user, quantmatrix_importer, quantmatrix_admin;
 grant execute on function api.import_show(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
 alter function api.import_stage(uuid, jsonb, integer) owner to quantmatrix_writer;
 alter function api.import_resolve(uuid) owner to quantmatrix_writer;
+alter function api.import_known(text, text, text) owner to quantmatrix_writer;
 alter function api.import_load(uuid, jsonb) owner to quantmatrix_writer;
 alter function api.import_undo(bigint) owner to quantmatrix_writer;

@@ -17,6 +17,7 @@ values
         $$api.import_stage('[load]', '[{"kind": "line", "line": 2, "raw": "x"}]')$$, 'own'
     ),
     ('import_resolve', '{quantmatrix_admin,quantmatrix_user}', $$api.import_resolve('[load]')$$, 'own'),
+    ('import_known', '{quantmatrix_admin,quantmatrix_user}', $$api.import_known(repeat('0f', 32), 'x.csv')$$, 'own'),
     (
         'import_load', '{quantmatrix_admin,quantmatrix_user}',
         $$api.import_load('[load]', '{"source": "ibkr_activity", "name": "x.csv", "size": 1, "records": 1, "sha256": "[digest]"}')$$, 'own'

@@ -248,6 +248,7 @@ insert into tries (name, refused, accepted) values
 
     ('files_size_is_not_negative', $$size_bytes = -1$$, $$size_bytes = 0$$),
     ('files_stored_is_not_negative', $$stored_bytes = -1$$, $$stored_bytes = 0$$),
+    ('files_reading_is_sha256', $$reading = 'ff'$$, $$reading = repeat('0f', 32)$$),
     ('staged_parts_records_is_positive', $$records = 0$$, $$records = 1$$),
     ('staged_parts_bytes_is_positive', $$bytes = 0$$, $$bytes = 1$$),
     ('files_warnings_is_a_list', $$warnings = '{}'$$, $$warnings = '[{}]'$$),

@@ -13,6 +13,7 @@ from quantmatrix.ingest.detect import choose_parser
 from quantmatrix.ingest.load import File
 from quantmatrix.ingest.model import Options
 from quantmatrix.ingest.reader import open_source
+from quantmatrix.ingest.readings import reading
 
 if TYPE_CHECKING:
     from quantmatrix.database.views import Reader
@@ -45,6 +46,13 @@ def load_file(
     def attempt() -> dict[str, Any]:
         with open_source(path, progress) as file:
             parser, layout = choose_parser(file, source)
+            digest = reading(path, parser.source, broker or parser.broker, options)
+            # Who asks for more than a file's rows wants it read.
+            if digest is not None and replace is None and not accept_refusals:
+                asked = {"reading": digest, "name": path.name, "account": options.account}
+                known = session.call("import_known", asked, read_only=True)
+                if known is not None:
+                    return dict(known)
 
             def describe() -> File:
                 return File(
@@ -58,6 +66,7 @@ def load_file(
                     account=options.account,
                     currency=options.currency,
                     accept_refusals=accept_refusals,
+                    reading=digest,
                     replace=replace,
                     if_edited=if_edited,
                 )

@@ -74,6 +74,8 @@ class File:
     account: str | None
     currency: str
     accept_refusals: bool
+    reading: str | None = None
+    """What ``readings.reading`` says of it."""
     replace: int | None = None
     """Number of the import whose place it takes."""
     if_edited: str | None = None
