@@ -240,7 +240,20 @@ declare
                 perform tax.change_{name}(p_user_id, v_changed_ids, v_changed_{name});
             end if;
             if v_gone_ids is not null then
-                execute 'delete from {target} s where s.user_id = $1 and s.{id} = any ($2)' using p_user_id, v_gone_ids;
+                delete from {target} s
+                where s.ctid = any (
+                    array(
+                        select own.ctid
+                        from unnest(v_gone_ids) gone (id)
+                        cross join lateral (
+                            select stored.ctid
+                            from {target} stored
+                            where stored.user_id = any (v_person)
+                            and stored.{id} = gone.id
+                            offset 0
+                        ) own
+                    )
+                );
             end if;
         end if;
     $template$;
