@@ -128,6 +128,16 @@ def test_every_page_is_in_the_index_and_its_lines_are_short() -> None:
     ] == []
 
 
+def test_parts_and_cases_that_the_lot_engine_names_exist() -> None:
+    text = (ROOT / "docs" / "lot-engine.md").read_text(encoding="utf-8")
+    folders = "|".join(path.name for path in (ROOT / "db/functions/tax/derive").iterdir() if path.is_dir())
+    parts = {f"tax/derive/{name}.part.sql" for name in re.findall(rf"\b(?:{folders})/[a-z_]+", text)}
+    cases = set(re.findall(r"`([A-Z]\d\d-[a-z0-9-]+)`", text))
+    assert len(parts) > 5
+    assert cases
+    assert list(BOOK.missing([Reference(name, ()) for name in sorted(parts | cases)])) == []
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
