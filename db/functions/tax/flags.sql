@@ -102,8 +102,7 @@ begin
         and not v_is_1256[c.instrument]
         and coalesce(c.kind not in ('boot', 'roc_excess', 'mtm'), true)
     ),
-    -- Shares held beside an open short, other than those delivered against it, are said (A.11): starts and ends of held shares along the events,
-    -- and the shorts that ask how many lie beside them.
+    -- Starts and ends of held shares along the events, and the shorts that ask how many lie beside them (A.11).
     beside_short as (
         select l.class, l.source as at, 1 as turn, 1 as started, 0 as gone, null::integer as asked_by
         from piece l
@@ -129,7 +128,7 @@ begin
         from beside_short b
         window so_far as (partition by b.class order by b.at, b.turn rows unbounded preceding)
     ),
-    -- A loss on a leg while an offsetting one is open is said (D.9): the same for legs of one underlying that move against each other.
+    -- The same for legs of one underlying that move against each other (D.9).
     legs as (
         select p.family, p.is_bearish, p.source as at, 1 as turn, 1 as change, null::integer as asked_by
         from piece p

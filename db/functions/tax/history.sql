@@ -51,8 +51,8 @@ $$;
 comment on function tax.override_code(uuid, bigint, bigint, core.lot_method) is
     'Code of a method that is tried instead of every chosen one; FIFO where average is not allowed.';
 
--- The method in force: of the row, else the election for the instrument, that for the account, the account's own method, the person's (A.1). An
--- average that was not chosen for this very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere (A.7).
+-- The election for the instrument comes before that for the account, the account's own method and the person's (A.1). An average that was not chosen for this
+-- very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere (A.7).
 create function tax.lot_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_on date, p_named core.lot_method default null)
 returns integer
 language plpgsql
@@ -247,7 +247,7 @@ begin
     v_h.has_averages := v_has_choices or v_override = 'average';
     v_has_picks := v_override is null and exists (select from tax.lot_picks p where p.user_id = p_user_id);
 
-    -- Two instruments with the same wash class are substantially identical; a long call also counts as its underlying. Class 0 is exempt (F.8).
+    -- Two instruments with the same wash class are substantially identical; a long call also counts as its underlying (F.8). Class 0 is exempt.
     with member as (
         select
             i.*,

@@ -162,7 +162,7 @@ begin
             select
                 o.place,
                 round(o.cost / (o.quantity * p_multiplier), 4) as unit_cost,
-                -- Long-term is more than one year (A.9); only around the anniversary does the calendar have to be asked.
+                -- Only around the anniversary does the calendar have to be asked (A.9).
                 case
                     when p_method <> 5 then null
                     when o.inherited then true

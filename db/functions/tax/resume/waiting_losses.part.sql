@@ -1,5 +1,5 @@
--- Losses whose window is open and that nothing has replaced in full, where something is bought or sold short (F.1, F.10). Fills of one order are
--- judged together: such are derived whole.
+-- Losses that nothing has replaced in full (F.1, F.10), where something is bought or sold short. Fills of one order are judged together:
+-- such are derived whole.
 if exists (
     select from unnest(v_h.event_code, v_h.event_pool) e (code, pool)
     where e.code in (1, 4, 5)
