@@ -167,7 +167,7 @@ def sources(root: Path) -> Iterator[tuple[str, str]]:
     for path in sorted([*files, root / "README.md"]):
         name = path.relative_to(root).as_posix()
         is_data = path.suffix == ".json" and not name.startswith("tests/cases/files/")
-        if path.is_file() and not is_data and not BUILT & set(path.parts):
+        if path.is_file() and not is_data and not BUILT & set(name.split("/")):
             yield name, path.read_text(encoding="utf-8")
 
 
