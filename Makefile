@@ -4,7 +4,7 @@
 #   make test    every check: ruff, mypy, pytest (Python, pgTAP, HTTP) with coverage; then the database's
 #                tests on the oldest and the newest PostgreSQL
 #   make check   what daily work needs, in two minutes: the static checks, the schema, who may do what, the
-#                engine's worked cases, the importers
+#                engine's worked cases, the importers, the rulebook
 #   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command; five minutes
 #                of attack by twenty
 #   make lint    the static checks alone
@@ -17,7 +17,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 COVERAGE ?= 90
 # What a change breaks first, and is quick.
-CHECKS := db/tests tests/isolation/test_matrix.py tests/cases tests/ingest tests/test_source.py
+CHECKS := db/tests tests/isolation/test_matrix.py tests/cases tests/ingest tests/test_source.py tests/test_rules.py
 # The versions of PostgreSQL beside the one that comes with the package, and what is run on each: the schema and
 # its pgTAP tests, every function and table against every kind of caller, the engine's worked cases.
 SERVERS := tests/servers

@@ -1,4 +1,4 @@
-"""Notices of section 0.5: raised where they should be, and not next to it."""
+"""Notices (S.4): raised where they should be, and not next to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold on every history (tax-rules F.11, T.5, T.6)."""
+"""What must hold on every history (F.11, T.5, T.6)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 -- One named cause for each difference: pure functions over one row of figures, so that a case, a test and the report ask the same question.
--- Rules, order and tolerances are those of section I of the tax rules; the first rule that fits names the cause.
+-- Tolerances and order are those of the rulebook (I.1, I.2): the first rule that fits names the cause.
 
 create function ingest.quantity_tolerance()
 returns numeric
@@ -165,6 +165,7 @@ $$;
 
 comment on function ingest.is_harmless(ingest.finding_cause) is 'Whether a difference of this cause needs nothing done.';
 
+-- Each cause has one next step, told to a person; nothing is mended by itself (I.3).
 create function ingest.next_step(p_cause ingest.finding_cause, p_kind ingest.finding_kind)
 returns text
 language sql

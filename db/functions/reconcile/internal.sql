@@ -1,4 +1,4 @@
--- Checks that need no broker: our own rows against each other. Each returns only what is wrong; a violated reference or sum is a defect of the program.
+-- Checks that need no broker, our own rows against each other (I.4). Each returns only what is wrong; a violated reference or sum is a defect of the program.
 
 -- The last day of which an account tells anything: its newest transaction, evidence or statement period. An option is not overdue before that.
 create function ingest.known_until(p_user_id uuid, p_as_of date)
@@ -251,7 +251,7 @@ as $$
 
     union all
 
-    -- gains and open basis = cash, to the cent (tax-rules F.11)
+    -- gains and open basis = cash, to the cent (F.11)
     select
         null, c.group_id, 'gains_equal_cash', c.gains, c.cash, 'defect',
         jsonb_build_object(

@@ -35,6 +35,7 @@ create type tax.event_detail as (
 comment on type tax.event_detail is
     'A transaction with its terms. native_gross is what the source states, native_amount that or what follows from net or price; amount and costs are in the tax currency, costs positive.';
 
+-- An amount is rounded where it is translated, here and for trades in history.sql, and where it is apportioned; nowhere else (N.3).
 create function tax.read_event(p_user_id uuid, p_transaction_id bigint, p_tax_currency text)
 returns tax.event_detail
 language sql
@@ -94,7 +95,7 @@ create type tax.event_partner as (
 
 comment on type tax.event_partner is 'The row that an event speaks for, and basis and date that were supplied later.';
 
--- E.5: the newest statement wins, basis and date each on its own.
+-- Of several statements of a basis the newest wins, basis and date each on its own (E.5).
 create function tax.supplied_basis(p_user_id uuid, p_transaction_ids bigint[])
 returns table (to_id bigint, basis numeric, acquired_on date)
 language sql

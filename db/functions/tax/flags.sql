@@ -1,4 +1,4 @@
--- Section 0.5: what the engine does not compute it says. These notices look at what the event loop derived as a whole: which positions were open
+-- What the engine does not compute it says (S.4). These notices look at what the event loop derived as a whole: which positions were open
 -- side by side, and what lies near a loss. They never change a number, and they are asked for only where there are shorts, options, funds of a named index or rare events.
 -- Everything is counted along the order of events or joined by month: a comparison of each piece with each would not end for an active trader.
 
@@ -102,7 +102,7 @@ begin
         and not v_is_1256[c.instrument]
         and coalesce(c.kind not in ('boot', 'roc_excess', 'mtm'), true)
     ),
-    -- A.11: starts and ends of held shares along the events, and the shorts that ask how many lie beside them.
+    -- Starts and ends of held shares along the events, and the shorts that ask how many lie beside them (A.11).
     beside_short as (
         select l.class, l.source as at, 1 as turn, 1 as started, 0 as gone, null::integer as asked_by
         from piece l
@@ -128,7 +128,7 @@ begin
         from beside_short b
         window so_far as (partition by b.class order by b.at, b.turn rows unbounded preceding)
     ),
-    -- D.9: the same for legs of one underlying that move against each other.
+    -- The same for legs of one underlying that move against each other (D.9).
     legs as (
         select p.family, p.is_bearish, p.source as at, 1 as turn, 1 as change, null::integer as asked_by
         from piece p

@@ -14,7 +14,7 @@ $$;
 
 comment on function tax.method_code(core.lot_method) is 'How the event loop calls a method; 0 is FIFO, which also serves specific identification without lots named.';
 
--- A.7: funds, and stock of a reinvestment plan.
+-- Average basis is for funds, and for stock of a reinvestment plan (A.7).
 create function tax.may_average(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
 returns boolean
 language sql
@@ -51,8 +51,8 @@ $$;
 comment on function tax.override_code(uuid, bigint, bigint, core.lot_method) is
     'Code of a method that is tried instead of every chosen one; FIFO where average is not allowed.';
 
--- A.1 and A.7: election for the instrument, for the account, the account's own method, the person's. An average that was not chosen for this
--- very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere.
+-- The election for the instrument comes before that for the account, the account's own method and the person's (A.1). An average that was not chosen for this
+-- very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere (A.7).
 create function tax.lot_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_on date, p_named core.lot_method default null)
 returns integer
 language plpgsql
@@ -247,7 +247,7 @@ begin
     v_h.has_averages := v_has_choices or v_override = 'average';
     v_has_picks := v_override is null and exists (select from tax.lot_picks p where p.user_id = p_user_id);
 
-    -- F.8: two instruments with the same wash class are substantially identical; a long call also counts as its underlying. Class 0 is exempt.
+    -- Two instruments with the same wash class are substantially identical; a long call also counts as its underlying (F.8). Class 0 is exempt.
     with member as (
         select
             i.*,

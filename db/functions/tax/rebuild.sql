@@ -242,7 +242,8 @@ $$;
 comment on function tax.verify(uuid) is
     'Derives everything of one person aside and returns each row that differs from what is stored; stored or derived is null where the row is only in the other.';
 
--- F.11 and the totals of section K: taxable accounts, groups without a rate left out of nothing here: a missing amount simply does not add.
+-- What counts for tax by year, and the figures that conservation holds against each other (K.3, F.11): of taxable accounts. Groups without a rate
+-- are left out of nothing here: a missing amount simply does not add.
 create function tax.totals(p_user_id uuid)
 returns jsonb
 language sql

@@ -1,4 +1,4 @@
--- From the columns of the event loop to rows: what a lot, a closing, a position is (tax-rules 0.4, A.9, A.11, H.3). The mapping is text, written
+-- From the columns of the event loop to rows: what a lot, a closing, a position is (S.1 to S.3, A.9, A.11, H.3). The mapping is text, written
 -- once, and used twice: tax.run (run.sql) returns the rows, tax.store_group (store.sql) merges them into the tables. Passing rows from the
 -- one to the other costs more than deriving them (measured: 5 microseconds a row), so both are generated from the same text.
 
@@ -144,7 +144,7 @@ $$;
 
 comment on function tax.piece_numbers(integer[], integer[], integer[], numeric[]) is 'Numbers of the pieces of one group as lots show them, by place.';
 
--- H.3: from when on the basis is reported, apart from what the account and the lot itself say.
+-- From when on the basis is reported, apart from what the account and the lot itself say (H.3).
 create function tax.covered_from(p_type core.instrument_type, p_is_reinvested boolean)
 returns date
 language sql

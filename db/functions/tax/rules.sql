@@ -1,4 +1,4 @@
--- Rules of tax-rules 0.2 and A that are one formula each. Pure functions: everything that apportions, counts days or ranks lots asks here.
+-- Rules that are one formula each (N.4, T.2, A.5, A.6, A.8, A.9). Pure functions: everything that apportions, counts days or ranks lots asks here.
 
 create function tax.take(p_total numeric, p_quantity numeric, p_of numeric, p_scale integer default 2)
 returns numeric
@@ -162,7 +162,7 @@ begin
             select
                 o.place,
                 round(o.cost / (o.quantity * p_multiplier), 4) as unit_cost,
-                -- A.9; only around the anniversary does the calendar have to be asked.
+                -- Only around the anniversary does the calendar have to be asked (A.9).
                 case
                     when p_method <> 5 then null
                     when o.inherited then true

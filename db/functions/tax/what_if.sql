@@ -24,7 +24,7 @@ begin
     if v_h.event_id is null then
         return v_h;
     end if;
-    -- T.3: after all of its day but what the clearing house does at its end.
+    -- It comes after all of its day but what the clearing house does at its end (T.3).
     select count(*)
     into v_before
     from unnest(v_h.event_code, v_h.event_date, v_h.event_at) e (code, day, at)

@@ -27,4 +27,4 @@ from (
 group by c.user_id, c.tax_year, c.account_id, c.instrument_id;
 
 comment on view tax.yearly is
-    'Recognised gains by term, disallowed losses and proceeds of unknown basis, by tax year, account and instrument, over the taxable accounts (tax-rules E.4, F, K).';
+    'Recognised gains by term, disallowed losses and proceeds of unknown basis, by tax year, account and instrument, over the taxable accounts (E.4, F.10, K.3).';

@@ -100,7 +100,7 @@ and p.user_id = tests.user_id('ann');
 insert into tax.notices (user_id, group_id, code, transaction_id, sentence)
 values (tests.user_id('ann'), 1, 'unknown_basis', 9223372036854775807, 'about nothing');
 update tax.closings c
-set opening_transaction_id = 9223372036854775807
+set opening_transaction_id = 9223372036854775807, basis = c.basis + 0.01
 where c.user_id = tests.user_id('ann')
 and c.kind = 'sale';
 insert into core.transactions (user_id, account_id, instrument_id, transaction_type, source, external_id, dedupe_key, trade_date, quantity, net_amount, currency)
@@ -116,6 +116,7 @@ select is(
     (select array_agg(f order by f) from unnest(pg_temp.found()) f where f like '%defect' or f like '%duplicate%'),
     array[
         '- references_exist defect',
+        'ABC gains_equal_cash defect',
         'ABC lots_make_the_position defect',
         'ABC references_exist defect',
         'ABC transactions_make_the_position defect',
@@ -128,7 +129,7 @@ select is(
     ingest.next_step('defect', 'internal'),
     'a defect says what to do'
 );
-select is((select count(*) from api.differences d where d.kind = 'internal' and d.status = 'open'), 9::bigint, 'the view shows the same');
+select is((select count(*) from api.differences d where d.kind = 'internal' and d.status = 'open'), 10::bigint, 'the view shows the same');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
-"""Which fields a case may have (tax-rules, section K): one that nobody reads would have no effect."""
+"""Which fields a case may have: one that nobody reads would have no effect (K.1)."""
 
 from __future__ import annotations
 

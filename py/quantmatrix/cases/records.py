@@ -447,7 +447,7 @@ def moves_a_short(row: Row) -> bool:
 
 
 def may_short(account: Row) -> bool:
-    """A.13: where a case does not say, taxable accounts may short and others may not."""
+    """Where a case does not say, taxable accounts may short and others may not (A.13)."""
     stated = account.get("allow_short")
     return account.get("type", "taxable") == "taxable" if stated is None else bool(stated)
 

@@ -1,4 +1,4 @@
-"""What the database derived from a case, grouped, sorted and printed as cases do (tax-rules, section K)."""
+"""What the database derived from a case, grouped, sorted and printed as cases do (K.2)."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def wash_matches(connection: Connection, namespace: str) -> list[Row]:
 
 
 def totals(connection: Connection) -> Row:
-    """Totals over the taxable accounts; money with two decimals."""
+    """Totals over the taxable accounts (K.3); money with two decimals."""
     row = connection.execute("select api.totals() as totals").fetchone()
     assert row is not None
     found: Row = row["totals"]

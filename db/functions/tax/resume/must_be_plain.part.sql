@@ -15,7 +15,7 @@ then
     return null;
 end if;
 
--- What lies beside a short, an option or another fund of an index is said from the whole history (section 0.5).
+-- What lies beside a short, an option or another fund of an index is said from the whole history (S.4).
 if exists (select from unnest(v_h.instrument_strike) i (strike) where i.strike is not null)
     or exists (select from unnest(v_h.instrument_index_family) i (family) where i.family is not null)
     or 5 = any (v_h.event_code)

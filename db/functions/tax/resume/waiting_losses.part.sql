@@ -1,4 +1,4 @@
--- F.1, F.10: losses that nothing has replaced in full, where something is bought or sold short. Fills of one order are judged together:
+-- Losses that nothing has replaced in full (F.1, F.10), where something is bought or sold short. Fills of one order are judged together:
 -- such are derived whole.
 if exists (
     select from unnest(v_h.event_code, v_h.event_pool) e (code, pool)
