@@ -1,8 +1,8 @@
 """``python -m tools.bodies``: plpgsql_check over every function in PL/pgSQL of the assembled schema.
 
-Debian's PostgreSQL 15 is the one that carries plpgsql_check as a package. The script installs both where they
-are missing (as root), starts a cluster of its own, builds the schema as ``migrate up`` does, and leaves nothing
-behind. What it finds and ``bodies_excluded.txt`` does not explain ends it with status 1.
+Debian's PostgreSQL 15 is the one that carries plpgsql_check as a package. The script installs both where
+they are missing (as root), starts a cluster of its own, builds the schema as ``migrate up`` does, and leaves
+nothing behind. What it finds and ``bodies_excluded.txt`` does not explain ends it with status 1.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Exclusion(NamedTuple):
 
     def covers(self, finding: Finding) -> bool:
         """Whether it explains ``finding``."""
-        assert finding.message is not None
-        return self.function in (EVERY_FUNCTION, finding.function) and finding.message.startswith(self.message)
+        of_this = self.function in (EVERY_FUNCTION, finding.function)
+        return of_this and (finding.message or "").startswith(self.message)
 
 
 def exclusions(text: str) -> list[Exclusion]:
@@ -105,9 +105,9 @@ def main() -> int:
     idle = [one for one in excluded if not any(one.covers(row) for row in found)]
     for row in open_findings:
         of_table = f" of {row.of_table}" if row.of_table else ""
-        sys.stdout.write(f"{row.function}{of_table}, line {row.line or 1}: {row.level}: {row.message}\n")
+        print(f"{row.function}{of_table}, line {row.line or 1}: {row.level}: {row.message}")
     for one in idle:
-        sys.stdout.write(f"bodies_excluded.txt: nothing needs: {one.function} | {one.message}\n")
+        print(f"bodies_excluded.txt: nothing needs: {one.function} | {one.message}")
     checked = len({row.function for row in rows})
     sys.stdout.write(
         f"{checked} functions, {len(open_findings)} findings, {len(found) - len(open_findings)} explained\n"
