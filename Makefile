@@ -37,7 +37,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test check test-versions check-bodies soak lint docs pages bench setup lock migration-snapshot clean help
+.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql docs pages bench setup lock migration-snapshot clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -69,16 +69,19 @@ check-bodies: setup
 soak: setup
 	QUANTMATRIX_SOAK_RUNS=$(or $(QUANTMATRIX_SOAK_RUNS),60) $(BIN)/python -m pytest -m soak --numprocesses=0
 
-lint: $(VENV)/.ready-dev
+lint: lint-python lint-sql
+
+lint-python: $(VENV)/.ready-dev
 	$(BIN)/ruff check py tests tools bench
 	$(BIN)/ruff format --check py tests tools bench
 	$(BIN)/mypy
+
+lint-sql: $(VENV)/.ready-dev
 	$(BIN)/python -m tools.sql_style
 	$(BIN)/squawk migrations/*.sql
 
 docs: $(VENV)/.ready-dev
-	$(BIN)/mkdocs build --strict --quiet
-	@echo "build/docs/index.html"
+	$(BIN)/mkdocs build --strict
 
 pages: setup
 	$(BIN)/python -m tools.pages

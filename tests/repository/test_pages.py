@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tools.pages.all import pages
-
 from quantmatrix.testing.cluster import Database
+from tools.pages.all import pages
 
 
 def test_every_page_is_fresh(database: Database) -> None:
