@@ -7,6 +7,7 @@ word: lower case outside of strings and comments. That, and the white space of l
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,8 @@ ROOT = resources.root()
 SETTINGS = ROOT / ".sqruff"
 FOLDERS = ("db/schema", "db/functions", "db/policies", "db/tests")
 PART = ".part.sql"
+# Digests of what was in style.
+KNOWN = ROOT / "build" / "sql_style"
 INDENTATION = 4
 
 _FUNCTION = re.compile(
@@ -113,13 +117,28 @@ def read_by_sqruff(paths: list[Path], sqruff: Path) -> Iterator[Finding]:
                 yield Finding(excerpts.get(name, Path(name)), one["range"]["start"]["line"], message)
 
 
+def read(paths: list[Path]) -> list[Finding]:
+    """What is wrong with the files; what was in style by the same rules is not read again."""
+    rules = SETTINGS.read_bytes() + Path(__file__).read_bytes() + version("sqruff").encode()
+    digests = {path: hashlib.sha256(rules + path.read_bytes()).hexdigest() for path in paths}
+    known = set(KNOWN.read_text(encoding="utf-8").split()) if KNOWN.exists() else set()
+    new = [path for path in paths if digests[path] not in known]
+    found = [finding for path in new for finding in read_by_us(path)]
+    whole = [path for path in new if not path.name.endswith(PART)]
+    if whole:
+        found += read_by_sqruff(whole, Path(sys.executable).with_name("sqruff"))
+    wrong = {finding.path for finding in found}
+    KNOWN.parent.mkdir(exist_ok=True)
+    in_style = sorted(digest for path, digest in digests.items() if path not in wrong)
+    KNOWN.write_text("\n".join(in_style) + "\n", encoding="utf-8")
+    return sorted(set(found))
+
+
 def main() -> int:
     """Print what is wrong; 1 if anything is."""
     paths = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.sql"))
-    whole = [path for path in paths if not path.name.endswith(PART)]
-    found = [finding for path in paths for finding in read_by_us(path)]
-    found += read_by_sqruff(whole, Path(sys.executable).with_name("sqruff"))
-    for finding in sorted(set(found)):
+    found = read(paths)
+    for finding in found:
         print(f"{finding.path.relative_to(ROOT)}:{finding.line}: {finding.message}")
     if not found:
         print(f"All of {len(paths)} files of SQL are in style.")
