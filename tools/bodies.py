@@ -1,8 +1,9 @@
 """``python -m tools.bodies``: plpgsql_check over every function in PL/pgSQL of the assembled schema.
 
 Debian's PostgreSQL 15 is the one that carries plpgsql_check as a package. The script installs both where
-they are missing (as root), starts a cluster of its own, builds the schema as ``migrate up`` does, and leaves
-nothing behind. What it finds and ``bodies_excluded.txt`` does not explain ends it with status 1.
+they are missing (as root; what is there is not upgraded), starts a cluster of its own, builds the schema as
+``migrate up`` does, and leaves nothing else behind. What it finds and ``bodies_excluded.txt`` does not explain
+ends it with status 1.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from quantmatrix.testing.cluster import Cluster
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 EXTENSION = Path("/usr/share/postgresql/15/extension/plpgsql_check.control")
-PACKAGES = ("postgresql-15", "postgresql-15-plpgsql-check")
+PACKAGE = "postgresql-15-plpgsql-check"
 HERE = Path(__file__).parent
 EVERY_FUNCTION = "*"
 
@@ -61,23 +62,26 @@ def exclusions(text: str) -> list[Exclusion]:
 
 
 def install() -> None:
-    """Bring Debian's packages where they are missing."""
+    """Bring Debian's package, and with it the server, where it is missing; what is there stays as it is."""
     if EXTENSION.is_file():
         return
     if os.geteuid() != 0:
-        sys.exit(f"check-bodies needs {' and '.join(PACKAGES)} (Debian); as root it installs them itself")
+        sys.exit(f"check-bodies needs {PACKAGE} (Debian); as root it installs it itself")
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-qq"], check=True, env=quiet)
-    # Debian's package would make a cluster of its own and start it.
+    # The server's package would make a cluster of its own and start it.
     configuration = Path("/etc/postgresql-common/createcluster.d/quantmatrix.conf")
+    is_new_folder = not configuration.parent.exists()
     configuration.parent.mkdir(parents=True, exist_ok=True)
     configuration.write_text("create_main_cluster = false\n", encoding="utf-8")
+    # The server is named by the extension's package alone: what is named here would be upgraded.
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", PACKAGE]
     try:
-        subprocess.run(
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES], check=True, env=quiet
-        )
+        subprocess.run(command, check=True, env=quiet)
     finally:
         configuration.unlink()
+        if is_new_folder:
+            configuration.parent.rmdir()
 
 
 def check() -> list[Finding]:
