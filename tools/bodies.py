@@ -62,7 +62,7 @@ def exclusions(text: str) -> list[Exclusion]:
 
 
 def install() -> None:
-    """Bring Debian's package, and with it the server, where it is missing; what is there stays as it is."""
+    """Bring Debian's package, and with it the server, where it is missing; the rest stays as it is."""
     if EXTENSION.is_file():
         return
     if os.geteuid() != 0:
