@@ -2,8 +2,8 @@
 
 Debian's PostgreSQL 15 is the one that carries plpgsql_check as a package. The script installs both where
 they are missing (as root; what is there is not upgraded), starts a cluster of its own, builds the schema as
-``migrate up`` does, and leaves nothing else behind. What it finds and ``bodies_excluded.txt`` does not explain
-ends it with status 1.
+``migrate up`` does, and leaves nothing else behind. What it finds and ``bodies_excluded.txt`` does not
+explain ends it with status 1.
 """
 
 from __future__ import annotations
