@@ -7,8 +7,11 @@
 #                engine's worked cases, the importers, the rulebook
 #   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command; five minutes
 #                of attack by twenty
-#   make lint    the static checks alone
+#   make lint    the static checks alone: ruff, mypy, sqruff and our own reader of SQL, squawk
+#   make check-bodies   plpgsql_check over every function (Debian; as root it installs what is missing)
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
+#   make docs    the documentation as a site to read offline, in build/docs
+#   make pages   write the pages that are made: docs/reference, the transcript in README.md
 #   make lock    write the lock files again
 #   make migration-snapshot   add new migrations to the list of checksums
 
@@ -34,7 +37,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test check test-versions soak lint bench setup lock migration-snapshot clean help
+.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql docs pages bench setup lock migration-snapshot clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -59,14 +62,29 @@ test-versions: setup $(SERVERS)/node_modules/.ready
 	    QUANTMATRIX_POSTGRES=$(CURDIR)/$(SERVERS)/node_modules/postgres-$$version/native/bin \
 	        $(BIN)/python -m pytest $(PYTEST_ARGS) $(VERSION_TESTS); done
 
+check-bodies: setup
+	$(BIN)/python -m tools.bodies
+
 # A test's marks are the later ones' to choose: this runs what 'test' leaves out, one after the other.
 soak: setup
 	QUANTMATRIX_SOAK_RUNS=$(or $(QUANTMATRIX_SOAK_RUNS),60) $(BIN)/python -m pytest -m soak --numprocesses=0
 
-lint: $(VENV)/.ready-dev
-	$(BIN)/ruff check py tests bench
-	$(BIN)/ruff format --check py tests bench
+lint: lint-python lint-sql
+
+lint-python: $(VENV)/.ready-dev
+	$(BIN)/ruff check py tests tools bench
+	$(BIN)/ruff format --check py tests tools bench
 	$(BIN)/mypy
+
+lint-sql: $(VENV)/.ready-dev
+	$(BIN)/python -m tools.sql_style
+	$(BIN)/squawk migrations/*.sql
+
+docs: $(VENV)/.ready-dev
+	$(BIN)/mkdocs build --strict
+
+pages: setup
+	$(BIN)/python -m tools.pages
 
 ifneq ($(wildcard bench/__main__.py),)
 bench: setup

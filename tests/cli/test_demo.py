@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -27,23 +26,6 @@ def test_the_demonstration_finds_the_gap_and_ends_with_zero_differences(database
 
     again = run(database, "demo")
     assert again.exit_code == 0, again.output
-
-
-def test_the_page_for_newcomers_shows_what_it_prints(database: Database) -> None:
-    page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    told = page.split("```text\n")[1].split("```")[0]
-    printed = [_comparable(line) for line in run(database, "demo").stdout.splitlines() if line]
-    place = 0
-    for piece in told.split("…\n"):
-        lines = [_comparable(line) for line in piece.splitlines() if line]
-        starts = [at for at in range(place, len(printed)) if printed[at : at + len(lines)] == lines]
-        assert starts, f"this is not printed, or not there:\n{piece}"
-        place = starts[0] + len(lines)
-
-
-def _comparable(line: str) -> str:
-    """Without the program's place and the day, which are others elsewhere."""
-    return re.sub(r"as of [0-9-]+", "as of DAY", re.sub(r"^[$] \S*quantmatrix ", "$ quantmatrix ", line))
 
 
 def test_its_book_is_the_one_that_a_person_computes_by_hand(database: Database) -> None:

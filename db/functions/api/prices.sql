@@ -114,7 +114,6 @@ declare
     v_bar record;
     v_instrument_id bigint;
     v_of text;
-    v_type core.instrument_type;
     v_limit numeric;
     v_close numeric;
     v_at timestamptz;
@@ -161,8 +160,8 @@ begin
             v_close := null;
             v_adjusted := null;
             if v_instrument_id is not null then
-                select i.instrument_type, ingest.jump_limit(i.instrument_type)
-                into v_type, v_limit
+                select ingest.jump_limit(i.instrument_type)
+                into v_limit
                 from core.instruments i
                 where i.id = v_instrument_id;
                 select m.close, m.as_of, m.adjusted_close

@@ -75,9 +75,11 @@ begin
         return null;
     end if;
     v_fields := ingest.read_fields(
-        (select jsonb_object_agg(f.name, p_object -> (p_prefix || f.name))
-         from unnest(ingest.instrument_fields('')) f (name)
-         where p_object ? (p_prefix || f.name)),
+        (
+            select jsonb_object_agg(f.name, p_object -> (p_prefix || f.name))
+            from unnest(ingest.instrument_fields('')) f (name)
+            where p_object ? (p_prefix || f.name)
+        ),
         '{
             "symbol": "text", "instrument_type": "core.instrument_type", "instrument_currency": "text", "instrument_name": "text", "exchange": "text",
             "underlying": "text", "option_type": "core.option_type", "strike": "numeric", "expiration": "date", "multiplier": "numeric",

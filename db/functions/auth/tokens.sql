@@ -32,7 +32,7 @@ comment on function auth.load_signing_keys(jsonb) is 'Replaces the signing keys 
 create function auth.sign(p_claims jsonb)
 returns text
 language plpgsql
-volatile
+stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$

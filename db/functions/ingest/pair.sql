@@ -249,8 +249,6 @@ declare
     v_sources text[];
     v_first text;
     v_second text;
-    v_second_number integer;
-    v_pass integer;
 begin
     v_pairs := array(select p from ingest.pair_decided(p_user_id, p_told) p);
     select array_agg(s.source order by ingest.source_rank(s.source), s.source)

@@ -6,7 +6,7 @@ returns table (
     wash_sale_adjustment numeric, opening_transaction_id bigint
 )
 language plpgsql
-volatile
+stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$

@@ -89,7 +89,7 @@ as $$
     held as materialized (
         select
             i.group_id,
-            sum(case l.side when 'long' then l.cost_remaining else - l.cost_remaining end) as amount
+            sum(case l.side when 'long' then l.cost_remaining else -l.cost_remaining end) as amount
         from core.tax_lots l
         join tax.instrument_groups i on i.user_id = p_user_id and i.instrument_id = l.instrument_id
         join core.accounts a on a.user_id = p_user_id and a.id = l.account_id

@@ -5,7 +5,7 @@
 create function tax.flags(p_history tax.history, p_derivation tax.derivation, p_merged_old integer[], p_merged_new integer[])
 returns setof tax.flag
 language plpgsql
-stable
+immutable
 security invoker
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan

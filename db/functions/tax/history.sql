@@ -197,7 +197,7 @@ as $$
         ) wrong
         where l.user_id = p_user_id
         and l.kind = 'correction'
-        and coalesce(sign(own.quantity) = - sign(wrong.quantity), sign(own.net_amount) = - sign(wrong.net_amount), true)
+        and coalesce(sign(own.quantity) = -sign(wrong.quantity), sign(own.net_amount) = -sign(wrong.net_amount), true)
     ) s
 $$;
 

@@ -30,7 +30,6 @@ declare
     v_weight numeric := 0;
     v_share numeric;
     v_shares numeric[] := '{}';
-    v_place integer;
 begin
     foreach v_share in array p_weights loop
         v_weight := v_weight + v_share;

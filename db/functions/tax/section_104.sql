@@ -16,7 +16,6 @@ declare
     v_split record;
     v_n integer;
     v_i integer;
-    v_j integer;
     v_day date[];
     v_ratio numeric[];
     v_bought numeric[];
@@ -25,7 +24,6 @@ declare
     v_proceeds numeric[];
     v_scale numeric;
     v_units numeric;
-    v_part numeric;
     v_pool_units numeric;
     v_pool_cost numeric;
 begin

@@ -94,7 +94,8 @@ set enable_nestloop = on
 set enable_mergejoin = on
 as $$
 declare
-    v_touched record;
+    v_user_id uuid;
+    v_instrument_ids bigint[];
     v_rows text := case tg_op
         when 'INSERT' then 'select n.* from new_rows n'
         when 'DELETE' then 'select o.* from old_rows o'
@@ -114,7 +115,7 @@ begin
         v_named := 'r.transaction_id';
         v_key := 'd.user_id = r.user_id and d.transaction_id = r.transaction_id';
     end if;
-    for v_touched in execute format(
+    for v_user_id, v_instrument_ids in execute format(
         $sql$
         select t.user_id, array_agg(distinct t.instrument_id) as instrument_ids
         from (
@@ -135,7 +136,7 @@ begin
         v_rows
     )
     loop
-        perform tax.rebuild_touched(v_touched.user_id, v_touched.instrument_ids);
+        perform tax.rebuild_touched(v_user_id, v_instrument_ids);
     end loop;
     return null;
 end
@@ -153,9 +154,10 @@ set enable_nestloop = on
 set enable_mergejoin = on
 as $$
 declare
-    v_touched record;
+    v_user_id uuid;
+    v_instrument_ids bigint[];
 begin
-    for v_touched in execute format(
+    for v_user_id, v_instrument_ids in execute format(
         $sql$
         select c.user_id, array_agg(distinct c.instrument_id) as instrument_ids
         from (%s) c
@@ -185,7 +187,7 @@ begin
         end
     )
     loop
-        perform tax.rebuild_touched(v_touched.user_id, v_touched.instrument_ids);
+        perform tax.rebuild_touched(v_user_id, v_instrument_ids);
     end loop;
     return null;
 end
@@ -203,9 +205,10 @@ set enable_nestloop = on
 set enable_mergejoin = on
 as $$
 declare
-    v_touched record;
+    v_user_id uuid;
+    v_instrument_ids bigint[];
 begin
-    for v_touched in execute format(
+    for v_user_id, v_instrument_ids in execute format(
         $sql$
         select c.user_id, array_agg(distinct p.instrument_id) as instrument_ids
         from (%s) c
@@ -223,7 +226,7 @@ begin
         end
     )
     loop
-        perform tax.rebuild_touched(v_touched.user_id, v_touched.instrument_ids);
+        perform tax.rebuild_touched(v_user_id, v_instrument_ids);
     end loop;
     return null;
 end

@@ -147,14 +147,21 @@ select is_empty($$select * from book, lateral tax.verify(user_id)$$, 'the rest i
 delete from core.users where id = (select user_id from book);
 select is(
     (select sum(n) from (
-        select count(*) n from core.tax_lots join book using (user_id)
-        union all select count(*) from core.positions join book using (user_id)
-        union all select count(*) from tax.closings join book using (user_id)
-        union all select count(*) from tax.wash_matches join book using (user_id)
-        union all select count(*) from tax.notices join book using (user_id)
-        union all select count(*) from tax.lot_state join book using (user_id)
-        union all select count(*) from tax.instrument_groups join book using (user_id)
-        union all select count(*) from tax.rebuild_state join book using (user_id)
+        select count(*) as n from core.tax_lots join book using (user_id)
+        union all
+        select count(*) from core.positions join book using (user_id)
+        union all
+        select count(*) from tax.closings join book using (user_id)
+        union all
+        select count(*) from tax.wash_matches join book using (user_id)
+        union all
+        select count(*) from tax.notices join book using (user_id)
+        union all
+        select count(*) from tax.lot_state join book using (user_id)
+        union all
+        select count(*) from tax.instrument_groups join book using (user_id)
+        union all
+        select count(*) from tax.rebuild_state join book using (user_id)
     ) c),
     0::numeric, 'a deleted person leaves nothing'
 );

@@ -1,0 +1,1 @@
+"""What people who work on this repository run by ``make``: checks of SQL, and the generated pages."""
