@@ -5,7 +5,7 @@ revoke create on schema work from quantmatrix_keeper, quantmatrix_warden;
 
 grant usage on schema api to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser, quantmatrix_writer;
-grant usage on schema core, tax, ingest, work to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema core, tax, ingest, matching, reconcile, sync, legacy, work to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_service;
 
 revoke all on all tables in schema core, tax, ingest, auth, audit, work
@@ -15,7 +15,7 @@ revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_
 
 grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.cash_movements, ingest.standing_findings,
+    ingest.reconciliations, ingest.acceptances, ingest.findings, reconcile.cash_movements, reconcile.standing_findings,
     ingest.feeds, ingest.sync_attempts, ingest.today_executions,
     ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes, ingest.staged_parts, ingest.identity_counts
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;

@@ -77,7 +77,7 @@ comment on column ingest.sync_attempts.run_id is 'Tries of one call of the comma
 comment on column ingest.sync_attempts.try_number is 'Which try of the run, from 1.';
 comment on column ingest.sync_attempts.asked_from is 'First day that was asked for.';
 comment on column ingest.sync_attempts.asked_through is 'Last day that was asked for.';
-comment on column ingest.sync_attempts.failure is 'Code of ingest.sync_failures(); null while it runs and if it succeeded.';
+comment on column ingest.sync_attempts.failure is 'Code of sync.failures(); null while it runs and if it succeeded.';
 comment on column ingest.sync_attempts.retry_at is 'When it was to be tried again; null: not in this run.';
 comment on column ingest.sync_attempts.rows_new is 'Rows that nobody had brought before.';
 comment on column ingest.sync_attempts.documents is 'What was fetched: list of {from, through, sha256, bytes, rows, import, status}.';

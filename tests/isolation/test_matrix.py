@@ -22,7 +22,6 @@ import pytest
 from quantmatrix.testing.cluster import Cluster
 
 EXPECTED = Path(__file__).with_name("matrix.txt")
-SCHEMAS = ("core", "tax", "ingest", "auth", "audit", "work", "api")
 USER, READER, ADMIN = "quantmatrix_user", "quantmatrix_readonly", "quantmatrix_admin"
 NO_RIGHT = "42501"
 # Who sees nothing of ann's, whatever the object; and who sees, but not what belongs to no account.
@@ -118,9 +117,8 @@ def matrix(connection: psycopg.Connection[Any], callers: list[Caller]) -> dict[s
         "select c.oid::regclass::text, c.relkind::text,"
         " (select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0"
         "  and a.attname = case c.oid when 'core.users'::regclass then 'id' else 'user_id' end)"
-        " from pg_class c where c.relkind in ('r', 'v') and c.relnamespace::regnamespace::text = any (%s)"
-        " order by 1",
-        [list(SCHEMAS)],
+        " from pg_class c where c.relkind in ('r', 'v')"
+        " and c.relnamespace in (select s.oid from tests.schemas s) order by 1"
     ).fetchall()
     functions = connection.execute(
         "select p.oid, p.oid::regprocedure::text, array(select distinct found[1] from"
@@ -130,8 +128,7 @@ def matrix(connection: psycopg.Connection[Any], callers: list[Caller]) -> dict[s
     columns = connection.execute(
         "select distinct a.attrelid::regclass::text, a.attname::text from pg_attribute a"
         " join pg_class c on c.oid = a.attrelid where a.attacl is not null"
-        " and c.relnamespace::regnamespace::text = any (%s) order by 1, 2",
-        [list(SCHEMAS)],
+        " and c.relnamespace in (select s.oid from tests.schemas s) order by 1, 2"
     ).fetchall()
     ann = _one(connection, "select tests.user_id('ann')")
     selects = {}

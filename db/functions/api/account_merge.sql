@@ -271,9 +271,9 @@ begin
         where c.user_id = p_user_id
         and c.account_id = p_account_id
     );
-    v_ids := v_ids || ingest.match_days(p_user_id, array_fill(p_account_id, array[cardinality(v_days)]), v_days, '{}');
-    select * into v_settled from ingest.settle(p_user_id, v_ids);
-    perform ingest.pair_transfers(p_user_id);
+    v_ids := v_ids || matching.match_days(p_user_id, array_fill(p_account_id, array[cardinality(v_days)]), v_days, '{}');
+    select * into v_settled from matching.settle(p_user_id, v_ids);
+    perform matching.pair_transfers(p_user_id);
     return jsonb_build_object('added', v_settled.inserted, 'changed', v_settled.updated, 'removed', v_settled.deleted);
 end
 $$;

@@ -3,7 +3,7 @@
 
 -- Members of open conflicts, one row each. Two rows are in conflict where each is without a partner in the other's source: about one instrument, or
 -- one kind of cash, on one day; or the very same units and cash within four days, or under another symbol.
-create function ingest.conflicts(p_user_id uuid, p_account_id bigint default null)
+create function matching.conflicts(p_user_id uuid, p_account_id bigint default null)
 returns table (
     conflict text, account_id bigint, day date, symbol text, verdict text, why text,
     transaction_id bigint, source text, dedupe_key text, trade_date date, quantity numeric, net numeric
@@ -147,11 +147,11 @@ as $$
     window everyone as (partition by m.topic order by m.source, m.dedupe_key rows between unbounded preceding and unbounded following)
 $$;
 
-comment on function ingest.conflicts(uuid, bigint) is
+comment on function matching.conflicts(uuid, bigint) is
     'Rows of several sources that may be one event and that no rule could pair. conflict names the group: it changes when its members do.';
 
 -- Members of matched events, named alike; an order and its fills are one event.
-create function ingest.matched(p_user_id uuid)
+create function matching.matched(p_user_id uuid)
 returns table (conflict text, account_id bigint, day date, transaction_id bigint, source text, dedupe_key text, attested_by text, attesting_key text, rule ingest.match_rule, decision_id bigint)
 language sql
 stable
@@ -171,9 +171,9 @@ as $$
     where m.user_id = p_user_id
 $$;
 
-comment on function ingest.matched(uuid) is 'Events that several sources tell: the row that counts and the row that attests it, with the name by which the person can part them.';
+comment on function matching.matched(uuid) is 'Events that several sources tell: the row that counts and the row that attests it, with the name by which the person can part them.';
 
-create function ingest.match_report(p_user_id uuid, p_sync_id bigint)
+create function matching.match_report(p_user_id uuid, p_sync_id bigint)
 returns jsonb
 language sql
 stable
@@ -203,13 +203,13 @@ as $$
         'conflicts', (
             select count(distinct c.conflict)
             from (select distinct o.account_id from own o) a
-            cross join lateral ingest.conflicts(p_user_id, a.account_id) c
+            cross join lateral matching.conflicts(p_user_id, a.account_id) c
             where c.transaction_id in (select o.transaction_id from own o)
         )
     )
 $$;
 
-comment on function ingest.match_report(uuid, bigint) is 'What an import says of other sources: rows of it that another source tells too, and conflicts that it is part of.';
+comment on function matching.match_report(uuid, bigint) is 'What an import says of other sources: rows of it that another source tells too, and conflicts that it is part of.';
 
 create function api.import_conflicts(account text default null)
 returns jsonb
@@ -220,7 +220,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     with member as materialized (
         select c.*
-        from ingest.conflicts((select auth.require_user())) c
+        from matching.conflicts((select auth.require_user())) c
         where import_conflicts.account is null
         or c.account_id in (
             select a.id
@@ -282,7 +282,7 @@ select
     m.attested_by,
     m.rule,
     m.decision_id
-from ingest.matched((select auth.user_id())) m
+from matching.matched((select auth.user_id())) m
 left join core.accounts a on a.user_id = (select auth.user_id()) and a.id = m.account_id
 left join core.transactions t on t.user_id = (select auth.user_id()) and t.id = m.transaction_id
 left join core.instruments i on i.id = t.instrument_id;
@@ -340,7 +340,7 @@ comment on column api.import_decisions.undo_reason is 'Why it was taken back.';
 comment on column api.import_decisions.sources is 'The sources it is about.';
 comment on column api.import_decisions.day is 'First day of its rows.';
 
-create function ingest.rematch(p_user_id uuid, p_accounts bigint[], p_days date[])
+create function matching.rematch(p_user_id uuid, p_accounts bigint[], p_days date[])
 returns jsonb
 language plpgsql
 volatile
@@ -350,13 +350,13 @@ as $$
 declare
     v_settled record;
 begin
-    select * into v_settled from ingest.settle(p_user_id, ingest.match_days(p_user_id, p_accounts, p_days, '{}'));
-    perform ingest.pair_transfers(p_user_id);
+    select * into v_settled from matching.settle(p_user_id, matching.match_days(p_user_id, p_accounts, p_days, '{}'));
+    perform matching.pair_transfers(p_user_id);
     return jsonb_build_object('added', v_settled.inserted, 'changed', v_settled.updated, 'removed', v_settled.deleted);
 end
 $$;
 
-comment on function ingest.rematch(uuid, bigint[], date[]) is 'Matches these days anew and settles them; returns the transactions that were added, changed and removed.';
+comment on function matching.rematch(uuid, bigint[], date[]) is 'Matches these days anew and settles them; returns the transactions that were added, changed and removed.';
 
 create function api.import_conflict_resolve(conflict text, verdict text, reason text, keep text default null)
 returns jsonb
@@ -392,7 +392,7 @@ begin
     if v_conflict like 'm%' then
         select jsonb_agg(distinct member.said)
         into v_members
-        from ingest.matched(v_user_id) m
+        from matching.matched(v_user_id) m
         cross join lateral (
             values
                 (jsonb_build_object('account_id', m.account_id, 'source', m.source, 'key', m.dedupe_key, 'day', m.day)),
@@ -400,7 +400,7 @@ begin
         ) member (said)
         where m.conflict = v_conflict
         and m.decision_id is null;
-        if v_members is null and exists (select from ingest.matched(v_user_id) m where m.conflict = v_conflict) then
+        if v_members is null and exists (select from matching.matched(v_user_id) m where m.conflict = v_conflict) then
             raise exception '% was matched by a decision of yours', v_conflict
                 using errcode = 'QM002', hint = 'take the decision back: quantmatrix import conflicts reopen NUMBER';
         end if;
@@ -410,7 +410,7 @@ begin
             'account_id', c.account_id, 'source', c.source, 'key', c.dedupe_key, 'day', coalesce(k.original ->> 'trade_date', c.trade_date::text)
         ))
         into v_members
-        from ingest.conflicts(v_user_id) c
+        from matching.conflicts(v_user_id) c
         left join ingest.corrections k
             on k.user_id = v_user_id and k.account_id = c.account_id and k.source = c.source and k.dedupe_key = c.dedupe_key
         where c.conflict = v_conflict;
@@ -422,7 +422,7 @@ begin
 
     select
         array_agg(distinct m.source), array_agg(m.account_id), array_agg(m.day), min(m.account_id),
-        (array_agg(m.source order by ingest.source_rank(m.source), m.source))[1]
+        (array_agg(m.source order by matching.source_rank(m.source), m.source))[1]
     into v_sources, v_accounts, v_days, v_account_id, v_keep
     from jsonb_to_recordset(v_members) m (account_id bigint, source text, key text, day date);
     if v_verdict = 'different' then
@@ -448,7 +448,7 @@ begin
         jsonb_build_object('verdict', v_verdict, 'kept_source', v_keep, 'members', v_members), v_reason
     );
 
-    v_settled := ingest.rematch(v_user_id, v_accounts, v_days);
+    v_settled := matching.rematch(v_user_id, v_accounts, v_days);
     return jsonb_build_object('decision', v_decision_id, 'verdict', v_verdict, 'kept_source', v_keep, 'transactions', v_settled);
 end
 $$;
@@ -492,7 +492,7 @@ begin
     return jsonb_build_object(
         'decision', import_conflict_reopen.decision,
         'status', 'reopened',
-        'transactions', ingest.rematch(v_user_id, v_accounts, v_days)
+        'transactions', matching.rematch(v_user_id, v_accounts, v_days)
     );
 end
 $$;
@@ -500,9 +500,9 @@ $$;
 comment on function api.import_conflict_reopen(bigint, text) is $$Take a decision back
 The rules alone decide again; what they cannot decide is listed again.$$;
 
-grant execute on function ingest.conflicts(uuid, bigint), ingest.matched(uuid)
+grant execute on function matching.conflicts(uuid, bigint), matching.matched(uuid)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
-grant execute on function ingest.match_report(uuid, bigint), ingest.rematch(uuid, bigint[], date[]) to quantmatrix_writer;
+grant execute on function matching.match_report(uuid, bigint), matching.rematch(uuid, bigint[], date[]) to quantmatrix_writer;
 grant execute on function api.import_conflicts(text) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant select on api.import_matches, api.import_decisions to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant execute on function api.import_conflict_resolve(text, text, text, text), api.import_conflict_reopen(bigint, text)

@@ -139,10 +139,10 @@ begin
         where h.user_id = p_user_id and h.status = 'finished' and h.kind in ('import', 'migration')
         having count(distinct h.source) > 1 or bool_or(h.source = 'quantmatrix_csv')
     ) then
-        v_ids := v_ids || ingest.match_days(p_user_id, v_accounts, v_days, '{}');
+        v_ids := v_ids || matching.match_days(p_user_id, v_accounts, v_days, '{}');
     end if;
-    select * into v_settled from ingest.settle(p_user_id, v_ids);
-    perform ingest.pair_transfers(p_user_id);
+    select * into v_settled from matching.settle(p_user_id, v_ids);
+    perform matching.pair_transfers(p_user_id);
     return jsonb_build_object('added', v_settled.inserted, 'changed', v_settled.updated, 'removed', v_settled.deleted);
 end
 $$;

@@ -221,7 +221,7 @@ begin
             as (leg tax.pick_leg, opening_transaction_id bigint, quantity numeric, identified_at timestamptz)
     ) with ordinality as p (leg, opening_transaction_id, quantity, identified_at, place);
 
-    perform ingest.pair_transfers(v_user_id);
+    perform matching.pair_transfers(v_user_id);
     return query select t.* from api.transactions t where t.id = v_id;
 exception
     when check_violation or foreign_key_violation or unique_violation or not_null_violation then
@@ -405,7 +405,7 @@ begin
         stated_new_quantity = excluded.stated_new_quantity,
         exercise_settlement = excluded.exercise_settlement;
 
-    perform ingest.pair_transfers(v_user_id);
+    perform matching.pair_transfers(v_user_id);
     return query select t.* from api.transactions t where t.id = v_old.id;
 exception
     when check_violation or foreign_key_violation or not_null_violation then
@@ -467,7 +467,7 @@ begin
     set transaction_id = null
     where l.user_id = v_user_id
     and l.transaction_id = v_old.id;
-    perform ingest.pair_transfers(v_user_id);
+    perform matching.pair_transfers(v_user_id);
     return jsonb_build_object('transaction_id', v_old.id, 'status', 'voided');
 end
 $$;
@@ -502,7 +502,7 @@ begin
         raise exception 'acquired_on: % is after the transfer of %', basis_set.acquired_on, v_transfer.trade_date using errcode = 'QM002';
     end if;
 
-    v_key := ingest.basis_key(v_transfer.source, v_transfer.dedupe_key);
+    v_key := matching.basis_key(v_transfer.source, v_transfer.dedupe_key);
     -- An earlier answer by hand gives way.
     delete from core.transactions t
     using tax.transaction_links l

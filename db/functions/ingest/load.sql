@@ -216,7 +216,7 @@ as $$
         select distinct on (s.transaction_id) s.transaction_id, s.values_digest
         from ingest.lines s
         join (
-            select h.id, row_number() over (order by ingest.statement_age(f.generated_at, f.period_end), h.content_sha256) as newness
+            select h.id, row_number() over (order by matching.statement_age(f.generated_at, f.period_end), h.content_sha256) as newness
             from core.sync_history h
             join ingest.files f on f.user_id = p_user_id and f.sync_id = h.id
             where h.user_id = p_user_id

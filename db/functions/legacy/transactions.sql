@@ -3,7 +3,7 @@
 -- Staging has no statistics: these functions do without nested loops, and pair rows by windows instead of joins.
 
 -- Nothing can have happened after V1 was last written.
-create function ingest.legacy_frozen_at(p_user_id uuid, p_load_id uuid)
+create function legacy.frozen_at(p_user_id uuid, p_load_id uuid)
 returns timestamptz
 language sql
 stable
@@ -21,10 +21,10 @@ as $$
     and s.kind in ('v1_transactions', 'v1_holdings', 'v1_dividends')
 $$;
 
-comment on function ingest.legacy_frozen_at(uuid, uuid) is 'When V1 was last written by a sync; now if it does not say.';
+comment on function legacy.frozen_at(uuid, uuid) is 'When V1 was last written by a sync; now if it does not say.';
 
 -- Rows in, in our words, before anything is compared with anything.
-create function ingest.legacy_stated_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
+create function legacy.stated_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
 returns table (
     id bigint, account text, broker text, reason text, type text, side text, symbol text, instrument_type text, currency text, instant timestamptz,
     day date, units numeric, price numeric, amount numeric, net numeric, commission numeric, fees numeric, broker_id text, order_id text, source text,
@@ -38,7 +38,7 @@ set enable_nestloop = off
 as $$
     with known as materialized (
         select a.v1_id, a.broker, a.account
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        from legacy.accounts(p_user_id, p_load_id) a
     ),
     -- Materialized, so that each cell is understood once and not wherever it is asked about.
     spelled as materialized (
@@ -49,12 +49,12 @@ as $$
             -- V1 lets every one of these be null.
             coalesce(upper(btrim(t.contract_type)), '') as contract,
             coalesce(upper(btrim(t.transaction_type)), '') as stated_type,
-            coalesce(ingest.legacy_side(t.transaction_type), ingest.legacy_side(t.action)) as stated_side,
-            coalesce(ingest.legacy_symbol(t.symbol), 'UNKNOWN') as canonical,
+            coalesce(legacy.side(t.transaction_type), legacy.side(t.action)) as stated_side,
+            coalesce(legacy.symbol(t.symbol), 'UNKNOWN') as canonical,
             -- The statement importer stored the wall clock of the exchange, everybody else UTC.
             t.transaction_date at time zone case when t.source = 'ibkr_csv_import' then p_zone else 'UTC' end as at,
-            abs(ingest.legacy_number(t.quantity, case when upper(t.contract_type) ~ 'CRYPTO' then 8 else 6 end)) as whole,
-            abs(ingest.legacy_number(t.price, 8)) as quoted
+            abs(legacy.number(t.quantity, case when upper(t.contract_type) ~ 'CRYPTO' then 8 else 6 end)) as whole,
+            abs(legacy.number(t.price, 8)) as quoted
         from ingest.staging s
         cross join lateral jsonb_to_record(s.payload) as t (
             id bigint, account_id bigint, external_id text, order_id text, execution_id text, symbol text, description text, transaction_type text,
@@ -72,7 +72,7 @@ as $$
             -- IBKR has a stock of that name; TastyTrade calls by it what moves only cash.
             s.contract = 'CASH' or (s.canonical = 'CASH' and (s.contract = '' or s.broker <> 'ibkr')) as is_cash,
             s.stated_type = 'DIVIDEND' as is_dividend,
-            coalesce(ingest.legacy_is_option(s.canonical), false) as is_option,
+            coalesce(legacy.is_option(s.canonical), false) as is_option,
             s.contract ~ 'OPT' or s.contract = 'FOP' as is_option_contract,
             -- The only use of the description, beside expirations: whether a trade opened or closed.
             case
@@ -87,7 +87,7 @@ as $$
             case
                 when t.account is null then 'orphan_account'
                 when t.at is null or t.transaction_date < '2000-01-01' or t.at > p_frozen_at + interval '1 day' then 'implausible_date'
-                when t.is_cash then case when coalesce(ingest.legacy_number(t.net_amount, 8), 0) = 0 then 'zero_amount' end
+                when t.is_cash then case when coalesce(legacy.number(t.net_amount, 8), 0) = 0 then 'zero_amount' end
                 when coalesce(t.whole, 0) = 0 then 'zero_quantity'
                 when t.canonical = 'UNKNOWN' then 'unknown_symbol'
                 when t.source = 'realistic_sample' or t.description in ('Bought AAPL stock', 'Sold TSLA stock', 'Bought ACN options') then 'phantom_sample'
@@ -126,10 +126,10 @@ as $$
         end,
         j.whole,
         j.quoted,
-        abs(ingest.legacy_number(j.amount, 8)),
-        ingest.legacy_number(j.net_amount, 8),
-        coalesce(abs(ingest.legacy_number(j.commission, 8)), 0),
-        coalesce(abs(ingest.legacy_number(j.fees, 8)), 0),
+        abs(legacy.number(j.amount, 8)),
+        legacy.number(j.net_amount, 8),
+        coalesce(abs(legacy.number(j.commission, 8)), 0),
+        coalesce(abs(legacy.number(j.fees, 8)), 0),
         coalesce(nullif(btrim(j.external_id), ''), nullif(btrim(j.execution_id), '')),
         nullif(btrim(j.order_id), ''),
         j.source,
@@ -138,10 +138,10 @@ as $$
     from judged j
 $$;
 
-comment on function ingest.legacy_stated_transactions(uuid, uuid, text, timestamptz) is
+comment on function legacy.stated_transactions(uuid, uuid, text, timestamptz) is
     'The transactions of V1 in our words; reason is set where a row by itself cannot be kept.';
 
-create function ingest.legacy_read_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
+create function legacy.read_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
 returns integer
 language plpgsql
 volatile
@@ -156,7 +156,7 @@ begin
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)
     with stated as materialized (
         select t.*
-        from ingest.legacy_stated_transactions(p_user_id, p_load_id, p_zone, p_frozen_at) t
+        from legacy.stated_transactions(p_user_id, p_load_id, p_zone, p_frozen_at) t
     ),
     -- One broker id, one transaction. Only rows that could be kept take part, so that a broken copy never wins; a row of the broker's own interface
     -- wins over one of a statement, then the oldest.
@@ -322,10 +322,10 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_read_transactions(uuid, uuid, text, timestamptz) is 'Judges every row of V1''s transactions and stages the verdicts (kind v1_read).';
+comment on function legacy.read_transactions(uuid, uuid, text, timestamptz) is 'Judges every row of V1''s transactions and stages the verdicts (kind v1_read).';
 
 -- Dividends are stored in two places, and a feed that was a mock wrote into one of them.
-create function ingest.legacy_read_dividends(p_user_id uuid, p_load_id uuid, p_first_line integer, p_frozen_at timestamptz)
+create function legacy.read_dividends(p_user_id uuid, p_load_id uuid, p_first_line integer, p_frozen_at timestamptz)
 returns integer
 language plpgsql
 volatile
@@ -340,17 +340,17 @@ begin
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)
     with known as materialized (
         select a.v1_id, a.broker, a.account
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        from legacy.accounts(p_user_id, p_load_id) a
     ),
     stated as (
         select
             d.id, k.account, d.source, d.ex_date::date as ex_day, coalesce(d.pay_date, d.ex_date)::date as day,
-            ingest.legacy_symbol(d.symbol) as symbol,
+            legacy.symbol(d.symbol) as symbol,
             case when upper(btrim(d.currency)) ~ '^[A-Z]{3,5}$' then upper(btrim(d.currency)) else 'USD' end as currency,
-            ingest.legacy_number(d.dividend_per_share, 8) as per_share,
-            ingest.legacy_number(d.shares_held, 6) as units,
-            ingest.legacy_number(d.total_dividend, 8) as gross,
-            coalesce(abs(ingest.legacy_number(d.tax_withheld, 8)), 0) as withheld,
+            legacy.number(d.dividend_per_share, 8) as per_share,
+            legacy.number(d.shares_held, 6) as units,
+            legacy.number(d.total_dividend, 8) as gross,
+            coalesce(abs(legacy.number(d.tax_withheld, 8)), 0) as withheld,
             nullif(btrim(d.external_id), '') as broker_id
         from ingest.staging s
         cross join lateral jsonb_to_record(s.payload) as d (
@@ -421,7 +421,7 @@ begin
             else jsonb_build_object(
                 'ids', f.ids,
                 'type', 'dividend',
-                'instrument_type', case when ingest.legacy_is_option(d.symbol) then 'option' else 'stock' end,
+                'instrument_type', case when legacy.is_option(d.symbol) then 'option' else 'stock' end,
                 'currency', d.currency,
                 'day', d.day,
                 'units', d.units,
@@ -446,9 +446,9 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_read_dividends(uuid, uuid, integer, timestamptz) is 'Judges every row of V1''s dividends, after its transactions.';
+comment on function legacy.read_dividends(uuid, uuid, integer, timestamptz) is 'Judges every row of V1''s dividends, after its transactions.';
 
 grant execute on function
-    ingest.legacy_frozen_at(uuid, uuid), ingest.legacy_stated_transactions(uuid, uuid, text, timestamptz),
-    ingest.legacy_read_transactions(uuid, uuid, text, timestamptz), ingest.legacy_read_dividends(uuid, uuid, integer, timestamptz)
+    legacy.frozen_at(uuid, uuid), legacy.stated_transactions(uuid, uuid, text, timestamptz),
+    legacy.read_transactions(uuid, uuid, text, timestamptz), legacy.read_dividends(uuid, uuid, integer, timestamptz)
     to quantmatrix_writer;

@@ -1,6 +1,6 @@
 -- Feeds, their lock, and what a feed asks for next.
 
-create function ingest.require_feed(p_user_id uuid, p_name text)
+create function sync.require_feed(p_user_id uuid, p_name text)
 returns ingest.feeds
 language plpgsql
 stable
@@ -23,9 +23,9 @@ begin
 end
 $$;
 
-comment on function ingest.require_feed(uuid, text) is 'A feed by its name; QM001 if there is none.';
+comment on function sync.require_feed(uuid, text) is 'A feed by its name; QM001 if there is none.';
 
-create function ingest.feed_lock(p_user_id uuid, p_feed_id bigint)
+create function sync.feed_lock(p_user_id uuid, p_feed_id bigint)
 returns bigint
 language sql
 immutable
@@ -36,10 +36,10 @@ as $$
     select hashtextextended('quantmatrix feed ' || p_user_id || ' ' || p_feed_id, 0)
 $$;
 
-comment on function ingest.feed_lock(uuid, bigint) is 'The advisory lock that whoever syncs a feed holds for its session.';
+comment on function sync.feed_lock(uuid, bigint) is 'The advisory lock that whoever syncs a feed holds for its session.';
 
 -- The lock is taken by the session itself: a function that took it would leave it with a pooled connection of PostgREST.
-create function ingest.require_feed_lock(p_user_id uuid, p_feed_id bigint)
+create function sync.require_feed_lock(p_user_id uuid, p_feed_id bigint)
 returns void
 language plpgsql
 stable
@@ -47,7 +47,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_lock constant bigint := ingest.feed_lock(p_user_id, p_feed_id);
+    v_lock constant bigint := sync.feed_lock(p_user_id, p_feed_id);
 begin
     if not exists (
         select
@@ -65,9 +65,9 @@ begin
 end
 $$;
 
-comment on function ingest.require_feed_lock(uuid, bigint) is 'Refuses (QM060) unless this session holds the feed''s lock: one sync of a feed at a time.';
+comment on function sync.require_feed_lock(uuid, bigint) is 'Refuses (QM060) unless this session holds the feed''s lock: one sync of a feed at a time.';
 
-create function ingest.exchange_day(p_moment timestamptz)
+create function sync.exchange_day(p_moment timestamptz)
 returns date
 language sql
 stable
@@ -78,10 +78,10 @@ as $$
     select (p_moment at time zone 'America/New_York')::date
 $$;
 
-comment on function ingest.exchange_day(timestamptz) is 'The date in New York.';
+comment on function sync.exchange_day(timestamptz) is 'The date in New York.';
 
 -- Statements are complete on the morning after; interfaces that tell what happened so far are asked for today too.
-create function ingest.sync_windows(p_feed ingest.feeds, p_through date)
+create function sync.windows(p_feed ingest.feeds, p_through date)
 returns table (asked_from date, asked_through date)
 language sql
 stable
@@ -92,7 +92,7 @@ as $$
         select
             greatest(p_feed.since, p_feed.fetched_through + 1 - p_feed.overlap_days) as first_day,
             least(
-                ingest.exchange_day(now()) - case when p_feed.service = 'ibkr' then 1 else 0 end,
+                sync.exchange_day(now()) - case when p_feed.service = 'ibkr' then 1 else 0 end,
                 coalesce(p_through, 'infinity')
             ) as last_day
     )
@@ -104,12 +104,12 @@ as $$
     order by s.day
 $$;
 
-comment on function ingest.sync_windows(ingest.feeds, date) is
+comment on function sync.windows(ingest.feeds, date) is
     'What a feed asks for: from the overlap before its cursor to the last day that can be had, in windows of at most 365 days that overlap.';
 
 grant execute on function
-    ingest.require_feed(uuid, text), ingest.feed_lock(uuid, bigint), ingest.require_feed_lock(uuid, bigint), ingest.exchange_day(timestamptz),
-    ingest.sync_windows(ingest.feeds, date)
+    sync.require_feed(uuid, text), sync.feed_lock(uuid, bigint), sync.require_feed_lock(uuid, bigint), sync.exchange_day(timestamptz),
+    sync.windows(ingest.feeds, date)
     to quantmatrix_writer;
-grant execute on function ingest.require_feed(uuid, text) to quantmatrix_keeper;
-grant execute on function ingest.exchange_day(timestamptz) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant execute on function sync.require_feed(uuid, text) to quantmatrix_keeper;
+grant execute on function sync.exchange_day(timestamptz) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

@@ -125,7 +125,7 @@ cross join (
         and r.rolname not in ('quantmatrix_owner')
         and r.rolname !~ '^pg_'
 ) r
-where c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace)
+where c.relnamespace in (select s.oid from tests.schemas s)
     and c.relkind in ('r', 'p')
 group by c.oid;
 
