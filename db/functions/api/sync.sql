@@ -19,33 +19,6 @@ $$;
 comment on function api.sync_lock(text) is $$The lock of a feed
 The number for pg_try_advisory_lock: whoever syncs holds it until the session ends.$$;
 
--- What an attempt may still do: it is this person's, it runs, and this session holds the feed's lock.
-create function sync.running_attempt(p_user_id uuid, p_sync_id bigint)
-returns ingest.sync_attempts
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_attempt ingest.sync_attempts;
-begin
-    select s.*
-    into v_attempt
-    from ingest.sync_attempts s
-    join core.sync_history h on h.user_id = s.user_id and h.id = s.sync_id and h.status = 'running'
-    where s.user_id = p_user_id
-    and s.sync_id = p_sync_id;
-    if v_attempt.sync_id is null then
-        raise exception 'no attempt % is running', p_sync_id using errcode = 'QM001', hint = 'quantmatrix sync status shows what ran';
-    end if;
-    perform sync.require_feed_lock(p_user_id, v_attempt.feed_id);
-    return v_attempt;
-end
-$$;
-
-comment on function sync.running_attempt(uuid, bigint) is 'An attempt that runs; QM001 if it does not, QM060 without the lock.';
-
 create function api.sync_begin(feed text, run_id uuid, try_number integer, through date default null, base_seconds numeric default 10)
 returns jsonb
 language plpgsql
@@ -284,8 +257,6 @@ $$;
 
 comment on function api.sync_fail(bigint, text, text, numeric, integer, numeric, jsonb) is $$End an attempt that failed
 failure is a code of the list in docs/sync.md. Returns what it means, what to do, whether to try again in this run, and after how many seconds.$$;
-
-grant execute on function sync.running_attempt(uuid, bigint) to quantmatrix_writer;
 grant execute on function
     api.sync_lock(text), api.sync_begin(text, uuid, integer, date, numeric), api.sync_judge(bigint, jsonb), api.sync_end(bigint, jsonb),
     api.sync_fail(bigint, text, text, numeric, integer, numeric, jsonb)

@@ -1,19 +1,5 @@
 -- Today's executions beside the record: shown until a statement covers them, by rules that an undone import takes back by itself.
 
--- A corrected execution has another last part; the rest names the execution.
-create function sync.execution_name(p_execution_id text)
-returns text
-language sql
-immutable
-security invoker
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select regexp_replace(p_execution_id, '\.[0-9]{1,3}$', '')
-$$;
-
-comment on function sync.execution_name(text) is 'An execution''s id without the count of its corrections.';
-
 create function api.today_store(attempt bigint, load_id uuid, records bigint)
 returns jsonb
 language plpgsql
@@ -239,7 +225,6 @@ comment on column api.today.executions is 'How many executions.';
 comment on column api.today.last_executed_at is 'The last of them.';
 
 grant select on api.today_executions, api.today to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
-grant execute on function sync.execution_name(text) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
 grant execute on function api.today_store(bigint, uuid, bigint) to quantmatrix_user, quantmatrix_admin;
 
 alter function api.today_store(bigint, uuid, bigint) owner to quantmatrix_writer;

@@ -398,4 +398,5 @@ comment on function matching.settle(uuid, bigint[]) is 'Makes these transactions
 grant execute on function
     matching.statement_age(timestamptz, date), matching.same_days(uuid, bigint), matching.touched_by(uuid, bigint), matching.settle(uuid, bigint[])
     to quantmatrix_writer;
+grant execute on function matching.statement_age(timestamptz, date) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on type matching.attested_transaction to quantmatrix_writer;

@@ -135,4 +135,3 @@ comment on function reconcile.broker_side(uuid, bigint, date) is
 grant execute on function
     reconcile.broker_statements(uuid, bigint, date), reconcile.broker_side(uuid, bigint, date)
     to quantmatrix_writer, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
-grant execute on function matching.statement_age(timestamptz, date) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

@@ -265,4 +265,3 @@ grant execute on function
     reconcile.lots_differ(jsonb, jsonb), reconcile.repeated_rows(uuid, bigint, bigint, date), reconcile.first_shortfall(uuid, bigint, bigint, date),
     reconcile.compare_positions(uuid, bigint, date)
     to quantmatrix_writer;
-grant execute on function tax.settles_on(date, date) to quantmatrix_writer;

@@ -176,7 +176,6 @@ as $$
     )
 $$;
 
-
 comment on function reconcile.find_differences(uuid, bigint, bigint, date) is
     'Compares everything and keeps what differs as findings of the run: {positions, lots, cash, open}: comparisons made, and differences that ask for something.';
 
