@@ -45,7 +45,7 @@ begin
         raise exception 'there are a hundred keys already' using errcode = 'QM002', hint = 'revoke those that are not used';
     end if;
     if key_create.accounts is not null then
-        v_account_ids := array(select distinct auth.own_account(v_user_id, a.reference) from unnest(key_create.accounts) a (reference));
+        v_account_ids := array(select distinct ingest.require_account(v_user_id, a.reference) from unnest(key_create.accounts) a (reference));
         if cardinality(v_account_ids) not between 1 and 1000 then
             raise exception 'accounts: name at least one, or leave it out for all' using errcode = 'QM002';
         end if;
@@ -202,7 +202,7 @@ begin
     from auth.grants g
     where g.user_id = v_user_id
     and g.grantee_id = v_grantee_id
-    and g.account_id is not distinct from case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end
+    and g.account_id is not distinct from case when grant_add.account is not null then ingest.require_account(v_user_id, grant_add.account) end
     and g.kind = 'share'
     and g.access = v_access
     and g.expires_at is not distinct from grant_add.expires_at
@@ -213,7 +213,7 @@ begin
     end if;
     insert into auth.grants (user_id, grantee_id, account_id, access, expires_at)
     values (
-        v_user_id, v_grantee_id, case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end,
+        v_user_id, v_grantee_id, case when grant_add.account is not null then ingest.require_account(v_user_id, grant_add.account) end,
         v_access, grant_add.expires_at
     )
     returning * into v_grant;

@@ -39,39 +39,6 @@ $$;
 
 comment on function auth.key_shown(auth.api_keys) is 'A key as its owner sees it; accounts null: all.';
 
-create function auth.own_account(p_user_id uuid, p_reference text)
-returns bigint
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_ids bigint[];
-begin
-    select array_agg(a.id)
-    into v_ids
-    from core.accounts a
-    where a.user_id = p_user_id
-    and a.account_number = p_reference;
-    if v_ids is null then
-        select array_agg(a.id)
-        into v_ids
-        from core.accounts a
-        where a.user_id = p_user_id
-        and a.name = p_reference;
-    end if;
-    if v_ids is null then
-        raise exception 'there is no account "%"', p_reference using errcode = 'QM001', hint = 'quantmatrix account list shows numbers and names';
-    elsif cardinality(v_ids) > 1 then
-        raise exception 'the account "%" is there several times', p_reference using errcode = 'QM003', hint = 'give its name';
-    end if;
-    return v_ids[1];
-end
-$$;
-
-comment on function auth.own_account(uuid, text) is 'The person''s account by number, then by name; QM001, QM003.';
-
 create function auth.grant_shown(p_grant auth.grants)
 returns jsonb
 language sql
@@ -92,5 +59,4 @@ comment on function auth.grant_shown(auth.grants) is 'A grant as both sides see 
 
 alter function auth.role_of_scopes(auth.key_scope[]) owner to quantmatrix_keeper;
 alter function auth.key_shown(auth.api_keys) owner to quantmatrix_keeper;
-alter function auth.own_account(uuid, text) owner to quantmatrix_keeper;
 alter function auth.grant_shown(auth.grants) owner to quantmatrix_keeper;
