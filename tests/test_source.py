@@ -79,6 +79,11 @@ def test_the_manifest_names_every_file_once() -> None:
     assert sorted(listed) == sorted(path for path in there if not path.name.endswith(".part.sql"))
 
 
+def test_every_file_says_what_it_is_for() -> None:
+    files = [*(resources.root() / "db").rglob("*.sql"), *resources.migrations_directory().glob("*.sql")]
+    assert [path for path in files if not path.read_text(encoding="utf-8").startswith("-- ")] == []
+
+
 @pytest.mark.parametrize(
     "path",
     [path for path in resources.repeatable_files() if FUNCTIONS in path.parent.parents],
