@@ -8,7 +8,7 @@ grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser, quantmatr
 grant usage on schema core, tax, ingest, matching, reconcile, sync, legacy, work to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_service;
 
-revoke all on all tables in schema core, tax, ingest, auth, audit, work
+revoke all on all tables in schema core, tax, ingest, matching, reconcile, sync, legacy, auth, audit, work
     from anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_importer, quantmatrix_service,
     quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser, quantmatrix_warden;
 revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_engine;

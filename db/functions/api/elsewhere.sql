@@ -129,6 +129,7 @@ All of this provider; sessions go on. Returns how many were linked.$$;
 grant execute on function api.oauth_collect(text, text, text) to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant execute on function api.identity_link(), api.identity_list(), api.identity_unlink(text)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
 alter function api.oauth_collect(text, text, text) owner to quantmatrix_keeper;
 alter function api.identity_link() owner to quantmatrix_keeper;
 alter function api.identity_list() owner to quantmatrix_keeper;

@@ -26,4 +26,5 @@ comment on function api.user_instruments(text, bigint) is $$Say how many instrum
 Administrators only. Identities that nobody had before are added to the catalogue that all share, and stay; allowed is how many of them this user may add in all (null: what everybody may). Returns {email, added, allowed}.$$;
 
 grant execute on function api.user_instruments(text, bigint) to quantmatrix_admin;
+
 alter function api.user_instruments(text, bigint) owner to quantmatrix_keeper;

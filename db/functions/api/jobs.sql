@@ -205,6 +205,7 @@ comment on function api.status() is $$State of the platform for its people
 
 grant execute on function api.job_add(text, jsonb, text), api.job_cancel(uuid), api.job_result(uuid), api.status()
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
 alter function api.job_add(text, jsonb, text) owner to quantmatrix_keeper;
 alter function api.job_cancel(uuid) owner to quantmatrix_keeper;
 alter function api.job_result(uuid) owner to quantmatrix_keeper;

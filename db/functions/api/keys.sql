@@ -331,6 +331,7 @@ grant execute on function
     api.key_create(text, text[], text[], timestamptz), api.key_list(), api.key_revoke(bigint),
     api.grant_add(text, text, text, timestamptz), api.grant_list(), api.grant_revoke(bigint), api.book_open(text, text)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
 alter function api.key_create(text, text[], text[], timestamptz) owner to quantmatrix_keeper;
 alter function api.key_list() owner to quantmatrix_keeper;
 alter function api.key_revoke(bigint) owner to quantmatrix_keeper;

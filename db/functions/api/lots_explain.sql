@@ -136,4 +136,5 @@ $$;
 comment on function api.lots_explain(bigint, bigint) is $$Explain a lot or a closing
 lot or closing: the number of one of them, as the views lots and closings show it. Returns its figures and the steps that led to them, from the purchase on: fees, shares of an amount, splits, returns of capital, transfers, options that went into shares, wash sales. Each step has the transaction, a sentence, the arithmetic line by line, the state after it (quantity, basis, wash_sale_adjustment, holding_start), and its sources: import, file, line and raw text; none where a person typed it.$$;
 grant execute on function api.lots_explain(bigint, bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
 alter function api.lots_explain(bigint, bigint) owner to quantmatrix_writer;

@@ -130,6 +130,7 @@ grant execute on function
     api.password_forgot(text), api.password_reset(text, text)
     to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant execute on function api.password_change(text, text), api.email_change(text, text) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
 alter function api.password_change(text, text) owner to quantmatrix_keeper;
 alter function api.password_forgot(text) owner to quantmatrix_keeper;
 alter function api.password_reset(text, text) owner to quantmatrix_keeper;

@@ -103,4 +103,5 @@ The last migration and the first twelve characters of the digest of functions an
 grant execute on function api.check_request(), api.schema_version() to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
 grant execute on function api.schema_version() to quantmatrix_keeper;
+
 alter function api.check_request() owner to quantmatrix_keeper;

@@ -29,7 +29,7 @@ values
     ('platform', false, '{}', '{}', null),
     ('staged', true, '{}', '{}', null);
 
-select plan(8);
+select plan(9);
 select is_empty(
     $$
         select c.oid::regclass
@@ -45,6 +45,14 @@ select results_eq(
     $$select d.table_name::text collate "default" from declared d where d.kind = 'staged'$$,
     array['ingest.staging'],
     'row-level security is switched off in one place alone'
+);
+select is_empty(
+    $$
+        select d.table_name
+        from declared d
+        where d.table_name::text ~ '^(matching|reconcile|sync|legacy)\.'
+    $$,
+    'the schemas of functions alone have no tables'
 );
 select is_empty(
     $$
