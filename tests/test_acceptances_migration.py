@@ -50,7 +50,7 @@ def test_each_accepted_difference_is_an_acceptance(cluster: Cluster, tmp_path: P
             # The detail that the migration wrote is the one that later runs compare with.
             assert connection.execute(
                 "select count(*),"
-                " count(*) filter (where a.detail = ingest.finding_detail(f.kind, f.evidence))"
+                " count(*) filter (where a.detail = reconcile.finding_detail(f.kind, f.evidence))"
                 " from ingest.findings f join ingest.acceptances a"
                 " on a.user_id = f.user_id and a.id = f.acceptance_id"
             ).fetchone() == (3, 3)

@@ -152,6 +152,28 @@ def test_a_new_migration_is_applied_once(database: Database, released: Path) -> 
     )
 
 
+def test_a_table_that_does_not_say_whose_its_rows_are_is_closed(database: Database, released: Path) -> None:
+    schemas = "core", "tax", "ingest", "matching", "reconcile", "sync", "legacy", "auth", "audit", "work"
+    for schema in schemas:
+        add(
+            released,
+            f"9002_{schema}.sql",
+            f"create table {schema}.extra (user_id uuid);\n"
+            f"grant all on {schema}.extra to quantmatrix_user, quantmatrix_writer;\n",
+        )
+    migrate.up(database.dsn(MIGRATOR))
+    others = (
+        "select count(*) from pg_class c cross join aclexplode(c.relacl) a"
+        " where c.relname = 'extra' and a.grantee <> c.relowner"
+    )
+    assert count(database, others) == 0
+    closed = (
+        "select count(*) from pg_class where relname = 'extra' and relrowsecurity and relforcerowsecurity"
+    )
+    assert count(database, closed) == len(schemas)
+    assert count(database, "select count(*) from pg_policy where polrelid::regclass::text ~ 'extra'") == 0
+
+
 def test_a_migration_outside_a_transaction_is_run_statement_by_statement(
     database: Database, released: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,17 @@ from quantmatrix import resources
 from quantmatrix.database import repeatable, source
 from quantmatrix.errors import Problem
 from quantmatrix.testing.cluster import Database
+
+FUNCTIONS = resources.root() / "db" / "functions"
+# A statement about objects of a schema. Triggers and casts have none.
+ABOUT = re.compile(
+    r"^(?:create|comment on|alter|grant [a-z, ]+ on)"
+    r"\s+(?:(?:function|procedure|aggregate|view|type|domain|column)\s+)?([a-z_]+\.[^;$]+)",
+    re.MULTILINE,
+)
+INNERMOST = re.compile(r"\([^()]*\)")
+# After the names comes what is said of them.
+NAMES_END = re.compile(r"\b(?:returns|as|is|to|owner|with)\b")
 
 
 @pytest.fixture
@@ -65,3 +77,39 @@ def test_the_manifest_names_every_file_once() -> None:
     db = resources.root() / "db"
     there = {path for folder in ("schema", "functions", "policies") for path in (db / folder).rglob("*.sql")}
     assert sorted(listed) == sorted(path for path in there if not path.name.endswith(".part.sql"))
+
+
+def test_every_file_says_what_it_is_for() -> None:
+    files = [*(resources.root() / "db").rglob("*.sql"), *resources.migrations_directory().glob("*.sql")]
+    assert [path for path in files if not path.read_text(encoding="utf-8").startswith("-- ")] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in resources.repeatable_files() if FUNCTIONS in path.parent.parents],
+    ids=lambda path: path.relative_to(FUNCTIONS).as_posix(),
+)
+def test_a_file_is_about_the_schema_of_its_folder_alone(path: Path) -> None:
+    assert _schemas(path.read_text(encoding="utf-8")) <= {path.parent.name}
+
+
+def test_every_statement_tells_its_schemas() -> None:
+    text = (
+        "create function api.one(a ingest.feeds default now())\nreturns core.users\n;"
+        "\ncreate view sync.none\nwith (security_invoker = true)\nas\nselect from core.users;\n"
+        "grant execute on function\n    tax.two(core.accounts), auth.three()\n    to quantmatrix_user;\n"
+        "create trigger four after insert on core.users execute function audit.four();\n"
+        "alter function work.five() owner to quantmatrix_keeper;\n"
+    )
+    assert _schemas(text) == {"api", "sync", "tax", "auth", "work"}
+
+
+def _schemas(text: str) -> set[str]:
+    """The schemas whose objects a file makes, comments on, gives rights on or hands over."""
+    found = set()
+    for names in ABOUT.findall(text):
+        plain = names
+        while plain != (shorter := INNERMOST.sub("", plain)):
+            plain = shorter
+        found |= set(re.findall(r"([a-z_]+)\.[a-z_.]+", NAMES_END.split(plain)[0]))
+    return found

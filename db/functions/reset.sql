@@ -8,7 +8,10 @@ Lots, positions, cash and transactions that agree with each other, and a named c
 
 do $$
 declare
-    v_schemas constant oid[] := array['core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace];
+    v_schemas constant oid[] := array[
+        'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'matching'::regnamespace, 'reconcile'::regnamespace, 'sync'::regnamespace,
+        'legacy'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
+    ];
     v_commands text[];
     v_command text;
 begin
@@ -46,6 +49,7 @@ alter default privileges revoke execute on functions from public;
 
 -- A function owner creates in its schema only while this transaction runs: policies/grants.sql takes the right back.
 grant usage, create on schema tax, ingest, auth, audit, api to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;
+grant usage on schema matching, reconcile, sync, legacy to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;
 grant usage, create on schema work to quantmatrix_keeper, quantmatrix_warden;
 grant usage on schema work to quantmatrix_writer, quantmatrix_engine;
 grant usage on schema core to quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper;

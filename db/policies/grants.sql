@@ -5,30 +5,36 @@ revoke create on schema work from quantmatrix_keeper, quantmatrix_warden;
 
 grant usage on schema api to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema audit to quantmatrix_keeper, quantmatrix_eraser, quantmatrix_writer;
-grant usage on schema core, tax, ingest, work to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+grant usage on schema core, tax, ingest, matching, reconcile, sync, legacy, work to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant usage on schema auth to anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine, quantmatrix_service;
 
-revoke all on all tables in schema core, tax, ingest, auth, audit, work
+revoke all on all tables in schema core, tax, ingest, matching, reconcile, sync, legacy, auth, audit, work
     from anon, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_importer, quantmatrix_service,
     quantmatrix_writer, quantmatrix_engine, quantmatrix_keeper, quantmatrix_eraser, quantmatrix_warden;
 revoke all on all sequences in schema auth from quantmatrix_writer, quantmatrix_engine;
 
-grant select on all tables in schema core, tax to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
-grant select on ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.cash_movements, ingest.standing_findings,
-    ingest.feeds, ingest.sync_attempts, ingest.today_executions,
-    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes, ingest.staged_parts, ingest.identity_counts
+-- What each table says of its rows decides (functions/auth/tenancy.sql): people, and the functions that act for them, read; one owner of
+-- functions writes. A table that says nothing is nobody's.
+do $$
+declare
+    v_table record;
+begin
+    for v_table in select t.* from auth.tenancies() t where t.kind in ('input', 'derived', 'logged', 'shared') loop
+        execute format(
+            'grant select on %s to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine',
+            v_table.table_name
+        );
+        if v_table.kind = 'input' then
+            execute format('grant insert, update, delete on %s to quantmatrix_writer', v_table.table_name);
+        elsif v_table.kind = 'derived' then
+            execute format('grant insert, update, delete on %s to quantmatrix_engine', v_table.table_name);
+        end if;
+    end loop;
+end
+$$;
+grant select on tax.yearly, reconcile.cash_movements, reconcile.standing_findings
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
-grant insert, update, delete on core.users, core.accounts, core.sync_history, core.transactions, core.alerts,
-    tax.transaction_terms, tax.transaction_links, tax.lot_picks, tax.instrument_facts, tax.lot_method_elections,
-    ingest.files, ingest.lines, ingest.line_links, ingest.line_picks, ingest.corrections, ingest.broker_positions, ingest.broker_lots, ingest.broker_cash,
-    ingest.reconciliations, ingest.acceptances, ingest.findings, ingest.feeds, ingest.sync_attempts, ingest.today_executions,
-    ingest.decisions, ingest.decision_members, ingest.matches, ingest.instrument_changes
-    to quantmatrix_writer;
-grant insert, update, delete on core.positions, core.tax_lots,
-    tax.rebuild_state, tax.instrument_groups, tax.lot_state, tax.closings, tax.wash_matches, tax.notices, tax.corrected_books, ingest.identity_counts
-    to quantmatrix_engine;
 -- The key and what it says: no function that acts for people can fill the other columns.
 grant insert (symbol, instrument_type, currency, option_type, strike, expiration, multiplier) on core.instruments to quantmatrix_engine;
 grant insert, update on core.market_data to quantmatrix_engine;
@@ -39,7 +45,6 @@ grant usage on schema ingest to quantmatrix_user;
 grant insert (load_id, kind, line_number, part, payload, raw) on ingest.staging to quantmatrix_user, quantmatrix_admin;
 grant select, insert on ingest.staging to quantmatrix_writer;
 grant select, delete on ingest.staging to quantmatrix_engine;
-grant insert, update, delete on ingest.staged_parts to quantmatrix_engine;
 
 -- Secrets and people: the keeper alone, by its functions alone.
 grant select, insert, update, delete on auth.credentials, auth.recovery_codes, auth.registrations, auth.one_time_tokens, auth.sessions,

@@ -30,7 +30,8 @@ create unique index acceptances_once on ingest.acceptances (user_id, account_id,
 create index acceptances_of_account on ingest.acceptances (user_id, account_id);
 create index acceptances_instrument_reference on ingest.acceptances (instrument_id) where instrument_id is not null;
 
-comment on table ingest.acceptances is 'Differences that a person takes as they are: each holds, in every reconciliation, while its figures and its cause stay the same.';
+comment on table ingest.acceptances is 'Differences that a person takes as they are: each holds, in every reconciliation, while its figures and its cause stay the same.
+tenancy: input';
 comment on column ingest.acceptances.user_id is 'The tenant.';
 comment on column ingest.acceptances.id is 'Number of the acceptance, for people to type.';
 comment on column ingest.acceptances.account_id is 'The account; null for a check across accounts.';

@@ -28,7 +28,8 @@ create table core.accounts (
     constraint accounts_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 );
 
-comment on table core.accounts is 'An account at a broker; lots are selected inside one account and one instrument.';
+comment on table core.accounts is 'An account at a broker; lots are selected inside one account and one instrument.
+tenancy: input';
 comment on column core.accounts.user_id is 'The tenant.';
 comment on column core.accounts.id is 'Number of the account, for people to type.';
 comment on column core.accounts.broker is 'Broker in lower case: ibkr, tastytrade, schwab, ...';

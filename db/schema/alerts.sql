@@ -29,7 +29,8 @@ create table core.alerts (
 
 create index alerts_instrument_reference on core.alerts (instrument_id);
 
-comment on table core.alerts is 'Conditions a person wants to hear about.';
+comment on table core.alerts is 'Conditions a person wants to hear about.
+tenancy: input';
 comment on column core.alerts.user_id is 'The tenant.';
 comment on column core.alerts.id is 'Number of the alert.';
 comment on column core.alerts.instrument_id is 'The instrument watched; null where the alert is about something else.';

@@ -12,7 +12,8 @@ create table audit.links (
     constraint links_digests_are_sha256 check (length(values_digest) = 32 and length(link_digest) = 32)
 );
 
-comment on table audit.links is 'The hash chain: each link covers the one before, the entry''s fixed fields and the digest of its values.';
+comment on table audit.links is 'The hash chain: each link covers the one before, the entry''s fixed fields and the digest of its values.
+tenancy: platform';
 comment on column audit.links.position is 'Place in the chain, from 1 without gaps.';
 comment on column audit.links.log_id is 'The entry of core.audit_logs.';
 comment on column audit.links.values_digest is 'SHA-256 of the old values, the new values and the context: what an erased person''s entries may lose.';
@@ -26,7 +27,8 @@ create table audit.erasures (
     constraint erasures_pkey primary key (person_id, log_id)
 );
 
-comment on table audit.erasures is 'Who was erased: the values of these persons'' entries are gone, and the chain still verifies.';
+comment on table audit.erasures is 'Who was erased: the values of these persons'' entries are gone, and the chain still verifies.
+tenancy: platform';
 comment on column audit.erasures.person_id is 'The key of the person; it tells nothing any more.';
 comment on column audit.erasures.erased_at is 'When.';
 comment on column audit.erasures.log_id is 'The entry that tells of it, itself chained: what the person has before it is blank, all of it.';
@@ -44,7 +46,8 @@ create table audit.epochs (
     constraint epochs_begin_before_they_are_told check (first_entry > 0 and first_entry <= log_id)
 );
 
-comment on table audit.epochs is 'Where numbers of transactions began anew: entries from first_entry on come after all before, whatever their numbers of transactions. Before the first: epoch 0.';
+comment on table audit.epochs is 'Where numbers of transactions began anew: entries from first_entry on come after all before, whatever their numbers of transactions. Before the first: epoch 0.
+tenancy: platform';
 comment on column audit.epochs.number is 'From 1 on.';
 comment on column audit.epochs.first_entry is 'The first number of an entry of this epoch.';
 comment on column audit.epochs.log_id is 'The entry that tells of it, itself chained.';
@@ -59,7 +62,8 @@ create table audit.checkpoints (
     constraint checkpoints_digests_are_sha256 check (length(link_digest) = 32)
 );
 
-comment on table audit.checkpoints is 'How far the chain was found whole: the next look begins here. Looking at the whole chain trusts none of these.';
+comment on table audit.checkpoints is 'How far the chain was found whole: the next look begins here. Looking at the whole chain trusts none of these.
+tenancy: platform';
 comment on column audit.checkpoints.position is 'The last link that was looked at.';
 comment on column audit.checkpoints.link_digest is 'What that link was: it must still be.';
 comment on column audit.checkpoints.verified_at is 'When.';

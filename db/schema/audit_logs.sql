@@ -20,7 +20,8 @@ create table core.audit_logs (
 create index audit_logs_of_user on core.audit_logs (user_id, id);
 create index audit_logs_in_sealing_order on core.audit_logs (transaction_xid, id);
 
-comment on table core.audit_logs is 'Every change of the core tables: who, what, when; sealed into a chain by audit.seal().';
+comment on table core.audit_logs is 'Every change of the core tables: who, what, when; sealed into a chain by audit.seal().
+tenancy: logged';
 comment on column core.audit_logs.id is 'Number of the entry.';
 comment on column core.audit_logs.user_id is 'The tenant whose row changed; null for shared tables.';
 comment on column core.audit_logs.actor_id is 'The person who acted, if one was signed in; null for the platform itself.';

@@ -10,7 +10,8 @@ create table auth.database_logins (
     constraint database_logins_are_our_own check (login_name ~ '^qm_[a-z0-9_]{1,55}$')
 );
 
-comment on table auth.database_logins is 'Personal login roles for direct SQL: whoever can type SQL can forge a setting, but not a login.';
+comment on table auth.database_logins is 'Personal login roles for direct SQL: whoever can type SQL can forge a setting, but not a login.
+tenancy: secret';
 comment on column auth.database_logins.login_name is 'Name of the role in the cluster.';
 comment on column auth.database_logins.user_id is 'The person.';
 comment on column auth.database_logins.created_at is 'When it was given.';

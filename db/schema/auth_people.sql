@@ -32,7 +32,8 @@ create table auth.settings (
 
 insert into auth.settings default values;
 
-comment on table auth.settings is 'How signing in works on this platform: one row, changed by administrators.';
+comment on table auth.settings is 'How signing in works on this platform: one row, changed by administrators.
+tenancy: platform';
 comment on column auth.settings.only_row is 'Always true.';
 comment on column auth.settings.bcrypt_cost is 'Each step doubles the work of a guess; older hashes are renewed when their people sign in.';
 comment on column auth.settings.access_minutes is 'How long an access token is good.';
@@ -56,7 +57,8 @@ create table auth.signing_keys (
 
 comment on column auth.settings.secret is 'Nobody outside can tell which counter an attempt falls on: its digest is keyed with this.';
 
-comment on table auth.signing_keys is 'The keys of PostgREST''s key set, in its order: the first signs, the others are on their way out.';
+comment on table auth.signing_keys is 'The keys of PostgREST''s key set, in its order: the first signs, the others are on their way out.
+tenancy: secret';
 comment on column auth.signing_keys.key_id is 'kid of the key.';
 comment on column auth.signing_keys.secret is 'The key itself, for HMAC-SHA256.';
 comment on column auth.signing_keys.place is 'Place in the set, from 1.';
@@ -77,7 +79,8 @@ create table auth.credentials (
     constraint credentials_totp_is_confirmed_with_a_secret check (totp_confirmed_at is null or totp_secret is not null)
 );
 
-comment on table auth.credentials is 'The password and the second factor of a person.';
+comment on table auth.credentials is 'The password and the second factor of a person.
+tenancy: secret';
 comment on column auth.credentials.user_id is 'The person.';
 comment on column auth.credentials.password_hash is 'bcrypt of the SHA-256 of the password, so that no byte of a long one is ignored; null: none was set.';
 comment on column auth.credentials.password_changed_at is 'When the password was set; null: never.';
@@ -95,7 +98,8 @@ create table auth.recovery_codes (
     constraint recovery_codes_digest_is_sha256 check (length(code_digest) = 32)
 );
 
-comment on table auth.recovery_codes is 'Codes that stand in for the second factor, each once.';
+comment on table auth.recovery_codes is 'Codes that stand in for the second factor, each once.
+tenancy: secret';
 comment on column auth.recovery_codes.user_id is 'The person.';
 comment on column auth.recovery_codes.code_digest is 'SHA-256 of the code.';
 comment on column auth.recovery_codes.created_at is 'When it was made.';
@@ -115,7 +119,8 @@ create table auth.registrations (
 
 create index registrations_by_expiry on auth.registrations (expires_at);
 
-comment on table auth.registrations is 'Who asked to register and has not proved the address yet. An address may wait several times: nobody reserves another''s.';
+comment on table auth.registrations is 'Who asked to register and has not proved the address yet. An address may wait several times: nobody reserves another''s.
+tenancy: secret';
 comment on column auth.registrations.token_digest is 'SHA-256 of the mailed token.';
 comment on column auth.registrations.email is 'Address in lower case.';
 comment on column auth.registrations.display_name is 'Name shown to people; null if none was given.';
@@ -137,7 +142,8 @@ create table auth.one_time_tokens (
 
 create index one_time_tokens_by_digest on auth.one_time_tokens (token_digest);
 
-comment on table auth.one_time_tokens is 'Mailed tokens: one for a person and purpose, used once.';
+comment on table auth.one_time_tokens is 'Mailed tokens: one for a person and purpose, used once.
+tenancy: secret';
 comment on column auth.one_time_tokens.user_id is 'The person.';
 comment on column auth.one_time_tokens.purpose is 'reset: a new password; email: a new address.';
 comment on column auth.one_time_tokens.token_digest is 'SHA-256 of the token.';
@@ -163,7 +169,8 @@ create table auth.sessions (
     constraint sessions_end_has_a_reason check ((ended_at is null) = (ended_because is null))
 );
 
-comment on table auth.sessions is 'Sign-ins: each is one family of refresh tokens.';
+comment on table auth.sessions is 'Sign-ins: each is one family of refresh tokens.
+tenancy: secret';
 comment on column auth.sessions.user_id is 'The person.';
 comment on column auth.sessions.id is 'sid of its tokens.';
 comment on column auth.sessions.label is 'What the client calls itself; null if it does not.';
@@ -192,7 +199,8 @@ create table auth.refresh_tokens (
 
 create index refresh_tokens_by_digest on auth.refresh_tokens (token_digest);
 
-comment on table auth.refresh_tokens is 'Every refresh token a session ever had: one that comes a second time was stolen, and ends the session, unless it is the last one and its answer was lost.';
+comment on table auth.refresh_tokens is 'Every refresh token a session ever had: one that comes a second time was stolen, and ends the session, unless it is the last one and its answer was lost.
+tenancy: secret';
 comment on column auth.refresh_tokens.user_id is 'The person.';
 comment on column auth.refresh_tokens.session_id is 'The session.';
 comment on column auth.refresh_tokens.token_digest is 'SHA-256 of the token.';
@@ -224,7 +232,8 @@ create table auth.api_keys (
 
 create index api_keys_by_prefix on auth.api_keys (prefix);
 
-comment on table auth.api_keys is 'Keys of programs: shown once, kept as a digest, exchanged for short-lived tokens.';
+comment on table auth.api_keys is 'Keys of programs: shown once, kept as a digest, exchanged for short-lived tokens.
+tenancy: secret';
 comment on column auth.api_keys.user_id is 'Whose key it is.';
 comment on column auth.api_keys.id is 'Number of the key.';
 comment on column auth.api_keys.name is 'What its owner calls it.';
@@ -259,7 +268,8 @@ create table auth.grants (
 create index grants_to_grantee on auth.grants (grantee_id, user_id);
 create index grants_of_account on auth.grants (user_id, account_id) where account_id is not null;
 
-comment on table auth.grants is 'Who else may see, or write, whose book: the one table that row-level security asks.';
+comment on table auth.grants is 'Who else may see, or write, whose book: the one table that row-level security asks.
+tenancy: secret';
 comment on column auth.grants.user_id is 'Whose book it is.';
 comment on column auth.grants.id is 'Number of the grant.';
 comment on column auth.grants.grantee_id is 'Who may.';
@@ -292,7 +302,8 @@ create table auth.mails (
 create index mails_due on auth.mails (due_at) where status = 'waiting';
 create index mails_to_recipient on auth.mails (recipient);
 
-comment on table auth.mails is 'Mails on their way: written with what they speak of, sent by quantmatrix mail, so that none is lost while SMTP is down.';
+comment on table auth.mails is 'Mails on their way: written with what they speak of, sent by quantmatrix mail, so that none is lost while SMTP is down.
+tenancy: secret';
 comment on column auth.mails.id is 'Number of the mail; part of its Message-ID, the same in each attempt.';
 comment on column auth.mails.recipient is 'Address.';
 comment on column auth.mails.subject is 'Subject.';
@@ -321,7 +332,8 @@ create table auth.identities (
 
 create unique index identities_link_one_person on auth.identities (provider, subject);
 
-comment on table auth.identities is 'Sign-ins elsewhere that are this person''s.';
+comment on table auth.identities is 'Sign-ins elsewhere that are this person''s.
+tenancy: secret';
 comment on column auth.identities.user_id is 'The person.';
 comment on column auth.identities.provider is 'Name of the provider: google, github.';
 comment on column auth.identities.subject is 'The provider''s own key of the person.';
@@ -359,7 +371,8 @@ create index oauth_requests_to_link on auth.oauth_requests (link_to) where link_
 create index oauth_requests_of_person on auth.oauth_requests (person_id) where person_id is not null;
 create index oauth_requests_by_ticket on auth.oauth_requests (ticket_digest) where ticket_digest is not null;
 
-comment on table auth.oauth_requests is 'Sign-ins elsewhere that have begun: state and nonce are good once.';
+comment on table auth.oauth_requests is 'Sign-ins elsewhere that have begun: state and nonce are good once.
+tenancy: secret';
 comment on column auth.oauth_requests.state_digest is 'SHA-256 of the state.';
 comment on column auth.oauth_requests.provider is 'Name of the provider.';
 comment on column auth.oauth_requests.nonce is 'What the identity token must repeat.';

@@ -19,7 +19,8 @@ create table ingest.decisions (
 
 create index decisions_of_account on ingest.decisions (user_id, account_id);
 
-comment on table ingest.decisions is 'What a person decided about rows of several sources: one event, or different ones. Stands above the rules of matching.';
+comment on table ingest.decisions is 'What a person decided about rows of several sources: one event, or different ones. Stands above the rules of matching.
+tenancy: input';
 comment on column ingest.decisions.user_id is 'The tenant.';
 comment on column ingest.decisions.id is 'Number of the decision, for people to type.';
 comment on column ingest.decisions.account_id is 'Account of the rows.';
@@ -44,7 +45,8 @@ create table ingest.decision_members (
 
 create index decision_members_of_day on ingest.decision_members (user_id, account_id, trade_date);
 
-comment on table ingest.decision_members is 'The rows that a decision is about, by their identity: they may come and go with imports.';
+comment on table ingest.decision_members is 'The rows that a decision is about, by their identity: they may come and go with imports.
+tenancy: input';
 comment on column ingest.decision_members.user_id is 'The tenant.';
 comment on column ingest.decision_members.decision_id is 'The decision.';
 comment on column ingest.decision_members.account_id is 'Account of the row.';
@@ -73,7 +75,8 @@ create index matches_of_day on ingest.matches (user_id, account_id, trade_date);
 create index matches_of_counted on ingest.matches (user_id, account_id, counted_source, counted_key);
 create index matches_of_decision on ingest.matches (user_id, decision_id) where decision_id is not null;
 
-comment on table ingest.matches is 'Rows whose event counts by a row of another source. Follows from live imports and decisions, and is made anew when one of them comes or goes.';
+comment on table ingest.matches is 'Rows whose event counts by a row of another source. Follows from live imports and decisions, and is made anew when one of them comes or goes.
+tenancy: input';
 comment on column ingest.matches.user_id is 'The tenant.';
 comment on column ingest.matches.account_id is 'The account.';
 comment on column ingest.matches.source is 'Source of the row that attests only.';
@@ -110,7 +113,8 @@ create unique index instrument_changes_merged_once on ingest.instrument_changes 
 create index instrument_changes_from_reference on ingest.instrument_changes (from_instrument_id);
 create index instrument_changes_into_reference on ingest.instrument_changes (into_instrument_id);
 
-comment on table ingest.instrument_changes is 'Merges and splits of instruments in one person''s books; the shared catalogue never changes by them.';
+comment on table ingest.instrument_changes is 'Merges and splits of instruments in one person''s books; the shared catalogue never changes by them.
+tenancy: input';
 comment on column ingest.instrument_changes.user_id is 'The tenant.';
 comment on column ingest.instrument_changes.id is 'Number of the change, for people to type.';
 comment on column ingest.instrument_changes.kind is 'Merge: two names of one thing. Split: two things under one name.';
@@ -132,7 +136,8 @@ create table ingest.identity_counts (
     constraint identity_counts_allowed_is_of_possible_size check (allowed between 0 and 10000000)
 );
 
-comment on table ingest.identity_counts is 'How many identities a person has added to the shared catalogue, which nobody can take out again.';
+comment on table ingest.identity_counts is 'How many identities a person has added to the shared catalogue, which nobody can take out again.
+tenancy: derived';
 comment on column ingest.identity_counts.user_id is 'The tenant.';
 comment on column ingest.identity_counts.added is 'Identities added so far.';
 comment on column ingest.identity_counts.allowed is 'How many may be added in all, set by an administrator; null: what everybody may.';
@@ -148,7 +153,8 @@ create table ingest.price_actions (
     constraint price_actions_reason_is_given check (length(btrim(reason)) between 3 and 1000)
 );
 
-comment on table ingest.price_actions is 'Corporate actions that explain a jump of a shared price: what administrators say, never what is in somebody''s books.';
+comment on table ingest.price_actions is 'Corporate actions that explain a jump of a shared price: what administrators say, never what is in somebody''s books.
+tenancy: platform';
 comment on column ingest.price_actions.instrument_id is 'The instrument.';
 comment on column ingest.price_actions.acted_on is 'The first day at the new level.';
 comment on column ingest.price_actions.reason is 'What happened, in the administrator''s words.';

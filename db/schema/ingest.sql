@@ -25,7 +25,8 @@ create table ingest.files (
 
 create index files_by_reading on ingest.files (user_id, reading) where reading is not null;
 
-comment on table ingest.files is 'What an imported file said about itself.';
+comment on table ingest.files is 'What an imported file said about itself.
+tenancy: input';
 comment on column ingest.files.user_id is 'The tenant.';
 comment on column ingest.files.sync_id is 'The import.';
 comment on column ingest.files.name is 'File name without its folder.';
@@ -70,7 +71,8 @@ create table ingest.lines (
 
 create index lines_of_transaction on ingest.lines (user_id, transaction_id) where transaction_id is not null;
 
-comment on table ingest.lines is 'Every record of every imported file, with its verdict and the transaction it attests.';
+comment on table ingest.lines is 'Every record of every imported file, with its verdict and the transaction it attests.
+tenancy: input';
 comment on column ingest.lines.user_id is 'The tenant.';
 comment on column ingest.lines.sync_id is 'The import.';
 comment on column ingest.lines.line_number is 'First physical line of the record, from 1.';
@@ -104,7 +106,8 @@ create table ingest.line_links (
     constraint line_links_belong_to_a_run foreign key (user_id, sync_id) references core.sync_history (user_id, id) on delete cascade
 );
 
-comment on table ingest.line_links is 'Which lines of a file are one event, as the file shows it.';
+comment on table ingest.line_links is 'Which lines of a file are one event, as the file shows it.
+tenancy: input';
 comment on column ingest.line_links.user_id is 'The tenant.';
 comment on column ingest.line_links.sync_id is 'The import.';
 comment on column ingest.line_links.from_line is 'Line of the option leg, the correcting row, the supplied basis.';
@@ -128,7 +131,8 @@ create table ingest.line_picks (
     constraint line_picks_quantity_is_positive check (quantity > 0)
 );
 
-comment on table ingest.line_picks is 'Lots that a file names for its disposals.';
+comment on table ingest.line_picks is 'Lots that a file names for its disposals.
+tenancy: input';
 comment on column ingest.line_picks.user_id is 'The tenant.';
 comment on column ingest.line_picks.sync_id is 'The import.';
 comment on column ingest.line_picks.line_number is 'Line of the disposal.';
@@ -155,7 +159,8 @@ create table ingest.corrections (
     constraint corrections_corrected_is_an_object check (jsonb_typeof(corrected) = 'object')
 );
 
-comment on table ingest.corrections is 'What a person put right by hand: stands above all imports, which never undo it.';
+comment on table ingest.corrections is 'What a person put right by hand: stands above all imports, which never undo it.
+tenancy: input';
 comment on column ingest.corrections.user_id is 'The tenant.';
 comment on column ingest.corrections.account_id is 'Account of the transaction.';
 comment on column ingest.corrections.source is 'Source of the transaction.';
@@ -195,7 +200,8 @@ create index broker_positions_instrument_reference on ingest.broker_positions (i
 create index broker_positions_stated_instrument_reference on ingest.broker_positions (stated_instrument_id)
     where stated_instrument_id is not null;
 
-comment on table ingest.broker_positions is 'Evidence: what the broker says it holds at the end of a day. Compared, never used to compute.';
+comment on table ingest.broker_positions is 'Evidence: what the broker says it holds at the end of a day. Compared, never used to compute.
+tenancy: input';
 comment on column ingest.broker_positions.user_id is 'The tenant.';
 comment on column ingest.broker_positions.sync_id is 'The import that brought it.';
 comment on column ingest.broker_positions.line_number is 'Its line.';
@@ -238,7 +244,8 @@ create index broker_lots_instrument_reference on ingest.broker_lots (instrument_
 create index broker_lots_stated_instrument_reference on ingest.broker_lots (stated_instrument_id)
     where stated_instrument_id is not null;
 
-comment on table ingest.broker_lots is 'Evidence: the broker''s own open lots at the end of a day.';
+comment on table ingest.broker_lots is 'Evidence: the broker''s own open lots at the end of a day.
+tenancy: input';
 comment on column ingest.broker_lots.user_id is 'The tenant.';
 comment on column ingest.broker_lots.sync_id is 'The import that brought it.';
 comment on column ingest.broker_lots.line_number is 'Its line.';
@@ -273,7 +280,8 @@ create table ingest.broker_cash (
 
 create index broker_cash_newest on ingest.broker_cash (user_id, account_id, as_of, currency);
 
-comment on table ingest.broker_cash is 'Evidence: balances that the broker states.';
+comment on table ingest.broker_cash is 'Evidence: balances that the broker states.
+tenancy: input';
 comment on column ingest.broker_cash.user_id is 'The tenant.';
 comment on column ingest.broker_cash.sync_id is 'The import that brought it.';
 comment on column ingest.broker_cash.line_number is 'Its line.';
@@ -302,7 +310,8 @@ create table ingest.reconciliations (
 create index reconciliations_by_time on ingest.reconciliations (user_id, created_at);
 create index reconciliations_of_account on ingest.reconciliations (user_id, account_id) where account_id is not null;
 
-comment on table ingest.reconciliations is 'Each reconciliation that was run, with a digest of what it compared.';
+comment on table ingest.reconciliations is 'Each reconciliation that was run, with a digest of what it compared.
+tenancy: input';
 comment on column ingest.reconciliations.user_id is 'The tenant.';
 comment on column ingest.reconciliations.id is 'Number of the run.';
 comment on column ingest.reconciliations.as_of is 'Newest evidence at or before this day was used.';
@@ -339,7 +348,8 @@ create index findings_of_reconciliation on ingest.findings (user_id, reconciliat
 create index findings_of_account on ingest.findings (user_id, account_id);
 create index findings_instrument_reference on ingest.findings (instrument_id) where instrument_id is not null;
 
-comment on table ingest.findings is 'Differences that a reconciliation found, each with one named cause.';
+comment on table ingest.findings is 'Differences that a reconciliation found, each with one named cause.
+tenancy: input';
 comment on column ingest.findings.user_id is 'The tenant.';
 comment on column ingest.findings.id is 'Number of the finding.';
 comment on column ingest.findings.reconciliation_id is 'The run that found it.';
@@ -374,7 +384,8 @@ create unlogged table ingest.staging (
 
 create index staging_of_load on ingest.staging (load_id, kind);
 
-comment on table ingest.staging is 'Parsed records on their way in, one row each. Without row-level security because COPY needs that; nobody may read it, and user_id cannot be chosen.';
+comment on table ingest.staging is 'Parsed records on their way in, one row each. Without row-level security because COPY needs that; nobody may read it, and user_id cannot be chosen.
+tenancy: staged';
 comment on column ingest.staging.load_id is 'The load, chosen by the client.';
 comment on column ingest.staging.user_id is 'Whose session wrote it; set by default, never by the client.';
 comment on column ingest.staging.kind is 'Kind of record; v1_TABLE for rows of the old database.';
@@ -400,7 +411,8 @@ create unlogged table ingest.staged_parts (
 
 create index staged_parts_by_age on ingest.staged_parts (staged_at);
 
-comment on table ingest.staged_parts is 'How much each statement staged: quotas and sweeps look here, and a chunk that comes twice is found here.';
+comment on table ingest.staged_parts is 'How much each statement staged: quotas and sweeps look here, and a chunk that comes twice is found here.
+tenancy: derived';
 comment on column ingest.staged_parts.user_id is 'Whose it is.';
 comment on column ingest.staged_parts.load_id is 'The load.';
 comment on column ingest.staged_parts.chunk is 'Which chunk of the load; null: not numbered.';
@@ -428,7 +440,8 @@ create table ingest.held_prices (
     constraint held_prices_are_positive check (close > 0 and previous_close > 0)
 );
 
-comment on table ingest.held_prices is 'Price bars that jump without a known corporate action; an administrator takes them over or throws them away.';
+comment on table ingest.held_prices is 'Price bars that jump without a known corporate action; an administrator takes them over or throws them away.
+tenancy: platform';
 comment on column ingest.held_prices.instrument_id is 'The instrument.';
 comment on column ingest.held_prices.interval is 'Length of the bar.';
 comment on column ingest.held_prices.as_of is 'Start of the bar.';

@@ -143,7 +143,8 @@ create index instruments_by_underlying on core.instruments (underlying_id, expir
     where underlying_id is not null;
 create index instruments_by_symbol on core.instruments (symbol);
 
-comment on table core.instruments is 'Shared catalogue of identities: stocks, funds, bonds, options, currencies and digital assets.';
+comment on table core.instruments is 'Shared catalogue of identities: stocks, funds, bonds, options, currencies and digital assets.
+tenancy: shared';
 comment on column core.instruments.id is 'Number of the instrument.';
 comment on column core.instruments.symbol is 'Ticker with a dot for class shares; for options 21 characters of the OSI form, or a stem with YYMMDD, C or P and strike; a numbered ticker (GCM~2) where a ticker was used again.';
 comment on column core.instruments.instrument_type is 'What kind of thing it is.';

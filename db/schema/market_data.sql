@@ -35,7 +35,8 @@ create table core.market_data (
     constraint market_data_indicators_is_an_object check (jsonb_typeof(indicators) = 'object')
 );
 
-comment on table core.market_data is 'Price bars and indicators by instrument, shared.';
+comment on table core.market_data is 'Price bars and indicators by instrument, shared.
+tenancy: shared';
 comment on column core.market_data.instrument_id is 'The instrument.';
 comment on column core.market_data.interval is 'Length of the bar.';
 comment on column core.market_data.as_of is 'Start of the bar.';

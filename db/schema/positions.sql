@@ -34,7 +34,8 @@ create index positions_instrument_reference on core.positions (instrument_id);
 -- The instrument first: the engine works instrument by instrument, and lots refer to it.
 alter table core.positions add constraint positions_one_per_account_and_instrument unique (user_id, instrument_id, account_id);
 
-comment on table core.positions is 'Derived by the engine: current holdings. quantity = open lots - unmatched_quantity.';
+comment on table core.positions is 'Derived by the engine: current holdings. quantity = open lots - unmatched_quantity.
+tenancy: derived';
 comment on column core.positions.user_id is 'The tenant.';
 comment on column core.positions.id is 'Number of the position.';
 comment on column core.positions.account_id is 'The account.';

@@ -28,7 +28,8 @@ create table ingest.feeds (
     constraint feeds_silent_after_days check (silent_after between '1 day' and '400 days')
 );
 
-comment on table ingest.feeds is 'Where rows are fetched from by themselves, and how far that has come. Secrets are in auth.feed_credentials.';
+comment on table ingest.feeds is 'Where rows are fetched from by themselves, and how far that has come. Secrets are in auth.feed_credentials.
+tenancy: input';
 comment on column ingest.feeds.user_id is 'The tenant.';
 comment on column ingest.feeds.id is 'Number of the feed.';
 comment on column ingest.feeds.name is 'What the person calls it.';
@@ -69,7 +70,8 @@ create table ingest.sync_attempts (
 
 create index sync_attempts_of_feed on ingest.sync_attempts (user_id, feed_id, sync_id);
 
-comment on table ingest.sync_attempts is 'What core.sync_history has no columns for: each try of a feed, what it asked for, what came and why it failed.';
+comment on table ingest.sync_attempts is 'What core.sync_history has no columns for: each try of a feed, what it asked for, what came and why it failed.
+tenancy: input';
 comment on column ingest.sync_attempts.user_id is 'The tenant.';
 comment on column ingest.sync_attempts.sync_id is 'The attempt in core.sync_history.';
 comment on column ingest.sync_attempts.feed_id is 'The feed.';
@@ -77,7 +79,7 @@ comment on column ingest.sync_attempts.run_id is 'Tries of one call of the comma
 comment on column ingest.sync_attempts.try_number is 'Which try of the run, from 1.';
 comment on column ingest.sync_attempts.asked_from is 'First day that was asked for.';
 comment on column ingest.sync_attempts.asked_through is 'Last day that was asked for.';
-comment on column ingest.sync_attempts.failure is 'Code of ingest.sync_failures(); null while it runs and if it succeeded.';
+comment on column ingest.sync_attempts.failure is 'Code of sync.failures(); null while it runs and if it succeeded.';
 comment on column ingest.sync_attempts.retry_at is 'When it was to be tried again; null: not in this run.';
 comment on column ingest.sync_attempts.rows_new is 'Rows that nobody had brought before.';
 comment on column ingest.sync_attempts.documents is 'What was fetched: list of {from, through, sha256, bytes, rows, import, status}.';
@@ -108,7 +110,8 @@ create table ingest.today_executions (
 create index today_executions_of_run on ingest.today_executions (user_id, sync_id);
 create index today_executions_of_instrument on ingest.today_executions (instrument_id);
 
-comment on table ingest.today_executions is 'Fills that the broker''s program tells of on the day itself: shown beside the holdings, never part of the record, and no longer shown once a statement covers them.';
+comment on table ingest.today_executions is 'Fills that the broker''s program tells of on the day itself: shown beside the holdings, never part of the record, and no longer shown once a statement covers them.
+tenancy: input';
 comment on column ingest.today_executions.user_id is 'The tenant.';
 comment on column ingest.today_executions.account_id is 'The account.';
 comment on column ingest.today_executions.execution_id is 'The broker''s id of the execution, without the count of its corrections.';
@@ -132,7 +135,8 @@ create table auth.feed_credentials (
     constraint feed_credentials_are_sealed check (sealed ~ '^gAAAA[A-Za-z0-9_-]+={0,2}$' and length(sealed) between 100 and 8000)
 );
 
-comment on table auth.feed_credentials is 'Credentials of feeds, encrypted with a key outside the database.';
+comment on table auth.feed_credentials is 'Credentials of feeds, encrypted with a key outside the database.
+tenancy: secret';
 comment on column auth.feed_credentials.user_id is 'The tenant.';
 comment on column auth.feed_credentials.feed_id is 'The feed.';
 comment on column auth.feed_credentials.sealed is 'A Fernet token: authenticated ciphertext.';

@@ -48,7 +48,8 @@ create unique index sync_history_file_imported_once on core.sync_history (user_i
     where status = 'finished' and kind = 'import';
 create index sync_history_by_account on core.sync_history (user_id, account_id, started_at);
 
-comment on table core.sync_history is 'Every run that brought rows, with its counts: rows in = rows accepted + rows rejected by reason.';
+comment on table core.sync_history is 'Every run that brought rows, with its counts: rows in = rows accepted + rows rejected by reason.
+tenancy: input';
 comment on column core.sync_history.user_id is 'The tenant.';
 comment on column core.sync_history.id is 'Number of the run, for people to type.';
 comment on column core.sync_history.account_id is 'The account it was for; null where one file holds several.';

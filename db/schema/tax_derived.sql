@@ -9,7 +9,8 @@ create table tax.rebuild_state (
     constraint rebuild_state_belongs_to_a_user foreign key (user_id) references core.users (id) on delete cascade
 );
 
-comment on table tax.rebuild_state is 'One row per taxpayer: whoever changes what lots depend on updates it first, and so waits for the other.';
+comment on table tax.rebuild_state is 'One row per taxpayer: whoever changes what lots depend on updates it first, and so waits for the other.
+tenancy: derived';
 comment on column tax.rebuild_state.user_id is 'The tenant.';
 comment on column tax.rebuild_state.rebuilds is 'How often lots were rebuilt.';
 comment on column tax.rebuild_state.rebuilt_at is 'When they were last rebuilt; null if never.';
@@ -23,7 +24,8 @@ create table tax.instrument_groups (
 
 create index instrument_groups_members on tax.instrument_groups (user_id, group_id);
 
-comment on table tax.instrument_groups is 'Instruments that must be rebuilt together: options and underlying, old and new of corporate actions, identical ones.';
+comment on table tax.instrument_groups is 'Instruments that must be rebuilt together: options and underlying, old and new of corporate actions, identical ones.
+tenancy: derived';
 comment on column tax.instrument_groups.user_id is 'The tenant.';
 comment on column tax.instrument_groups.instrument_id is 'The instrument.';
 comment on column tax.instrument_groups.group_id is 'Smallest instrument id of the group.';
@@ -45,7 +47,8 @@ create table tax.lot_state (
 
 create index lot_state_of_instrument on tax.lot_state (user_id, instrument_id);
 
-comment on table tax.lot_state is 'What the engine must remember of an open lot beyond its row. Only a lot that differs from a plain purchase has one: without it a lot arrived when it was acquired, is an unused purchase, and is covered or not by its date and kind.';
+comment on table tax.lot_state is 'What the engine must remember of an open lot beyond its row. Only a lot that differs from a plain purchase has one: without it a lot arrived when it was acquired, is an unused purchase, and is covered or not by its date and kind.
+tenancy: derived';
 comment on column tax.lot_state.user_id is 'The tenant.';
 comment on column tax.lot_state.lot_id is 'The lot.';
 comment on column tax.lot_state.instrument_id is 'The lot''s instrument.';
@@ -97,7 +100,8 @@ create table tax.closings (
 
 create index closings_by_year on tax.closings (user_id, tax_year);
 
-comment on table tax.closings is 'Units of one piece disposed of by one transaction: the row that becomes a line of Form 8949. Keys lead with the group: the engine writes group by group, and appends to one place of the index.';
+comment on table tax.closings is 'Units of one piece disposed of by one transaction: the row that becomes a line of Form 8949. Keys lead with the group: the engine writes group by group, and appends to one place of the index.
+tenancy: derived';
 comment on column tax.closings.user_id is 'The tenant.';
 comment on column tax.closings.id is 'Number of the closing; an untouched one keeps it.';
 comment on column tax.closings.closing_transaction_id is 'The transaction that disposed.';
@@ -144,7 +148,8 @@ create table tax.wash_matches (
     constraint wash_matches_amount_is_in_cents check (amount >= 0 and amount = round(amount, 2))
 );
 
-comment on table tax.wash_matches is 'Which replacement took up which loss.';
+comment on table tax.wash_matches is 'Which replacement took up which loss.
+tenancy: derived';
 comment on column tax.wash_matches.user_id is 'The tenant.';
 comment on column tax.wash_matches.id is 'Number of the match.';
 comment on column tax.wash_matches.group_id is 'Group of instruments it was derived with.';
@@ -173,7 +178,8 @@ create table tax.notices (
 
 create index notices_of_group on tax.notices (user_id, group_id);
 
-comment on table tax.notices is 'What the engine does not compute but flags; a notice never changes a number.';
+comment on table tax.notices is 'What the engine does not compute but flags; a notice never changes a number.
+tenancy: derived';
 comment on column tax.notices.user_id is 'The tenant.';
 comment on column tax.notices.id is 'Number of the notice.';
 comment on column tax.notices.group_id is 'Group of instruments it was derived with.';
@@ -196,7 +202,8 @@ create table tax.corrected_books (
     constraint corrected_books_rebuilt_have_figures check (num_nulls(before, after, rebuilt_at) in (0, 3))
 );
 
-comment on table tax.corrected_books is 'Books that a migration has corrected: marked by it, derived anew once the functions are there, with the figures before and after.';
+comment on table tax.corrected_books is 'Books that a migration has corrected: marked by it, derived anew once the functions are there, with the figures before and after.
+tenancy: derived';
 comment on column tax.corrected_books.user_id is 'The tenant.';
 comment on column tax.corrected_books.cause is 'Name of the migration.';
 comment on column tax.corrected_books.instrument_ids is 'Instruments whose facts it corrected.';

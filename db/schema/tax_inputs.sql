@@ -73,7 +73,8 @@ create table tax.transaction_terms (
 create index transaction_terms_new_instrument_reference on tax.transaction_terms (new_instrument_id)
     where new_instrument_id is not null;
 
-comment on table tax.transaction_terms is 'Facts of a transaction that only some kinds have; one to one, only where needed.';
+comment on table tax.transaction_terms is 'Facts of a transaction that only some kinds have; one to one, only where needed.
+tenancy: input';
 comment on column tax.transaction_terms.user_id is 'The tenant.';
 comment on column tax.transaction_terms.transaction_id is 'The transaction.';
 comment on column tax.transaction_terms.fx_rate is 'Tax currency per unit of the transaction''s currency; null if not stated (1 where they are the same).';
@@ -114,7 +115,8 @@ create table tax.transaction_links (
 
 create index transaction_links_backwards on tax.transaction_links (user_id, to_id);
 
-comment on table tax.transaction_links is 'Two rows that are one event.';
+comment on table tax.transaction_links is 'Two rows that are one event.
+tenancy: input';
 comment on column tax.transaction_links.user_id is 'The tenant.';
 comment on column tax.transaction_links.from_id is 'Option leg, outgoing leg, correcting row, supplied basis, cash for a fraction.';
 comment on column tax.transaction_links.to_id is 'Stock leg, incoming leg, corrected row, the transfer, the corporate action.';
@@ -139,7 +141,8 @@ create table tax.lot_picks (
 
 create index lot_picks_of_opening on tax.lot_picks (user_id, opening_transaction_id);
 
-comment on table tax.lot_picks is 'Lots named for a sale, transfer or exercise, in the order of use.';
+comment on table tax.lot_picks is 'Lots named for a sale, transfer or exercise, in the order of use.
+tenancy: input';
 comment on column tax.lot_picks.user_id is 'The tenant.';
 comment on column tax.lot_picks.transaction_id is 'The transaction that disposes.';
 comment on column tax.lot_picks.leg is 'The transaction itself, or the stock side of an exercise.';
@@ -190,7 +193,8 @@ create index instrument_facts_merged_into_reference on tax.instrument_facts (mer
 create index instrument_facts_underlying_reference on tax.instrument_facts (underlying_instrument_id, user_id)
     where underlying_instrument_id is not null;
 
-comment on table tax.instrument_facts is 'What one tenant knows of an instrument: names by which its files call it, and facts that change numbers.';
+comment on table tax.instrument_facts is 'What one tenant knows of an instrument: names by which its files call it, and facts that change numbers.
+tenancy: input';
 comment on column tax.instrument_facts.user_id is 'The tenant.';
 comment on column tax.instrument_facts.instrument_id is 'The instrument.';
 comment on column tax.instrument_facts.identifiers is 'Identifiers seen in the tenant''s files: conid:123, isin:US..., cusip:..., figi:....';
@@ -222,7 +226,8 @@ create table tax.lot_method_elections (
 create index lot_method_elections_instrument_reference on tax.lot_method_elections (instrument_id)
     where instrument_id is not null;
 
-comment on table tax.lot_method_elections is 'Lot method of an account, or of an instrument in it, from a day on.';
+comment on table tax.lot_method_elections is 'Lot method of an account, or of an instrument in it, from a day on.
+tenancy: input';
 comment on column tax.lot_method_elections.user_id is 'The tenant.';
 comment on column tax.lot_method_elections.id is 'Number of the election.';
 comment on column tax.lot_method_elections.account_id is 'The account.';

@@ -43,7 +43,8 @@ create index tax_lots_of_opening on core.tax_lots (user_id, opening_transaction_
 alter table core.tax_lots
     add constraint tax_lots_one_per_piece unique (user_id, instrument_id, account_id, opening_transaction_id, side, piece);
 
-comment on table core.tax_lots is 'Derived by the engine: lots rebuilt from transactions, open and closed.';
+comment on table core.tax_lots is 'Derived by the engine: lots rebuilt from transactions, open and closed.
+tenancy: derived';
 comment on column core.tax_lots.user_id is 'The tenant.';
 comment on column core.tax_lots.id is 'Number of the lot; an untouched lot keeps it.';
 comment on column core.tax_lots.account_id is 'The account in which the lot lies now.';

@@ -85,7 +85,8 @@ create index transactions_of_sync on core.transactions (user_id, sync_id) where 
 -- The instrument first: it serves the reference to the catalogue too.
 create index transactions_of_instrument on core.transactions (instrument_id, user_id, trade_date);
 
-comment on table core.transactions is 'Complete trade and cash history, one row per economic event, quantities and amounts signed in the account''s view.';
+comment on table core.transactions is 'Complete trade and cash history, one row per economic event, quantities and amounts signed in the account''s view.
+tenancy: input';
 comment on column core.transactions.user_id is 'The tenant.';
 comment on column core.transactions.id is 'Number of the transaction; it orders nothing.';
 comment on column core.transactions.account_id is 'The account it happened in.';

@@ -32,7 +32,8 @@ create table core.users (
     constraint users_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 );
 
-comment on table core.users is 'A person and taxpayer; the tenant to whom every other row belongs.';
+comment on table core.users is 'A person and taxpayer; the tenant to whom every other row belongs.
+tenancy: input';
 comment on column core.users.id is 'Random, so that it tells nothing; the key of the tenant everywhere.';
 comment on column core.users.email is 'Address in lower case; the name on the command line.';
 comment on column core.users.username is 'Short handle, unique; null if none was chosen.';

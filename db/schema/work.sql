@@ -45,7 +45,8 @@ create table work.jobs (
 create index jobs_open on work.jobs (asked_at) where status in ('waiting', 'running');
 create index jobs_of_person on work.jobs (person_id) where status in ('waiting', 'running');
 
-comment on table work.jobs is 'Questions that take long: asked over the API, answered by a worker in the role and with the rights of who asked.';
+comment on table work.jobs is 'Questions that take long: asked over the API, answered by a worker in the role and with the rights of who asked.
+tenancy: asked';
 comment on column work.jobs.user_id is 'The tenant: whose book it is about.';
 comment on column work.jobs.id is 'Number of the job, random: it tells nothing of others.';
 comment on column work.jobs.person_id is 'Who asked.';
@@ -77,7 +78,8 @@ create table work.heartbeats (
     constraint heartbeats_follow_the_start check (seen_at >= started_at)
 );
 
-comment on table work.heartbeats is 'Which workers live.';
+comment on table work.heartbeats is 'Which workers live.
+tenancy: platform';
 comment on column work.heartbeats.worker is 'Name of the worker: machine, process, and a random part.';
 comment on column work.heartbeats.kinds is 'What it does.';
 comment on column work.heartbeats.started_at is 'Since when.';
@@ -100,7 +102,8 @@ create table work.turns (
     constraint turns_failures_are_counted check (failures >= 0)
 );
 
-comment on table work.turns is 'What is done by the clock, whose turn it is and how it went; one row for each kind.';
+comment on table work.turns is 'What is done by the clock, whose turn it is and how it went; one row for each kind.
+tenancy: platform';
 comment on column work.turns.kind is 'Name of the kind.';
 comment on column work.turns.due_at is 'When it is to be done next.';
 comment on column work.turns.worker is 'The worker that has or last had the turn.';

@@ -57,7 +57,7 @@ def test_gains_and_open_basis_equal_cash(
         found = shared.execute("select * from tax.conservation(%s)", [taxpayer.id]).fetchall()
         assert [(group, gains, cash) for group, gains, cash in found if gains != cash] == []
         defects = shared.execute(
-            "select check_name, ours, broker, evidence from ingest.internal_checks(%s, null, '2100-01-01')"
+            "select check_name, ours, broker, evidence from reconcile.internal_checks(%s, null, '2100-01-01')"
             " where cause = 'defect'",
             [taxpayer.id],
         ).fetchall()

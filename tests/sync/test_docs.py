@@ -18,5 +18,5 @@ def test_every_failure_is_told(sync_database: Database) -> None:
         numbers |= set(range(int(first), int(last) + 1))
     told |= {f"flex_{number}" for number in numbers} | {"flex_unknown"}
     with sync_database.connect() as connection:
-        known = {code for (code,) in connection.execute("select code from ingest.sync_failures()").fetchall()}
+        known = {code for (code,) in connection.execute("select code from sync.failures()").fetchall()}
     assert known - told == set()

@@ -1,61 +1,5 @@
 -- Feeds: made, changed and looked at by people; their secrets pass by sealed.
 
--- Settings that a service knows; anything else is refused, so that no secret is put there by mistake.
-create function ingest.feed_settings(p_service ingest.feed_service, p_settings jsonb)
-returns jsonb
-language plpgsql
-immutable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_known constant text[] := case p_service
-        when 'ibkr' then array['query']
-        when 'tastytrade' then array['account', 'sandbox']
-        when 'crypto' then array['account', 'exchange', 'markets', 'currency']
-        when 'ibkr_today' then array['host', 'port', 'client_id']
-    end;
-    v_needed constant text[] := case p_service
-        when 'ibkr' then array['query']
-        when 'tastytrade' then array['account']
-        when 'crypto' then array['exchange']
-        else '{}'::text[]
-    end;
-    v_name text;
-begin
-    if jsonb_typeof(p_settings) is distinct from 'object' then
-        raise exception 'settings must be an object' using errcode = 'QM002';
-    end if;
-    foreach v_name in array v_needed loop
-        if coalesce(btrim(p_settings ->> v_name), '') = '' then
-            raise exception '%: a feed of % needs it', v_name, p_service using errcode = 'QM002';
-        end if;
-    end loop;
-    for v_name in select k from jsonb_object_keys(p_settings) k loop
-        if not v_name = any (v_known) then
-            raise exception '%: no setting of a feed of %', v_name, p_service
-                using errcode = 'QM002', hint = 'known are ' || array_to_string(v_known, ', ');
-        end if;
-    end loop;
-    if p_settings ? 'query' and p_settings ->> 'query' !~ '^[0-9]{1,20}$' then
-        raise exception 'query: the number of the Flex Query is wanted' using errcode = 'QM002', hint = 'it stands beside the query''s name at the broker';
-    elsif p_settings ? 'account' and p_settings ->> 'account' !~ '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$' then
-        raise exception 'account: letters and digits are wanted' using errcode = 'QM002';
-    elsif p_settings ? 'exchange' and p_settings ->> 'exchange' !~ '^[a-z0-9_]{1,40}$' then
-        raise exception 'exchange: its name in ccxt is wanted, as in kraken' using errcode = 'QM002';
-    elsif p_settings ? 'currency' and p_settings ->> 'currency' !~ '^[A-Z]{3,5}$' then
-        raise exception 'currency: a code is wanted, as in USD' using errcode = 'QM002';
-    elsif p_settings ? 'port' and p_settings ->> 'port' !~ '^[0-9]{1,5}$' then
-        raise exception 'port: a number is wanted' using errcode = 'QM002';
-    elsif p_settings ? 'markets' and jsonb_typeof(p_settings -> 'markets') <> 'array' then
-        raise exception 'markets: a list is wanted' using errcode = 'QM002';
-    end if;
-    return p_settings;
-end
-$$;
-
-comment on function ingest.feed_settings(ingest.feed_service, jsonb) is 'Settings that a service knows, checked; QM002.';
-
 create function api.feed_add(name text, service text, settings jsonb, since date default null)
 returns jsonb
 language plpgsql
@@ -80,8 +24,8 @@ begin
     end if;
     insert into ingest.feeds (user_id, name, service, settings, since)
     values (
-        v_user_id, lower(btrim(feed_add.name)), v_service, ingest.feed_settings(v_service, coalesce(feed_add.settings, '{}')),
-        coalesce(feed_add.since, ingest.exchange_day(now()) - 365)
+        v_user_id, lower(btrim(feed_add.name)), v_service, sync.feed_settings(v_service, coalesce(feed_add.settings, '{}')),
+        coalesce(feed_add.since, sync.exchange_day(now()) - 365)
     )
     returning * into v_feed;
     return to_jsonb(v_feed) - 'user_id';
@@ -103,7 +47,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_feed ingest.feeds := ingest.require_feed(v_user_id, feed_set.name);
+    v_feed ingest.feeds := sync.require_feed(v_user_id, feed_set.name);
     v_unknown text;
     v_since date;
 begin
@@ -116,7 +60,7 @@ begin
         raise exception '%: not among settings, since, overlap_days, due_every, silent_after, is_paused', v_unknown using errcode = 'QM002';
     end if;
     update ingest.feeds f
-    set settings = ingest.feed_settings(f.service, f.settings || coalesce(feed_set.changes -> 'settings', '{}')),
+    set settings = sync.feed_settings(f.service, f.settings || coalesce(feed_set.changes -> 'settings', '{}')),
         -- An earlier beginning is fetched as a whole again: nothing of it is known.
         since = v_since,
         fetched_through = case when v_since < f.since then null else greatest(f.fetched_through, v_since - 1) end,
@@ -147,7 +91,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_feed ingest.feeds := ingest.require_feed(v_user_id, feed_remove.name);
+    v_feed ingest.feeds := sync.require_feed(v_user_id, feed_remove.name);
 begin
     delete from ingest.feeds f
     where f.user_id = v_user_id
@@ -167,7 +111,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_feed ingest.feeds := ingest.require_feed(v_user_id, feed_seal.name);
+    v_feed ingest.feeds := sync.require_feed(v_user_id, feed_seal.name);
 begin
     insert into auth.feed_credentials as c (user_id, feed_id, sealed)
     values (v_user_id, v_feed.id, feed_seal.sealed)
@@ -192,7 +136,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_feed ingest.feeds := ingest.require_feed(v_user_id, feed_credentials.name);
+    v_feed ingest.feeds := sync.require_feed(v_user_id, feed_credentials.name);
 begin
     return (
         select c.sealed
@@ -275,7 +219,7 @@ select
         when 'silent' then 'nothing new since ' || to_char(coalesce(s.last_new_at, s.created_at) at time zone 'UTC', 'YYYY-MM-DD')
             || ': see whether the broker shows trades that are missing here'
     end as message,
-    case when s.state in ('overdue', 'failing') then (select k.next_step from ingest.sync_failures() k where k.code = s.last_failure) end as next_step
+    case when s.state in ('overdue', 'failing') then (select k.next_step from sync.failures() k where k.code = s.last_failure) end as next_step
 from stated s;
 
 comment on view api.feeds is 'Feeds
@@ -348,7 +292,6 @@ comment on column api.sync_attempts.documents is 'What was fetched, with the imp
 comment on column api.sync_attempts.warnings is 'What was remarkable about a success.';
 
 grant select on api.feeds, api.sync_attempts to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
-grant execute on function ingest.feed_settings(ingest.feed_service, jsonb) to quantmatrix_writer;
 grant execute on function
     api.feed_add(text, text, jsonb, date), api.feed_set(text, jsonb), api.feed_remove(text), api.feed_seal(text, text), api.feed_credentials(text)
     to quantmatrix_user, quantmatrix_admin;

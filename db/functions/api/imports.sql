@@ -219,7 +219,7 @@ begin
             v_edited := ingest.edited_from(v_user_id, v_sync_id);
         end if;
 
-        v_matched := ingest.match_import(v_user_id, array[v_sync_id], v_sync_id);
+        v_matched := matching.match_import(v_user_id, array[v_sync_id], v_sync_id);
 
         v_report := ingest.load_report(v_user_id, v_load_id, v_sync_id, v_file, v_accounts) || jsonb_strip_nulls(jsonb_build_object('edited', v_edited));
         v_status := case
@@ -237,17 +237,17 @@ begin
         if v_known_sync_id is not null and not v_known_sync_id = any (v_replaced) then
             v_replaced := v_replaced || v_known_sync_id;
         end if;
-        v_touched := ingest.touched_by(v_user_id, v_sync_id);
+        v_touched := matching.touched_by(v_user_id, v_sync_id);
         foreach v_known_sync_id in array v_replaced loop
-            v_touched := v_touched || ingest.touched_by(v_user_id, v_known_sync_id);
+            v_touched := v_touched || matching.touched_by(v_user_id, v_known_sync_id);
             perform ingest.retire(v_user_id, v_known_sync_id);
-            v_matched := v_matched || ingest.match_import(v_user_id, array[v_sync_id, v_known_sync_id], v_sync_id);
+            v_matched := v_matched || matching.match_import(v_user_id, array[v_sync_id, v_known_sync_id], v_sync_id);
         end loop;
         v_touched := v_touched || v_matched;
-        perform ingest.settle(v_user_id, v_touched);
-        perform ingest.pair_transfers(v_user_id);
+        perform matching.settle(v_user_id, v_touched);
+        perform matching.pair_transfers(v_user_id);
         if cardinality(v_matched) > 0 then
-            v_report := v_report || ingest.match_report(v_user_id, v_sync_id);
+            v_report := v_report || matching.match_report(v_user_id, v_sync_id);
         end if;
 
         select coalesce(jsonb_object_agg(r.code, r.number), '{}')
@@ -323,7 +323,7 @@ begin
     end if;
     perform set_config('quantmatrix.reason', 'undo of import ' || v_sync_id, true);
 
-    v_ids := ingest.touched_by(v_user_id, v_sync_id);
+    v_ids := matching.touched_by(v_user_id, v_sync_id);
     perform ingest.retire(v_user_id, v_sync_id);
     -- A migration brought alerts too; one that was changed since is the person's own.
     delete from core.alerts a
@@ -331,9 +331,9 @@ begin
     and a.metadata ? 'v1_alerts'
     and a.metadata -> 'sync_id' = to_jsonb(v_sync_id)
     and a.updated_at = a.created_at;
-    v_matched := ingest.match_import(v_user_id, array[v_sync_id]);
-    select * into v_settled from ingest.settle(v_user_id, v_ids || v_matched);
-    perform ingest.pair_transfers(v_user_id);
+    v_matched := matching.match_import(v_user_id, array[v_sync_id]);
+    select * into v_settled from matching.settle(v_user_id, v_ids || v_matched);
+    perform matching.pair_transfers(v_user_id);
 
     return jsonb_build_object(
         'sync_id', v_sync_id,

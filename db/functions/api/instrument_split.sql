@@ -1,26 +1,5 @@
 -- One name that is two things: some of its rows move to another instrument, in one person's books alone.
 
-create function ingest.move_identifiers(p_user_id uuid, p_from_id bigint, p_into_id bigint, p_identifiers text[])
-returns void
-language sql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    update tax.instrument_facts f
-    set identifiers = array(select w from unnest(f.identifiers) w where not w = any (p_identifiers) order by w)
-    where f.user_id = p_user_id
-    and f.instrument_id = p_from_id
-    and f.identifiers && p_identifiers;
-    update tax.instrument_facts f
-    set identifiers = array(select distinct w from unnest(f.identifiers || p_identifiers) w order by w)
-    where f.user_id = p_user_id
-    and f.instrument_id = p_into_id
-    and not f.identifiers @> p_identifiers;
-$$;
-
-comment on function ingest.move_identifiers(uuid, bigint, bigint, text[]) is 'Later files that state these identifiers mean the other instrument.';
-
 create function api.instrument_split(
     from_instrument text, reason text, into_instrument text default null, transactions bigint[] default null, since date default null,
     until date default null, account text default null, identifiers text[] default null
@@ -222,8 +201,6 @@ $$;
 
 comment on function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) is $$Split an instrument that is two
 Moves transactions, by number or by since, until and account (with the broker's positions of those days), and identifiers, by which later imports find it, to into_instrument: one of yours, a new symbol, or the next number of the ticker (ABC~2) where none is named. In your books alone. Lots are rebuilt. instrument_change_undo takes it back.$$;
-
-grant execute on function ingest.move_identifiers(uuid, bigint, bigint, text[]) to quantmatrix_writer;
 grant execute on function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) to quantmatrix_user, quantmatrix_admin;
 
 alter function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) owner to quantmatrix_writer;

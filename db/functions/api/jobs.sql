@@ -35,30 +35,6 @@ comment on column api.jobs.finished_at is 'When it ended, however.';
 
 grant select on api.jobs to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
--- Who asks, as a token of PostgREST says it: the worker becomes that for one transaction. Direct SQL has no token; its login says as much.
-create function auth.acting_as()
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_claims jsonb := case when session_user = 'authenticator' then nullif(current_setting('request.jwt.claims', true), '')::jsonb end;
-begin
-    return jsonb_strip_nulls(jsonb_build_object(
-        'sub', auth.person_id(),
-        'role', coalesce(v_claims ->> 'role', case when auth.writes() then 'quantmatrix_user' else 'quantmatrix_readonly' end),
-        'iat', coalesce(v_claims -> 'iat', to_jsonb(floor(extract(epoch from now()))::bigint)),
-        'sid', v_claims -> 'sid',
-        'key', v_claims -> 'key',
-        'book', auth.book_named()
-    ));
-end
-$$;
-
-comment on function auth.acting_as() is 'The claims that make another session act as this one: {sub, role, iat, sid, key, book}.';
-
 create function api.job_add(kind text, arguments jsonb default '{}', idempotency_key text default null)
 returns jsonb
 language plpgsql
@@ -230,7 +206,6 @@ comment on function api.status() is $$State of the platform for its people
 grant execute on function api.job_add(text, jsonb, text), api.job_cancel(uuid), api.job_result(uuid), api.status()
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
-alter function auth.acting_as() owner to quantmatrix_keeper;
 alter function api.job_add(text, jsonb, text) owner to quantmatrix_keeper;
 alter function api.job_cancel(uuid) owner to quantmatrix_keeper;
 alter function api.job_result(uuid) owner to quantmatrix_keeper;

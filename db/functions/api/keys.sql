@@ -1,77 +1,5 @@
 -- Keys for programs, and books that are shared.
 
-create function auth.role_of_scopes(p_scopes auth.key_scope[])
-returns text
-language sql
-immutable
-security invoker
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select case
-        when 'admin' = any (p_scopes) then 'quantmatrix_admin'
-        when 'write' = any (p_scopes) then 'quantmatrix_user'
-        when 'import' = any (p_scopes) then 'quantmatrix_importer'
-        else 'quantmatrix_readonly'
-    end
-$$;
-
-comment on function auth.role_of_scopes(auth.key_scope[]) is 'The database role that gives exactly what the scopes say.';
-
-create function auth.key_shown(p_key auth.api_keys)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'id', p_key.id, 'name', p_key.name, 'prefix', 'qm_' || p_key.prefix, 'scopes', p_key.scopes,
-        'accounts', (
-            select jsonb_agg(a.account_number order by a.account_number)
-            from core.accounts a
-            where a.user_id = p_key.user_id
-            and a.id = any (p_key.account_ids)
-        ),
-        'created_at', p_key.created_at, 'expires_at', p_key.expires_at, 'used_at', p_key.used_at, 'revoked_at', p_key.revoked_at
-    )
-$$;
-
-comment on function auth.key_shown(auth.api_keys) is 'A key as its owner sees it; accounts null: all.';
-
-create function auth.own_account(p_user_id uuid, p_reference text)
-returns bigint
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_ids bigint[];
-begin
-    select array_agg(a.id)
-    into v_ids
-    from core.accounts a
-    where a.user_id = p_user_id
-    and a.account_number = p_reference;
-    if v_ids is null then
-        select array_agg(a.id)
-        into v_ids
-        from core.accounts a
-        where a.user_id = p_user_id
-        and a.name = p_reference;
-    end if;
-    if v_ids is null then
-        raise exception 'there is no account "%"', p_reference using errcode = 'QM001', hint = 'quantmatrix account list shows numbers and names';
-    elsif cardinality(v_ids) > 1 then
-        raise exception 'the account "%" is there several times', p_reference using errcode = 'QM003', hint = 'give its name';
-    end if;
-    return v_ids[1];
-end
-$$;
-
-comment on function auth.own_account(uuid, text) is 'The person''s account by number, then by name; QM001, QM003.';
-
 create function api.key_create(name text, scopes text[] default '{read}', accounts text[] default null, expires_at timestamptz default null)
 returns jsonb
 language plpgsql
@@ -117,7 +45,7 @@ begin
         raise exception 'there are a hundred keys already' using errcode = 'QM002', hint = 'revoke those that are not used';
     end if;
     if key_create.accounts is not null then
-        v_account_ids := array(select distinct auth.own_account(v_user_id, a.reference) from unnest(key_create.accounts) a (reference));
+        v_account_ids := array(select distinct ingest.require_account(v_user_id, a.reference) from unnest(key_create.accounts) a (reference));
         if cardinality(v_account_ids) not between 1 and 1000 then
             raise exception 'accounts: name at least one, or leave it out for all' using errcode = 'QM002';
         end if;
@@ -225,24 +153,6 @@ $$;
 comment on function api.key_exchange(text) is $$Exchange a key for a token
 {access_token, token_type, expires_in, expires_at, scopes}. Exchange again when it ends. QM055: the key is not good. QM051 with Retry-After: too many attempts.$$;
 
-create function auth.grant_shown(p_grant auth.grants)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'id', p_grant.id, 'kind', p_grant.kind, 'access', p_grant.access, 'reason', p_grant.reason,
-        'owner', (select u.email from core.users u where u.id = p_grant.user_id),
-        'grantee', (select u.email from core.users u where u.id = p_grant.grantee_id),
-        'account', (select a.account_number from core.accounts a where a.user_id = p_grant.user_id and a.id = p_grant.account_id),
-        'created_at', p_grant.created_at, 'expires_at', p_grant.expires_at, 'revoked_at', p_grant.revoked_at
-    )
-$$;
-
-comment on function auth.grant_shown(auth.grants) is 'A grant as both sides see it; account null: the whole book.';
-
 create function api.grant_add(email text, account text default null, access text default 'read', expires_at timestamptz default null)
 returns jsonb
 language plpgsql
@@ -292,7 +202,7 @@ begin
     from auth.grants g
     where g.user_id = v_user_id
     and g.grantee_id = v_grantee_id
-    and g.account_id is not distinct from case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end
+    and g.account_id is not distinct from case when grant_add.account is not null then ingest.require_account(v_user_id, grant_add.account) end
     and g.kind = 'share'
     and g.access = v_access
     and g.expires_at is not distinct from grant_add.expires_at
@@ -303,7 +213,7 @@ begin
     end if;
     insert into auth.grants (user_id, grantee_id, account_id, access, expires_at)
     values (
-        v_user_id, v_grantee_id, case when grant_add.account is not null then auth.own_account(v_user_id, grant_add.account) end,
+        v_user_id, v_grantee_id, case when grant_add.account is not null then ingest.require_account(v_user_id, grant_add.account) end,
         v_access, grant_add.expires_at
     )
     returning * into v_grant;
@@ -422,14 +332,10 @@ grant execute on function
     api.grant_add(text, text, text, timestamptz), api.grant_list(), api.grant_revoke(bigint), api.book_open(text, text)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
-alter function auth.role_of_scopes(auth.key_scope[]) owner to quantmatrix_keeper;
-alter function auth.key_shown(auth.api_keys) owner to quantmatrix_keeper;
-alter function auth.own_account(uuid, text) owner to quantmatrix_keeper;
 alter function api.key_create(text, text[], text[], timestamptz) owner to quantmatrix_keeper;
 alter function api.key_list() owner to quantmatrix_keeper;
 alter function api.key_revoke(bigint) owner to quantmatrix_keeper;
 alter function api.key_exchange(text) owner to quantmatrix_keeper;
-alter function auth.grant_shown(auth.grants) owner to quantmatrix_keeper;
 alter function api.grant_add(text, text, text, timestamptz) owner to quantmatrix_keeper;
 alter function api.grant_list() owner to quantmatrix_keeper;
 alter function api.grant_revoke(bigint) owner to quantmatrix_keeper;

@@ -1,35 +1,5 @@
 -- The same transactions under each method, side by side.
 
--- Methods that choose lots by a rule. Lots named sale by sale are no rule, and the share pool keeps no lots.
-create function ingest.read_methods(p_methods text[])
-returns core.lot_method[]
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_name text;
-    v_methods core.lot_method[] := '{}';
-    v_known constant text[] := array['fifo', 'lifo', 'hifo', 'lofo', 'average', 'mintax'];
-begin
-    foreach v_name in array coalesce(p_methods, v_known) loop
-        v_name := lower(btrim(v_name));
-        if v_name is null or v_name <> all (v_known) then
-            raise exception 'method: "%" is not one of %', coalesce(v_name, ''), array_to_string(v_known, ', ')
-                using errcode = 'QM002',
-                    hint = 'lots named for a sale count in what is recorded; api.section_104 shows share pools';
-        end if;
-        if v_name::core.lot_method <> all (v_methods) then
-            v_methods := v_methods || v_name::core.lot_method;
-        end if;
-    end loop;
-    return v_methods;
-end
-$$;
-
-comment on function ingest.read_methods(text[]) is 'Methods that choose lots by a rule, each once; all of them for null. QM002 names one that is not.';
-
 create function api.lots_compare(year integer default null, methods text[] default null)
 returns jsonb
 language plpgsql
@@ -107,7 +77,6 @@ $$;
 comment on function api.lots_compare(integer, text[]) is $$Compare lot methods
 What each method would have made of the same transactions, beside what is recorded: recognised gains by term, disallowed losses and proceeds of unknown basis, by year and for each instrument, over the taxable accounts. Without a year: every year. Methods: fifo, lifo, hifo, lofo, average, mintax; all of them if none is named.
 A method is tried for the whole history and instead of every choice, lots named for a sale included; average counts as fifo where the law does not allow it. Returns {currency, methods, rows: [{year, method, short_term, long_term, section_1256, unknown_term, disallowed, permanently_disallowed, unknown_basis_proceeds, recognized, instruments}]}; the method recorded is what is stored. Nothing is changed.$$;
-
-grant execute on function ingest.read_methods(text[]) to quantmatrix_writer;
 grant execute on function api.lots_compare(integer, text[]) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
 alter function api.lots_compare(integer, text[]) owner to quantmatrix_writer;

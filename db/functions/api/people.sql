@@ -1,46 +1,5 @@
 -- People, kept by administrators.
 
-create function auth.require_admin()
-returns void
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if not auth.is_admin() then
-        raise exception 'only an administrator may do this'
-            using errcode = '42501', hint = 'act as an administrator: --user EMAIL';
-    end if;
-end
-$$;
-
-comment on function auth.require_admin() is 'Refuses anybody but an administrator.';
-
-create function auth.require_person(p_email text)
-returns uuid
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_id uuid;
-begin
-    select u.id
-    into v_id
-    from core.users u
-    where u.email = lower(btrim(p_email));
-    if not found then
-        raise exception 'there is no user "%"', coalesce(p_email, '')
-            using errcode = 'QM001', hint = 'quantmatrix user list shows all';
-    end if;
-    return v_id;
-end
-$$;
-
-comment on function auth.require_person(text) is 'The person of an address; QM001 if there is none.';
-
 create function api.user_add(email text, display_name text default null, role text default 'user')
 returns setof api.me
 language plpgsql
@@ -164,8 +123,6 @@ $$;
 
 comment on function api.user_delete(text) is $$Delete a user
 Administrators only. All data of the person go with it, but for the audit log. Returns whether there was such a user; nobody deletes the own one.$$;
-
-grant execute on function auth.require_admin(), auth.require_person(text) to quantmatrix_writer;
 grant execute on function
     api.user_add(text, text, text), api.user_list(), api.user_set_role(text, text), api.user_disable(text, boolean),
     api.user_delete(text)

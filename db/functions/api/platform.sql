@@ -225,31 +225,6 @@ $$;
 comment on function api.platform_state() is $$State of the platform
 Administrators only: counts of people, sessions and keys, the mail and sync queues, signing keys, the audit chain, workers and jobs, the database. Names nobody.$$;
 
-create function auth.database_state()
-returns jsonb
-language sql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'version', current_setting('server_version'),
-        'size_bytes', pg_database_size(current_database()),
-        'connections', (select count(*) from pg_stat_activity a where a.datname = current_database()),
-        'max_connections', current_setting('max_connections')::integer,
-        'oldest_transaction_seconds', (
-            select floor(extract(epoch from now() - min(a.xact_start)))::bigint
-            from pg_stat_activity a
-            where a.datname = current_database()
-        ),
-        'dead_rows', (select sum(s.n_dead_tup) from pg_stat_user_tables s),
-        'is_replica', pg_is_in_recovery()
-    )
-$$;
-
-comment on function auth.database_state() is 'Health of the database: size, connections, the oldest transaction, rows that wait for vacuum.';
-grant execute on function auth.database_state() to quantmatrix_keeper;
-
 create function api.mail_list(status text default null)
 returns jsonb
 language plpgsql
@@ -304,11 +279,6 @@ $$;
 
 comment on function api.mail_retry(bigint) is $$Try a dead mail again
 Administrators only.$$;
-
-grant execute on function auth.require_admin(), auth.require_person(text) to quantmatrix_keeper;
-grant execute on function ingest.refuse_unknown_fields(jsonb, text[], text), ingest.read_fields(jsonb, jsonb), ingest.read_word(text, text),
-    ingest.words_of(text), ingest.refusal_text(text)
-    to quantmatrix_keeper;
 grant execute on function
     api.user_unlock(text), api.user_sessions_end(text), api.user_erase(text, text), api.book_inspect(text, text, text), api.platform_settings(),
     api.platform_settings_set(jsonb), api.platform_state(), api.mail_list(text), api.mail_retry(bigint)

@@ -29,10 +29,10 @@ begin
         )
     );
     insert into ingest.reconciliations (user_id, as_of, account_id, inputs_digest, checked, differences)
-    values (v_user_id, v_as_of, v_account_id, ingest.inputs_digest(v_user_id, v_account_id, v_as_of), '{}', 0)
+    values (v_user_id, v_as_of, v_account_id, reconcile.inputs_digest(v_user_id, v_account_id, v_as_of), '{}', 0)
     returning id into v_id;
 
-    v_result := ingest.find_differences(v_user_id, v_id, v_account_id, v_as_of);
+    v_result := reconcile.find_differences(v_user_id, v_id, v_account_id, v_as_of);
 
     update ingest.reconciliations r
     set checked = v_result - 'open',
@@ -40,7 +40,7 @@ begin
     where r.user_id = v_user_id
     and r.id = v_id;
 
-    return ingest.reconciliation_report(v_user_id, v_id);
+    return reconcile.reconciliation_report(v_user_id, v_id);
 end
 $$;
 
@@ -66,7 +66,7 @@ begin
     select f.*
     into v_finding
     from ingest.findings said
-    join ingest.standing_findings s
+    join reconcile.standing_findings s
         on s.user_id = said.user_id
         and s.symbol = said.symbol
         and s.kind = said.kind
@@ -75,7 +75,7 @@ begin
         and s.instrument_id is not distinct from said.instrument_id
         and s.ours is not distinct from said.ours
         and s.broker is not distinct from said.broker
-        and ingest.finding_detail(s.kind, s.evidence) = ingest.finding_detail(said.kind, said.evidence)
+        and reconcile.finding_detail(s.kind, s.evidence) = reconcile.finding_detail(said.kind, said.evidence)
     join ingest.findings f on f.user_id = s.user_id and f.id = s.id
     where said.user_id = v_user_id
     and said.id = difference_accept.finding_id
@@ -98,7 +98,7 @@ begin
         insert into ingest.acceptances (user_id, account_id, instrument_id, symbol, kind, ours, broker, cause, detail, reason)
         values (
             v_user_id, v_finding.account_id, v_finding.instrument_id, v_finding.symbol, v_finding.kind, v_finding.ours, v_finding.broker,
-            v_finding.cause, ingest.finding_detail(v_finding.kind, v_finding.evidence), v_reason
+            v_finding.cause, reconcile.finding_detail(v_finding.kind, v_finding.evidence), v_reason
         )
         returning id into v_acceptance_id;
     end if;
@@ -168,7 +168,7 @@ begin
         set status = 'open',
             reason = null,
             acceptance_id = null
-        from ingest.standing_findings s
+        from reconcile.standing_findings s
         where s.user_id = v_user_id
         and s.acceptance_id = acceptance_revoke.acceptance
         and f.user_id = s.user_id

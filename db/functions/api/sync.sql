@@ -10,41 +10,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_feed ingest.feeds := ingest.require_feed(v_user_id, sync_lock.feed);
+    v_feed ingest.feeds := sync.require_feed(v_user_id, sync_lock.feed);
 begin
-    return ingest.feed_lock(v_user_id, v_feed.id);
+    return sync.feed_lock(v_user_id, v_feed.id);
 end
 $$;
 
 comment on function api.sync_lock(text) is $$The lock of a feed
 The number for pg_try_advisory_lock: whoever syncs holds it until the session ends.$$;
-
--- What an attempt may still do: it is this person's, it runs, and this session holds the feed's lock.
-create function ingest.running_attempt(p_user_id uuid, p_sync_id bigint)
-returns ingest.sync_attempts
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_attempt ingest.sync_attempts;
-begin
-    select s.*
-    into v_attempt
-    from ingest.sync_attempts s
-    join core.sync_history h on h.user_id = s.user_id and h.id = s.sync_id and h.status = 'running'
-    where s.user_id = p_user_id
-    and s.sync_id = p_sync_id;
-    if v_attempt.sync_id is null then
-        raise exception 'no attempt % is running', p_sync_id using errcode = 'QM001', hint = 'quantmatrix sync status shows what ran';
-    end if;
-    perform ingest.require_feed_lock(p_user_id, v_attempt.feed_id);
-    return v_attempt;
-end
-$$;
-
-comment on function ingest.running_attempt(uuid, bigint) is 'An attempt that runs; QM001 if it does not, QM060 without the lock.';
 
 create function api.sync_begin(feed text, run_id uuid, try_number integer, through date default null, base_seconds numeric default 10)
 returns jsonb
@@ -55,14 +28,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_feed ingest.feeds := ingest.require_feed(v_user_id, sync_begin.feed);
+    v_feed ingest.feeds := sync.require_feed(v_user_id, sync_begin.feed);
     v_left bigint[];
     v_windows jsonb;
     v_from date;
     v_through date;
     v_sync_id bigint;
 begin
-    perform ingest.require_feed_lock(v_user_id, v_feed.id);
+    perform sync.require_feed_lock(v_user_id, v_feed.id);
     if v_feed.is_paused then
         raise exception 'the feed % is paused', v_feed.name using errcode = 'QM061', hint = 'quantmatrix sync set ' || v_feed.name || ' --resume';
     end if;
@@ -72,7 +45,7 @@ begin
         update core.sync_history h
         set status = 'failed',
             finished_at = clock_timestamp(),
-            error = (select k.meaning from ingest.sync_failure('interrupted') k)
+            error = (select k.meaning from sync.failure('interrupted') k)
         where h.user_id = v_user_id
         and h.status = 'running'
         and h.id in (select s.sync_id from ingest.sync_attempts s where s.user_id = v_user_id and s.feed_id = v_feed.id)
@@ -88,7 +61,7 @@ begin
 
     select jsonb_agg(jsonb_build_object('from', w.asked_from, 'through', w.asked_through) order by w.asked_from), min(w.asked_from), max(w.asked_through)
     into v_windows, v_from, v_through
-    from ingest.sync_windows(v_feed, sync_begin.through) w;
+    from sync.windows(v_feed, sync_begin.through) w;
     if v_windows is null then
         raise exception 'there is nothing to ask for yet: the feed begins on %', v_feed.since
             using errcode = 'QM002', hint = 'statements are complete on the morning after; run it again tomorrow';
@@ -107,7 +80,7 @@ begin
         'service', v_feed.service,
         'settings', v_feed.settings,
         'windows', v_windows,
-        'poll_codes', (select jsonb_agg(k.code order by k.code) from ingest.sync_failures() k where k.remedy = 'poll'),
+        'poll_codes', (select jsonb_agg(k.code order by k.code) from sync.failures() k where k.remedy = 'poll'),
         'polls', 30,
         'poll_seconds', round(sync_begin.base_seconds, 3),
         'between_seconds', round(sync_begin.base_seconds * 0.6, 3),
@@ -129,7 +102,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_attempt ingest.sync_attempts := ingest.running_attempt(v_user_id, sync_judge.attempt);
+    v_attempt ingest.sync_attempts := sync.running_attempt(v_user_id, sync_judge.attempt);
     v_feed ingest.feeds;
     v_found record;
 begin
@@ -140,7 +113,7 @@ begin
     and f.id = v_attempt.feed_id;
     select j.failure, j.detail
     into v_found
-    from ingest.judge_documents(v_feed, sync_judge.documents) j;
+    from sync.judge_documents(v_feed, sync_judge.documents) j;
     return jsonb_build_object('may_load', v_found.failure is null, 'failure', v_found.failure, 'detail', v_found.detail);
 end
 $$;
@@ -157,7 +130,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_attempt ingest.sync_attempts := ingest.running_attempt(v_user_id, sync_end.attempt);
+    v_attempt ingest.sync_attempts := sync.running_attempt(v_user_id, sync_end.attempt);
     v_feed ingest.feeds;
     v_account_ids bigint[];
     v_counts record;
@@ -171,7 +144,7 @@ begin
     and f.id = v_attempt.feed_id;
     if exists (
         select
-        from ingest.fetched_documents(sync_end.documents) d
+        from sync.fetched_documents(sync_end.documents) d
         left join core.sync_history h on h.user_id = v_user_id and h.id = d.import and h.status = 'finished' and h.kind = 'import'
         where d.rows > 0
         and h.id is null
@@ -184,21 +157,21 @@ begin
         coalesce(sum((d.counts ->> 'refused')::integer), 0) as refused,
         coalesce(sum((d.counts ->> 'new')::integer), 0) as new
     into v_counts
-    from ingest.fetched_documents(sync_end.documents) d;
+    from sync.fetched_documents(sync_end.documents) d;
     select array_agg(distinct n.id)
     into v_account_ids
     from (
         select unnest(v_feed.account_ids) as id
         union all
         select ingest.find_account(v_user_id, k.reference)
-        from ingest.fetched_documents(sync_end.documents) d
+        from sync.fetched_documents(sync_end.documents) d
         cross join lateral jsonb_object_keys(d.accounts) k (reference)
     ) n
     where n.id is not null;
-    v_warnings := ingest.document_warnings(sync_end.documents);
+    v_warnings := sync.document_warnings(sync_end.documents);
 
     update ingest.feeds f
-    set fetched_through = ingest.fetched_through(v_feed, sync_end.documents),
+    set fetched_through = sync.fetched_through(v_feed, sync_end.documents),
         account_ids = coalesce(v_account_ids, '{}')
     where f.user_id = v_user_id
     and f.id = v_feed.id
@@ -246,7 +219,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_session();
-    v_attempt ingest.sync_attempts := ingest.running_attempt(v_user_id, sync_fail.attempt);
+    v_attempt ingest.sync_attempts := sync.running_attempt(v_user_id, sync_fail.attempt);
     v_known record;
     v_again boolean;
     v_wait numeric;
@@ -254,8 +227,8 @@ declare
 begin
     select k.*
     into v_known
-    from ingest.sync_failure(sync_fail.failure) k;
-    v_wait := ingest.sync_wait(v_attempt.try_number, v_known.patience, sync_fail.retry_after, sync_fail.base_seconds);
+    from sync.failure(sync_fail.failure) k;
+    v_wait := sync.wait(v_attempt.try_number, v_known.patience, sync_fail.retry_after, sync_fail.base_seconds);
     -- Who wants longer than a quarter of an hour is asked by the next run.
     v_again := v_known.remedy in ('again', 'poll')
         and v_attempt.try_number < sync_fail.tries
@@ -284,8 +257,6 @@ $$;
 
 comment on function api.sync_fail(bigint, text, text, numeric, integer, numeric, jsonb) is $$End an attempt that failed
 failure is a code of the list in docs/sync.md. Returns what it means, what to do, whether to try again in this run, and after how many seconds.$$;
-
-grant execute on function ingest.running_attempt(uuid, bigint) to quantmatrix_writer;
 grant execute on function
     api.sync_lock(text), api.sync_begin(text, uuid, integer, date, numeric), api.sync_judge(bigint, jsonb), api.sync_end(bigint, jsonb),
     api.sync_fail(bigint, text, text, numeric, integer, numeric, jsonb)

@@ -1,19 +1,5 @@
 -- Today's executions beside the record: shown until a statement covers them, by rules that an undone import takes back by itself.
 
--- A corrected execution has another last part; the rest names the execution.
-create function ingest.execution_name(p_execution_id text)
-returns text
-language sql
-immutable
-security invoker
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select regexp_replace(p_execution_id, '\.[0-9]{1,3}$', '')
-$$;
-
-comment on function ingest.execution_name(text) is 'An execution''s id without the count of its corrections.';
-
 create function api.today_store(attempt bigint, load_id uuid, records bigint)
 returns jsonb
 language plpgsql
@@ -24,7 +10,7 @@ as $$
 declare
     v_user_id uuid := auth.require_session();
     v_load_id uuid := today_store.load_id;
-    v_attempt ingest.sync_attempts := ingest.running_attempt(v_user_id, today_store.attempt);
+    v_attempt ingest.sync_attempts := sync.running_attempt(v_user_id, today_store.attempt);
     v_instruments jsonb;
     v_feed text;
     v_read integer;
@@ -57,7 +43,7 @@ begin
     with told as (
         select distinct on (account_id, name)
             ingest.find_account(v_user_id, r.account, 'ibkr') as account_id,
-            ingest.execution_name(r.external_id) as name,
+            sync.execution_name(r.external_id) as name,
             r.*
         from ingest.staging s
         cross join lateral jsonb_to_record(s.payload) as r (
@@ -95,11 +81,11 @@ begin
     -- By then a statement has come, or sync status has complained for days.
     delete from ingest.today_executions e
     where e.user_id = v_user_id
-    and e.trade_date < ingest.exchange_day(now()) - 30;
+    and e.trade_date < sync.exchange_day(now()) - 30;
     perform ingest.drop_load(v_user_id, v_load_id);
 
     update ingest.feeds f
-    set fetched_through = greatest(f.fetched_through, ingest.exchange_day(now()) - 1, f.since - 1),
+    set fetched_through = greatest(f.fetched_through, sync.exchange_day(now()) - 1, f.since - 1),
         account_ids = array(select distinct u.id from unnest(f.account_ids || v_account_ids) u (id) order by 1)
     where f.user_id = v_user_id
     and f.id = v_attempt.feed_id
@@ -155,7 +141,7 @@ left join lateral (
     and t.account_id = e.account_id
     and t.trade_date between e.trade_date - 1 and e.trade_date + 1
     and t.source = 'ibkr_flex'
-    and ingest.execution_name(t.metadata ->> 'exec_id') = e.execution_id
+    and sync.execution_name(t.metadata ->> 'exec_id') = e.execution_id
     order by t.id
     limit 1
 ) same on true
@@ -169,7 +155,7 @@ left join lateral (
     and h.kind = 'import'
     and e.trade_date between f.period_start and f.period_end
     -- Made when the day was over, so that all of it is in.
-    and ingest.exchange_day(f.generated_at) > e.trade_date
+    and sync.exchange_day(f.generated_at) > e.trade_date
     and exists (
         select
         from ingest.lines l
@@ -239,7 +225,6 @@ comment on column api.today.executions is 'How many executions.';
 comment on column api.today.last_executed_at is 'The last of them.';
 
 grant select on api.today_executions, api.today to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
-grant execute on function ingest.execution_name(text) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
 grant execute on function api.today_store(bigint, uuid, bigint) to quantmatrix_user, quantmatrix_admin;
 
 alter function api.today_store(bigint, uuid, bigint) owner to quantmatrix_writer;

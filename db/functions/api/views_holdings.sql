@@ -32,7 +32,7 @@ select
 from core.positions p
 left join core.accounts a on a.user_id = p.user_id and a.id = p.account_id
 left join core.instruments i on i.id = p.instrument_id
-left join ingest.broker_statements((select auth.user_id()), null, 'infinity') s on s.account_id = p.account_id and s.position_sync_id is not null
+left join reconcile.broker_statements((select auth.user_id()), null, 'infinity') s on s.account_id = p.account_id and s.position_sync_id is not null
 left join lateral (
     select sum(e.quantity) as quantity, sum(e.cost_basis) as cost
     from ingest.broker_positions e
@@ -99,7 +99,7 @@ select
     b.as_of as broker_as_of
 from (
     select c.user_id, c.account_id, c.currency, sum(c.amount) as amount, count(*) as movements, max(c.trade_date) as last_movement_on
-    from ingest.cash_movements c
+    from reconcile.cash_movements c
     where c.amount <> 0
     group by c.user_id, c.account_id, c.currency
 ) m

@@ -1,7 +1,5 @@
 -- Lots, what closed them, and what the engine flags. Terms and days are counted in the time zone of the exchange.
 
-grant execute on function tax.first_long_date(date) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
-
 create view api.lots
 with (security_invoker = true)
 as

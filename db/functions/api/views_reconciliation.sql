@@ -49,7 +49,7 @@ select
     s.status,
     s.reason,
     s.evidence
-from ingest.standing_findings s
+from reconcile.standing_findings s
 left join core.accounts a on a.user_id = s.user_id and a.id = s.account_id;
 
 comment on view api.differences is 'Differences
@@ -90,7 +90,7 @@ select
     p.revoked_at,
     p.revoke_reason,
     exists (
-        select from ingest.standing_findings s
+        select from reconcile.standing_findings s
         where s.user_id = p.user_id
         and s.acceptance_id = p.id
     ) as covers_a_difference

@@ -247,8 +247,6 @@ comment on function api.what_if_sale(text, text, numeric, numeric, date, text, n
 What selling so many units would do, by the same engine that derives the lots, with nothing written: the lots it would close with gain and term, the wash sales it would trigger (an empty loss_transaction_id is this sale), what would be recognised, closings of other transactions that would change, and the lots that would remain in the account at the end of that day.
 account: number or name. instrument: symbol. price and fees in the instrument's currency; fx_rate (tax currency for one unit of it) where that is another. date: today if left out; it may lie in the past or ahead. method: instead of the one that holds. loss_still_exposed is the part of a loss that a purchase until window_open_until would still defer.$$;
 
-grant execute on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method), tax.may_average(uuid, bigint, bigint), tax.method_code(core.lot_method)
-    to quantmatrix_writer;
 grant execute on function api.what_if_sale(text, text, numeric, numeric, date, text, numeric, numeric)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 alter function api.what_if_sale(text, text, numeric, numeric, date, text, numeric, numeric) owner to quantmatrix_writer;

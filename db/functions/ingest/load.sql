@@ -1,40 +1,6 @@
 -- One file in, all or nothing. Reads only the staged rows of its load and its person; knows nothing of brokers.
 -- Staging has no statistics when a load reads it: nested loops over it would be quadratic, so the bulk functions go without them.
 
--- An account by number, then by name, unique per person.
-create function ingest.find_account(p_user_id uuid, p_reference text, p_broker text default null)
-returns bigint
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_ids bigint[];
-begin
-    select array_agg(a.id)
-    into v_ids
-    from core.accounts a
-    where a.user_id = p_user_id
-    and a.account_number = p_reference
-    and (p_broker is null or a.broker = p_broker);
-    if v_ids is null then
-        select array_agg(a.id)
-        into v_ids
-        from core.accounts a
-        where a.user_id = p_user_id
-        and a.name = p_reference;
-    end if;
-    if cardinality(v_ids) > 1 then
-        raise exception 'account "%" fits several accounts', p_reference
-            using errcode = 'QM003', hint = 'use the account''s name, which is unique: quantmatrix account list';
-    end if;
-    return v_ids[1];
-end
-$$;
-
-comment on function ingest.find_account(uuid, text, text) is 'Account by number, then by name; null if there is none, QM003 if several fit.';
-
 -- Accounts that a load names: {reference in the file: id}. An unknown one is created.
 create function ingest.resolve_accounts(p_user_id uuid, p_load_id uuid, p_file jsonb, p_statement jsonb)
 returns jsonb
@@ -216,7 +182,7 @@ as $$
         select distinct on (s.transaction_id) s.transaction_id, s.values_digest
         from ingest.lines s
         join (
-            select h.id, row_number() over (order by ingest.statement_age(f.generated_at, f.period_end), h.content_sha256) as newness
+            select h.id, row_number() over (order by matching.statement_age(f.generated_at, f.period_end), h.content_sha256) as newness
             from core.sync_history h
             join ingest.files f on f.user_id = p_user_id and f.sync_id = h.id
             where h.user_id = p_user_id
@@ -384,6 +350,6 @@ $$;
 comment on function ingest.keep_evidence(uuid, uuid, bigint, jsonb, jsonb) is 'Writes the broker''s own positions, lots and balances of a load, its links, picks and identifiers.';
 
 grant execute on function
-    ingest.find_account(uuid, text, text), ingest.resolve_accounts(uuid, uuid, jsonb, jsonb),
-    ingest.keep_lines(uuid, uuid, bigint, text, boolean, jsonb, jsonb), ingest.keep_evidence(uuid, uuid, bigint, jsonb, jsonb)
+    ingest.resolve_accounts(uuid, uuid, jsonb, jsonb), ingest.keep_lines(uuid, uuid, bigint, text, boolean, jsonb, jsonb),
+    ingest.keep_evidence(uuid, uuid, bigint, jsonb, jsonb)
     to quantmatrix_writer;

@@ -1,6 +1,6 @@
 -- Accounts of V1: nothing there kept one broker number from having two rows, so the rows are merged before anything else is judged.
 
-create function ingest.legacy_accounts(p_user_id uuid, p_load_id uuid)
+create function legacy.accounts(p_user_id uuid, p_load_id uuid)
 returns table (v1_id bigint, broker text, account text, name text, account_type core.account_type, first_id bigint)
 language sql
 stable
@@ -10,10 +10,10 @@ as $$
     with stated as (
         select
             a.id,
-            ingest.legacy_broker(a.broker) as broker,
+            legacy.broker(a.broker) as broker,
             coalesce(nullif(btrim(a.account_number), ''), 'V1-' || a.id) as account,
             coalesce(nullif(btrim(a.account_name), ''), 'Account ' || a.id) as name,
-            ingest.legacy_account_type(a.account_type) as account_type
+            legacy.account_type(a.account_type) as account_type
         from ingest.staging s
         cross join lateral jsonb_to_record(s.payload) as a (
             id bigint, broker text, account_number text, account_name text, account_type text
@@ -32,10 +32,10 @@ as $$
     window merged as (partition by s.broker, s.account order by s.id)
 $$;
 
-comment on function ingest.legacy_accounts(uuid, uuid) is 'Each account row of V1 with the account it belongs to: broker and number; name and type are those of its first row.';
+comment on function legacy.accounts(uuid, uuid) is 'Each account row of V1 with the account it belongs to: broker and number; name and type are those of its first row.';
 
 -- What cannot be decided here must be decided in V1 or by its owner, not guessed.
-create function ingest.legacy_require_clear_accounts(p_user_id uuid, p_load_id uuid)
+create function legacy.require_clear_accounts(p_user_id uuid, p_load_id uuid)
 returns void
 language plpgsql
 stable
@@ -47,7 +47,7 @@ declare
 begin
     select a.account, string_agg(distinct a.broker, ' and ') as brokers, string_agg(a.v1_id::text, ', ' order by a.v1_id) as ids
     into v_unclear
-    from ingest.legacy_accounts(p_user_id, p_load_id) a
+    from legacy.accounts(p_user_id, p_load_id) a
     group by a.account
     having count(distinct a.broker) > 1
     order by a.account
@@ -60,7 +60,7 @@ begin
     end if;
     select a.account
     into v_unclear
-    from ingest.legacy_accounts(p_user_id, p_load_id) a
+    from legacy.accounts(p_user_id, p_load_id) a
     where length(a.account) > 64
     limit 1;
     if found then
@@ -69,10 +69,10 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_require_clear_accounts(uuid, uuid) is 'Refuses a V1 in which one account number stands for accounts of two brokers.';
+comment on function legacy.require_clear_accounts(uuid, uuid) is 'Refuses a V1 in which one account number stands for accounts of two brokers.';
 
 -- Every account of V1 becomes one of ours, with rows or without; one that the person has already stays as it is.
-create function ingest.legacy_keep_accounts(p_user_id uuid, p_load_id uuid)
+create function legacy.keep_accounts(p_user_id uuid, p_load_id uuid)
 returns jsonb
 language plpgsql
 volatile
@@ -85,7 +85,7 @@ declare
 begin
     for v_account in
         select distinct a.broker, a.account, left(a.name, 200) as name, a.account_type
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        from legacy.accounts(p_user_id, p_load_id) a
         order by a.broker, a.account
     loop
         if exists (
@@ -105,8 +105,8 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_keep_accounts(uuid, uuid) is 'Makes the accounts of V1 that the person does not have yet; returns their numbers.';
+comment on function legacy.keep_accounts(uuid, uuid) is 'Makes the accounts of V1 that the person does not have yet; returns their numbers.';
 
 grant execute on function
-    ingest.legacy_accounts(uuid, uuid), ingest.legacy_require_clear_accounts(uuid, uuid), ingest.legacy_keep_accounts(uuid, uuid)
+    legacy.accounts(uuid, uuid), legacy.require_clear_accounts(uuid, uuid), legacy.keep_accounts(uuid, uuid)
     to quantmatrix_writer;

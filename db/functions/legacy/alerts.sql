@@ -1,6 +1,6 @@
 -- Alerts of V1: one row each, with its conditions folded in. They are judged apart from what moves shares or cash, and no figure of the proof rests on them.
 
-create function ingest.legacy_alerts(p_user_id uuid, p_load_id uuid)
+create function legacy.alerts(p_user_id uuid, p_load_id uuid)
 returns table (source text, id bigint, alert_id bigint, symbol text, reason text)
 language sql
 stable
@@ -19,7 +19,7 @@ as $$
     stated as materialized (
         select
             (s.payload ->> 'id')::bigint as id, (s.payload ->> 'user_id')::bigint as user_id,
-            ingest.legacy_symbol(s.payload ->> 'symbol') as symbol
+            legacy.symbol(s.payload ->> 'symbol') as symbol
         from ingest.staging s
         where s.load_id = p_load_id
         and s.user_id = p_user_id
@@ -51,10 +51,10 @@ as $$
     left join judged j on j.id = c.alert_id
 $$;
 
-comment on function ingest.legacy_alerts(uuid, uuid) is 'Every alert of V1 and every condition of one; reason is set where it is not carried over. A condition goes with its alert.';
+comment on function legacy.alerts(uuid, uuid) is 'Every alert of V1 and every condition of one; reason is set where it is not carried over. A condition goes with its alert.';
 
 -- What V1 called an alert is free text; only what says that it is about volume or a position is something else than a price. The word itself is kept.
-create function ingest.legacy_alert_type(p_type text)
+create function legacy.alert_type(p_type text)
 returns core.alert_type
 language sql
 immutable
@@ -69,10 +69,10 @@ as $$
     end)::core.alert_type
 $$;
 
-comment on function ingest.legacy_alert_type(text) is 'An alert type of V1 as one of ours.';
+comment on function legacy.alert_type(text) is 'An alert type of V1 as one of ours.';
 
 -- An alert is known by its V1 id, whatever has become of it since. Instruments are those of the load: what was traded or held under that symbol, else a share.
-create function ingest.legacy_keep_alerts(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_frozen_at timestamptz, p_instruments jsonb)
+create function legacy.keep_alerts(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_frozen_at timestamptz, p_instruments jsonb)
 returns integer
 language plpgsql
 volatile
@@ -88,7 +88,7 @@ begin
     for v_alert in
         with kept as materialized (
             select k.id, k.symbol
-            from ingest.legacy_alerts(p_user_id, p_load_id) k
+            from legacy.alerts(p_user_id, p_load_id) k
             where k.source = 'alerts'
             and k.reason is null
         ),
@@ -114,7 +114,7 @@ begin
                         'type', c.condition_type,
                         'operator', c.operator,
                         -- What is no number is told as V1 had it.
-                        'value', coalesce(ingest.legacy_number(c.target_value::numeric, 8)::text, c.target_value),
+                        'value', coalesce(legacy.number(c.target_value::numeric, 8)::text, c.target_value),
                         'timeframe', c.timeframe,
                         'logical_operator', c.logical_operator,
                         'group', c.group_id,
@@ -154,7 +154,7 @@ begin
         )
         select
             n.id, n.our_name, row_number() over (partition by n.our_name order by n.id) as place, i.key as instrument,
-            ingest.legacy_alert_type(n.alert_type) as alert_type,
+            legacy.alert_type(n.alert_type) as alert_type,
             jsonb_build_object(
                 'conditions', coalesce(c.conditions, '[]'),
                 'repeats', coalesce(n.is_repeating, false),
@@ -213,9 +213,9 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_keep_alerts(uuid, uuid, bigint, timestamptz, jsonb) is
+comment on function legacy.keep_alerts(uuid, uuid, bigint, timestamptz, jsonb) is
     'Makes the alerts of V1 that the person does not have yet, each with its conditions; returns how many.';
 
 grant execute on function
-    ingest.legacy_alerts(uuid, uuid), ingest.legacy_alert_type(text), ingest.legacy_keep_alerts(uuid, uuid, bigint, timestamptz, jsonb)
+    legacy.alerts(uuid, uuid), legacy.alert_type(text), legacy.keep_alerts(uuid, uuid, bigint, timestamptz, jsonb)
     to quantmatrix_writer;

@@ -1,7 +1,7 @@
 -- What the owner knows and V1 does not: files of trades and transfers, one for one account, parsed as any import and staged under a load of their own.
 -- A trade that V1 has too (same day on the exchange, the n-th of equal ones) is known already; everything else joins V1's rows.
 
-create function ingest.legacy_read_file(
+create function legacy.read_file(
     p_user_id uuid, p_load_id uuid, p_file_load_id uuid, p_name text, p_account text, p_first_line integer
 )
 returns integer
@@ -18,14 +18,14 @@ declare
 begin
     select a.account
     into v_account
-    from ingest.legacy_accounts(p_user_id, p_load_id) a
+    from legacy.accounts(p_user_id, p_load_id) a
     where p_account in (a.account, a.name)
     order by a.account = p_account desc
     limit 1;
     if not found then
         raise exception 'V1 has no account %, which % is said to belong to', p_account, p_name
             using errcode = 'QM010',
-                detail = 'accounts of V1: ' || (select string_agg(distinct a.account, ', ') from ingest.legacy_accounts(p_user_id, p_load_id) a),
+                detail = 'accounts of V1: ' || (select string_agg(distinct a.account, ', ') from legacy.accounts(p_user_id, p_load_id) a),
                 hint = 'name one of them with --csv-account, once for each --csv and in the same order';
     end if;
 
@@ -128,11 +128,11 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_read_file(uuid, uuid, uuid, text, text, integer) is
+comment on function legacy.read_file(uuid, uuid, uuid, text, text, integer) is
     'Judges the rows of the owner''s own file against those of V1; returns the number of its last line.';
 
 -- Holdings are the control total, never rows of ours: the newest row of each account and instrument, and why the others do not count.
-create function ingest.legacy_holdings(p_user_id uuid, p_load_id uuid)
+create function legacy.holdings(p_user_id uuid, p_load_id uuid)
 returns table (id bigint, account text, broker text, symbol text, instrument_type text, currency text, quantity numeric, as_of date, reason text)
 language sql
 stable
@@ -142,18 +142,18 @@ set enable_nestloop = off
 as $$
     with known as materialized (
         select a.v1_id, a.broker, a.account
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        from legacy.accounts(p_user_id, p_load_id) a
     ),
     stated as (
         select
-            h.id, k.account, k.broker, ingest.legacy_symbol(h.symbol) as symbol,
+            h.id, k.account, k.broker, legacy.symbol(h.symbol) as symbol,
             case
-                when ingest.legacy_is_option(ingest.legacy_symbol(h.symbol)) then 'option'
+                when legacy.is_option(legacy.symbol(h.symbol)) then 'option'
                 when upper(h.contract_type) ~ 'CRYPTO' then 'digital'
                 else 'stock'
             end as instrument_type,
             case when upper(btrim(h.currency)) ~ '^[A-Z]{3,5}$' then upper(btrim(h.currency)) else 'USD' end as currency,
-            coalesce(ingest.legacy_number(h.quantity, case when upper(h.contract_type) ~ 'CRYPTO' then 8 else 6 end), 0) as quantity,
+            coalesce(legacy.number(h.quantity, case when upper(h.contract_type) ~ 'CRYPTO' then 8 else 6 end), 0) as quantity,
             case when isfinite(h.last_updated) then h.last_updated end as last_updated,
             upper(btrim(h.contract_type)) ~ 'OPT|^FOP$' as is_option_contract
         from ingest.staging s
@@ -191,8 +191,8 @@ as $$
     from judged j
 $$;
 
-comment on function ingest.legacy_holdings(uuid, uuid) is 'Every holding of V1; reason is set where it is no control total.';
+comment on function legacy.holdings(uuid, uuid) is 'Every holding of V1; reason is set where it is no control total.';
 
 grant execute on function
-    ingest.legacy_read_file(uuid, uuid, uuid, text, text, integer), ingest.legacy_holdings(uuid, uuid)
+    legacy.read_file(uuid, uuid, uuid, text, text, integer), legacy.holdings(uuid, uuid)
     to quantmatrix_writer;

@@ -1,7 +1,7 @@
 -- The proof: what came in and where each row went, totals before and after, holdings against positions, positions against lots. Made from V1 as staged
 -- and from the tables as they stand, never from what the load believes it did.
 
-create function ingest.legacy_sources(p_user_id uuid, p_load_id uuid)
+create function legacy.sources(p_user_id uuid, p_load_id uuid)
 returns jsonb
 language sql
 stable
@@ -17,14 +17,14 @@ as $$
         and r.kind = 'v1_read'
         union all
         select 'holdings', h.reason, h.id, 2147483647
-        from ingest.legacy_holdings(p_user_id, p_load_id) h
+        from legacy.holdings(p_user_id, p_load_id) h
         union all
         -- A second row of one broker number is kept too: its rows are those of the account it maps to.
         select 'accounts', null, a.v1_id, 2147483648
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        from legacy.accounts(p_user_id, p_load_id) a
         union all
         select w.source, w.reason, w.id, case w.source when 'alerts' then 2147483649 else 2147483650 end
-        from ingest.legacy_alerts(p_user_id, p_load_id) w
+        from legacy.alerts(p_user_id, p_load_id) w
     ),
     counted as (
         select j.source, j.reason, min(j.line_number) as line_number, count(*) as number, jsonb_agg(j.id order by j.id) filter (where j.reason is not null) as ids
@@ -62,144 +62,10 @@ as $$
     ) s
 $$;
 
-comment on function ingest.legacy_sources(uuid, uuid) is 'For each input: rows in = kept + rejected by reason, with the ids of the rejected. Holdings that are kept are compared, not imported; kept conditions are in their alerts.';
-
--- The figure that the rebuild began with: holdings against the sum of their own lots.
-create function ingest.legacy_discrepancy_before(p_user_id uuid, p_load_id uuid)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-set enable_nestloop = off
-as $$
-    with lots as materialized (
-        select (s.payload ->> 'holding_id')::bigint as holding_id, sum(coalesce(ingest.legacy_number((s.payload ->> 'shares_remaining')::numeric, 8), 0)) as shares
-        from ingest.staging s
-        where s.load_id = p_load_id
-        and s.user_id = p_user_id
-        and s.kind = 'v1_tax_lots'
-        and s.payload ->> 'holding_id' is not null
-        group by 1
-    ),
-    compared as (
-        select
-            h.id, h.account, h.symbol, ingest.legacy_number(h.quantity, 6) as holding, ingest.legacy_number(l.shares, 6) as lots
-        from (
-            select
-                (s.payload ->> 'id')::bigint as id, coalesce(ingest.legacy_number((s.payload ->> 'quantity')::numeric, 8), 0) as quantity,
-                coalesce(a.account, 'V1-' || (s.payload ->> 'account_id')) as account, ingest.legacy_symbol(s.payload ->> 'symbol') as symbol
-            from ingest.staging s
-            left join ingest.legacy_accounts(p_user_id, p_load_id) a on a.v1_id = (s.payload ->> 'account_id')::bigint
-            where s.load_id = p_load_id
-            and s.user_id = p_user_id
-            and s.kind = 'v1_holdings'
-        ) h
-        join lots l on l.holding_id = h.id
-        where abs(h.quantity - l.shares) > 0.01
-    )
-    select jsonb_build_object(
-        'holdings', count(*),
-        'shares', trim_scale(coalesce(sum(abs(c.holding - c.lots)), 0))::text,
-        'holding_shares', trim_scale(coalesce(sum(c.holding), 0))::text,
-        'lot_shares', trim_scale(coalesce(sum(c.lots), 0))::text,
-        'ratio', round(sum(c.lots) / nullif(sum(c.holding), 0), 3)::text,
-        'symbols', coalesce(
-            jsonb_agg(
-                jsonb_build_object(
-                    'v1_holding_id', c.id, 'account', c.account, 'symbol', c.symbol, 'holding', c.holding::text, 'lots', c.lots::text,
-                    'difference', trim_scale(c.lots - c.holding)::text
-                )
-                order by c.account, c.symbol, c.id
-            ), '[]'
-        )
-    )
-    from compared c
-$$;
-
-comment on function ingest.legacy_discrepancy_before(uuid, uuid) is 'Holdings of V1 that disagree with their own lots by more than 0.01, each and in total.';
-
--- Positions as they stand, for the accounts of V1.
-create function ingest.legacy_positions(p_user_id uuid, p_load_id uuid)
-returns table (account text, account_id bigint, instrument_id bigint, symbol text, quantity numeric, open_lots integer, lot_quantity numeric, cost_basis numeric)
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select
-        a.account_number, a.id, p.instrument_id, i.symbol, p.quantity + 0, p.open_lots,
-        coalesce(
-            (
-                select sum(case l.side when 'short' then -l.quantity_remaining else l.quantity_remaining end)
-                from core.tax_lots l
-                where l.user_id = p.user_id
-                and l.account_id = p.account_id
-                and l.instrument_id = p.instrument_id
-            ), 0
-        ),
-        p.cost_basis
-    from (select distinct k.broker, k.account from ingest.legacy_accounts(p_user_id, p_load_id) k) k
-    join core.accounts a on a.user_id = p_user_id and a.broker = k.broker and a.account_number = k.account
-    join core.positions p on p.user_id = p_user_id and p.account_id = a.id
-    join core.instruments i on i.id = p.instrument_id
-$$;
-
-comment on function ingest.legacy_positions(uuid, uuid) is 'Positions and their lots in the accounts that came from V1.';
-
--- Each control total against its position; what differs gets one named cause.
-create function ingest.legacy_comparison(p_user_id uuid, p_load_id uuid, p_frozen_at timestamptz)
-returns table (account text, symbol text, v1_holding_id bigint, holding numeric, "position" numeric, open_lots integer, lot_quantity numeric, cause text)
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    with stated as materialized (
-        select h.id, h.account, h.symbol, h.quantity
-        from ingest.legacy_evidence(p_user_id, p_load_id) h
-        where h.reason is null
-    ),
-    held as materialized (
-        select p.account, p.account_id, p.instrument_id, p.symbol, p.quantity, p.open_lots, p.lot_quantity
-        from ingest.legacy_positions(p_user_id, p_load_id) p
-    ),
-    paired as (
-        select
-            coalesce(s.account, h.account) as account, coalesce(s.symbol, h.symbol) as symbol, s.id, coalesce(s.quantity, 0) as holding,
-            coalesce(h.quantity, 0) as quantity, coalesce(h.open_lots, 0) as open_lots, coalesce(h.lot_quantity, 0) as lot_quantity,
-            h.account_id, h.instrument_id
-        from stated s
-        full join held h on h.account = s.account and h.symbol = s.symbol
-    )
-    select
-        p.account, p.symbol, p.id, p.holding, p.quantity, p.open_lots, p.lot_quantity,
-        case
-            when p.holding = p.quantity and p.lot_quantity = p.quantity then 'match'
-            when exists (
-                select from core.transactions t
-                where t.user_id = p_user_id
-                and t.account_id = p.account_id
-                and t.instrument_id = p.instrument_id
-                and not t.metadata ?| array['v1_transactions', 'v1_dividends', 'v1_file']
-            ) then 'other_rows_in_v2'
-            when p.holding = 0 and ingest.legacy_is_option(p.symbol)
-                and make_date(2000 + substr(p.symbol, 7, 2)::integer, substr(p.symbol, 9, 2)::integer, substr(p.symbol, 11, 2)::integer) < p_frozen_at::date
-                then 'expiration_not_recorded'
-            when p.holding = p.quantity then 'unmatched_sale'
-            when p.id is null then 'no_holding_in_v1'
-            else 'missing_history'
-        end
-    from paired p
-    where p.holding <> 0
-    or p.quantity <> 0
-    or p.lot_quantity <> 0
-$$;
-
-comment on function ingest.legacy_comparison(uuid, uuid, timestamptz) is 'Holdings of V1 beside our positions and lots, each with match or the one cause of its difference.';
+comment on function legacy.sources(uuid, uuid) is 'For each input: rows in = kept + rejected by reason, with the ids of the rejected. Holdings that are kept are compared, not imported; kept conditions are in their alerts.';
 
 -- What the same accounts hold from elsewhere: broker files imported before or since, entries by hand, and the owner's files where this run was given none.
-create function ingest.legacy_elsewhere(p_user_id uuid, p_load_id uuid, p_with_files boolean)
+create function legacy.elsewhere(p_user_id uuid, p_load_id uuid, p_with_files boolean)
 returns table (account text, symbol text, currency text, quantity numeric, amount numeric)
 language sql
 stable
@@ -209,7 +75,7 @@ as $$
     select a.account_number, i.symbol, t.currency, sum(coalesce(t.quantity, 0)), sum(t.net_amount)
     from core.transactions t
     join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
-    join (select distinct k.broker, k.account from ingest.legacy_accounts(p_user_id, p_load_id) k) k
+    join (select distinct k.broker, k.account from legacy.accounts(p_user_id, p_load_id) k) k
         on k.broker = a.broker and k.account = a.account_number
     left join core.instruments i on i.id = t.instrument_id
     where t.user_id = p_user_id
@@ -218,9 +84,9 @@ as $$
     group by a.account_number, i.symbol, t.currency
 $$;
 
-comment on function ingest.legacy_elsewhere(uuid, uuid, boolean) is 'Units and cash that the accounts of V1 have from rows that are not of V1.';
+comment on function legacy.elsewhere(uuid, uuid, boolean) is 'Units and cash that the accounts of V1 have from rows that are not of V1.';
 
-create function ingest.legacy_proof(p_user_id uuid, p_load_id uuid, p_migration jsonb, p_frozen_at timestamptz)
+create function legacy.proof(p_user_id uuid, p_load_id uuid, p_migration jsonb, p_frozen_at timestamptz)
 returns jsonb
 language plpgsql
 stable
@@ -228,7 +94,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_sources jsonb := ingest.legacy_sources(p_user_id, p_load_id);
+    v_sources jsonb := legacy.sources(p_user_id, p_load_id);
     v_holdings jsonb;
     v_after jsonb;
     v_quantities jsonb;
@@ -253,7 +119,7 @@ begin
             'ratio', round(sum(abs(c.lot_quantity)) / nullif(sum(abs(c.holding)), 0), 3)::text
         )
     into v_holdings, v_after
-    from ingest.legacy_comparison(p_user_id, p_load_id, p_frozen_at) c;
+    from legacy.comparison(p_user_id, p_load_id, p_frozen_at) c;
 
     with brought as materialized (
         select r.payload ->> 'account' as account, r.payload ->> 'symbol' as symbol, sum((r.payload ->> 'quantity')::numeric) as quantity
@@ -275,10 +141,10 @@ begin
     ), '[]')
     into v_quantities
     from brought b
-    full join ingest.legacy_positions(p_user_id, p_load_id) p on p.account = b.account and p.symbol = b.symbol
+    full join legacy.positions(p_user_id, p_load_id) p on p.account = b.account and p.symbol = b.symbol
     left join (
         select o.account, o.symbol, sum(o.quantity) as quantity
-        from ingest.legacy_elsewhere(p_user_id, p_load_id, v_with_files) o
+        from legacy.elsewhere(p_user_id, p_load_id, v_with_files) o
         group by o.account, o.symbol
     ) e on e.account = coalesce(b.account, p.account) and e.symbol = coalesce(b.symbol, p.symbol);
 
@@ -295,10 +161,10 @@ begin
     ),
     balances as materialized (
         select a.account_number as account, m.currency, sum(m.amount) as amount
-        from ingest.cash_movements m
+        from reconcile.cash_movements m
         join core.accounts a on a.user_id = m.user_id and a.id = m.account_id
         where m.user_id = p_user_id
-        and a.account_number in (select k.account from ingest.legacy_accounts(p_user_id, p_load_id) k)
+        and a.account_number in (select k.account from legacy.accounts(p_user_id, p_load_id) k)
         group by 1, 2
     )
     select coalesce(jsonb_agg(
@@ -314,7 +180,7 @@ begin
     full join balances c on c.account = b.account and c.currency = b.currency
     left join (
         select o.account, o.currency, sum(o.amount) as amount
-        from ingest.legacy_elsewhere(p_user_id, p_load_id, v_with_files) o
+        from legacy.elsewhere(p_user_id, p_load_id, v_with_files) o
         group by o.account, o.currency
     ) e on e.account = coalesce(b.account, c.account) and e.currency = coalesce(b.currency, c.currency);
 
@@ -324,7 +190,7 @@ begin
     into v_accounts
     from (
         select a.broker, a.account, a.account_type, jsonb_agg(a.v1_id order by a.v1_id) as ids
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        from legacy.accounts(p_user_id, p_load_id) a
         group by a.broker, a.account, a.account_type
     ) a;
 
@@ -335,7 +201,7 @@ begin
         'quantities', v_quantities,
         'cash', v_cash,
         'holdings', v_holdings,
-        'discrepancies', jsonb_build_object('before', ingest.legacy_discrepancy_before(p_user_id, p_load_id), 'after', v_after),
+        'discrepancies', jsonb_build_object('before', legacy.discrepancy_before(p_user_id, p_load_id), 'after', v_after),
         'unread', coalesce(p_migration -> 'unread', '[]'),
         'discarded', jsonb_build_object(
             'tax_lots', (
@@ -348,10 +214,10 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_proof(uuid, uuid, jsonb, timestamptz) is 'The proof of a migration as one object; printed, and stored with the run.';
+comment on function legacy.proof(uuid, uuid, jsonb, timestamptz) is 'The proof of a migration as one object; printed, and stored with the run.';
 
 -- The plan's own question, answered by figures where figures can answer it.
-create function ingest.legacy_verdicts(p_proof jsonb, p_seconds numeric, p_query_seconds numeric)
+create function legacy.verdicts(p_proof jsonb, p_seconds numeric, p_query_seconds numeric)
 returns jsonb
 language sql
 immutable
@@ -419,10 +285,8 @@ as $$
     from answered a
 $$;
 
-comment on function ingest.legacy_verdicts(jsonb, numeric, numeric) is 'The go/no-go criteria of the rebuild plan with a verdict and its evidence each.';
+comment on function legacy.verdicts(jsonb, numeric, numeric) is 'The go/no-go criteria of the rebuild plan with a verdict and its evidence each.';
 
 grant execute on function
-    ingest.legacy_sources(uuid, uuid), ingest.legacy_discrepancy_before(uuid, uuid), ingest.legacy_positions(uuid, uuid),
-    ingest.legacy_comparison(uuid, uuid, timestamptz), ingest.legacy_elsewhere(uuid, uuid, boolean), ingest.legacy_proof(uuid, uuid, jsonb, timestamptz),
-    ingest.legacy_verdicts(jsonb, numeric, numeric)
+    legacy.sources(uuid, uuid), legacy.elsewhere(uuid, uuid, boolean), legacy.proof(uuid, uuid, jsonb, timestamptz), legacy.verdicts(jsonb, numeric, numeric)
     to quantmatrix_writer;

@@ -2,7 +2,7 @@
 -- What was rejected is written beside it as refused lines that name the row which stands for them.
 
 -- Everything is told apart and looked up by V1's own row numbers.
-create function ingest.legacy_require_ids(p_user_id uuid, p_load_id uuid)
+create function legacy.require_ids(p_user_id uuid, p_load_id uuid)
 returns void
 language plpgsql
 stable
@@ -29,9 +29,9 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_require_ids(uuid, uuid) is 'Refuses a V1 whose rows cannot be told apart by their ids.';
+comment on function legacy.require_ids(uuid, uuid) is 'Refuses a V1 whose rows cannot be told apart by their ids.';
 
-create function ingest.legacy_read(p_user_id uuid, p_load_id uuid, p_migration jsonb)
+create function legacy.read(p_user_id uuid, p_load_id uuid, p_migration jsonb)
 returns timestamptz
 language plpgsql
 volatile
@@ -39,7 +39,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_frozen_at timestamptz := ingest.legacy_frozen_at(p_user_id, p_load_id);
+    v_frozen_at timestamptz := legacy.frozen_at(p_user_id, p_load_id);
     v_zone text := coalesce(p_migration ->> 'timezone', 'America/New_York');
     v_next integer := 1;
     v_file record;
@@ -49,24 +49,24 @@ begin
             using errcode = 'QM010', hint = 'name a database of V1 or a dump of it with --from';
     end if;
     perform ingest.take_load(p_user_id, p_load_id, (p_migration ->> 'records')::bigint);
-    perform ingest.legacy_require_ids(p_user_id, p_load_id);
-    perform ingest.legacy_require_clear_accounts(p_user_id, p_load_id);
-    v_next := v_next + ingest.legacy_read_transactions(p_user_id, p_load_id, v_zone, v_frozen_at);
-    v_next := v_next + ingest.legacy_read_dividends(p_user_id, p_load_id, v_next, v_frozen_at);
+    perform legacy.require_ids(p_user_id, p_load_id);
+    perform legacy.require_clear_accounts(p_user_id, p_load_id);
+    v_next := v_next + legacy.read_transactions(p_user_id, p_load_id, v_zone, v_frozen_at);
+    v_next := v_next + legacy.read_dividends(p_user_id, p_load_id, v_next, v_frozen_at);
     for v_file in
         select f.load_id, f.name, f.account, f.records
         from jsonb_to_recordset(coalesce(p_migration -> 'files', '[]')) as f (load_id uuid, name text, account text, records bigint)
     loop
         perform ingest.take_load(p_user_id, v_file.load_id, v_file.records);
-        v_next := v_next + ingest.legacy_read_file(p_user_id, p_load_id, v_file.load_id, 'file ' || v_file.name, v_file.account, v_next);
+        v_next := v_next + legacy.read_file(p_user_id, p_load_id, v_file.load_id, 'file ' || v_file.name, v_file.account, v_next);
     end loop;
     return v_frozen_at;
 end
 $$;
 
-comment on function ingest.legacy_read(uuid, uuid, jsonb) is 'Judges all rows of a staged V1 and of the owner''s files; returns when V1 was last written.';
+comment on function legacy.read(uuid, uuid, jsonb) is 'Judges all rows of a staged V1 and of the owner''s files; returns when V1 was last written.';
 
-create function ingest.legacy_stage(p_user_id uuid, p_load_id uuid)
+create function legacy.stage(p_user_id uuid, p_load_id uuid)
 returns void
 language plpgsql
 volatile
@@ -80,10 +80,10 @@ begin
     select distinct
         p_load_id, p_user_id, 'statement', 0,
         jsonb_build_object('account', a.account, 'broker', a.broker)
-    from ingest.legacy_accounts(p_user_id, p_load_id) a;
+    from legacy.accounts(p_user_id, p_load_id) a;
 
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)
-    select p_load_id, p_user_id, 'instrument', 0, ingest.legacy_instrument(named.symbol, named.instrument_type, named.currency)
+    select p_load_id, p_user_id, 'instrument', 0, legacy.instrument(named.symbol, named.instrument_type, named.currency)
     from (
         select r.payload ->> 'symbol' as symbol, r.payload ->> 'instrument_type' as instrument_type, r.payload ->> 'currency' as currency
         from ingest.staging r
@@ -94,7 +94,7 @@ begin
         and r.payload ->> 'instrument_type' is not null
         union
         select h.symbol, h.instrument_type, h.currency
-        from ingest.legacy_holdings(p_user_id, p_load_id) h
+        from legacy.holdings(p_user_id, p_load_id) h
         where h.reason is null
     ) named;
 
@@ -102,10 +102,10 @@ begin
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)
     select
         p_load_id, p_user_id, 'instrument', 0,
-        ingest.legacy_instrument(watched.symbol, case when ingest.legacy_is_option(watched.symbol) then 'option' else 'stock' end, 'USD')
+        legacy.instrument(watched.symbol, case when legacy.is_option(watched.symbol) then 'option' else 'stock' end, 'USD')
     from (
         select a.symbol
-        from ingest.legacy_alerts(p_user_id, p_load_id) a
+        from legacy.alerts(p_user_id, p_load_id) a
         where a.source = 'alerts'
         and a.reason is null
         except
@@ -178,7 +178,7 @@ begin
     -- The text of each kept row: of V1 as it was staged, of a file as it stands there.
     insert into ingest.staging (load_id, user_id, kind, line_number, payload, raw)
     select p_load_id, p_user_id, 'line', t.line_number, jsonb_build_object('verdict', 'row', 'section', t.section), t.raw
-    from ingest.legacy_texts(p_user_id, p_load_id) t
+    from legacy.texts(p_user_id, p_load_id) t
     where t.reason is null;
 
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)
@@ -191,16 +191,16 @@ begin
             'quantity', h.quantity,
             'currency', h.currency
         )
-    from ingest.legacy_evidence(p_user_id, p_load_id) h
+    from legacy.evidence(p_user_id, p_load_id) h
     where h.reason is null
     and h.as_of is not null;
 end
 $$;
 
-comment on function ingest.legacy_stage(uuid, uuid) is 'Stages the kept rows of V1 as records of a load.';
+comment on function legacy.stage(uuid, uuid) is 'Stages the kept rows of V1 as records of a load.';
 
 -- Every judged row with its own text, joined by what each calls itself.
-create function ingest.legacy_texts(p_user_id uuid, p_load_id uuid)
+create function legacy.texts(p_user_id uuid, p_load_id uuid)
 returns table (
     line_number integer, section text, v1_id bigint, account text, reason text, survivor_table text, survivor_id bigint, raw text
 )
@@ -239,10 +239,10 @@ as $$
     left join texts t on t.section = v.section and t.v1_id = v.v1_id
 $$;
 
-comment on function ingest.legacy_texts(uuid, uuid) is 'Every judged row with the text it had in V1 or in its file.';
+comment on function legacy.texts(uuid, uuid) is 'Every judged row with the text it had in V1 or in its file.';
 
 -- V1 lost the sign of what TastyTrade reports: the transactions know which positions are short.
-create function ingest.legacy_evidence(p_user_id uuid, p_load_id uuid)
+create function legacy.evidence(p_user_id uuid, p_load_id uuid)
 returns table (
     line_number integer, id bigint, account text, symbol text, instrument_type text, currency text, quantity numeric, as_of date, reason text
 )
@@ -274,15 +274,15 @@ as $$
         h.id, h.account, h.symbol, h.instrument_type, h.currency,
         case when h.broker = 'tastytrade' and m.quantity < 0 then -abs(h.quantity) else h.quantity end,
         h.as_of, h.reason
-    from ingest.legacy_holdings(p_user_id, p_load_id) h
+    from legacy.holdings(p_user_id, p_load_id) h
     cross join used u
     left join moved m on m.account = h.account and m.symbol = h.symbol
 $$;
 
-comment on function ingest.legacy_evidence(uuid, uuid) is 'Holdings of V1 as a broker''s statement: signed, with the line they are kept under.';
+comment on function legacy.evidence(uuid, uuid) is 'Holdings of V1 as a broker''s statement: signed, with the line they are kept under.';
 
 -- Lines that bring nothing: rejected rows, each pointing at the transaction that stands for it, and holdings.
-create function ingest.legacy_keep_rest(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_accounts jsonb)
+create function legacy.keep_rest(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_accounts jsonb)
 returns void
 language sql
 volatile
@@ -293,7 +293,7 @@ set enable_mergejoin = off
 as $$
     with texts as materialized (
         select t.*
-        from ingest.legacy_texts(p_user_id, p_load_id) t
+        from legacy.texts(p_user_id, p_load_id) t
     ),
     kept as materialized (
         select t.section, t.v1_id, l.transaction_id
@@ -313,14 +313,14 @@ as $$
     select
         p_user_id, p_sync_id, h.line_number, case when h.reason is null then 'evidence' else 'skipped' end::ingest.line_verdict,
         (p_accounts -> 'ids' ->> h.account)::bigint, 'quantmatrix_v1', 'holdings', s.payload::text, h.reason
-    from ingest.legacy_evidence(p_user_id, p_load_id) h
+    from legacy.evidence(p_user_id, p_load_id) h
     join ingest.staging s
         on s.load_id = p_load_id and s.user_id = p_user_id and s.kind = 'v1_holdings' and (s.payload ->> 'id')::bigint = h.id;
 $$;
 
-comment on function ingest.legacy_keep_rest(uuid, uuid, bigint, jsonb) is 'Writes the rejected rows and the holdings of V1 as lines of the migration.';
+comment on function legacy.keep_rest(uuid, uuid, bigint, jsonb) is 'Writes the rejected rows and the holdings of V1 as lines of the migration.';
 
 grant execute on function
-    ingest.legacy_require_ids(uuid, uuid), ingest.legacy_read(uuid, uuid, jsonb), ingest.legacy_stage(uuid, uuid), ingest.legacy_texts(uuid, uuid), ingest.legacy_evidence(uuid, uuid),
-    ingest.legacy_keep_rest(uuid, uuid, bigint, jsonb)
+    legacy.require_ids(uuid, uuid), legacy.read(uuid, uuid, jsonb), legacy.stage(uuid, uuid), legacy.texts(uuid, uuid), legacy.evidence(uuid, uuid),
+    legacy.keep_rest(uuid, uuid, bigint, jsonb)
     to quantmatrix_writer;

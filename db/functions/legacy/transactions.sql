@@ -3,7 +3,7 @@
 -- Staging has no statistics: these functions do without nested loops, and pair rows by windows instead of joins.
 
 -- Nothing can have happened after V1 was last written.
-create function ingest.legacy_frozen_at(p_user_id uuid, p_load_id uuid)
+create function legacy.frozen_at(p_user_id uuid, p_load_id uuid)
 returns timestamptz
 language sql
 stable
@@ -21,10 +21,10 @@ as $$
     and s.kind in ('v1_transactions', 'v1_holdings', 'v1_dividends')
 $$;
 
-comment on function ingest.legacy_frozen_at(uuid, uuid) is 'When V1 was last written by a sync; now if it does not say.';
+comment on function legacy.frozen_at(uuid, uuid) is 'When V1 was last written by a sync; now if it does not say.';
 
 -- Rows in, in our words, before anything is compared with anything.
-create function ingest.legacy_stated_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
+create function legacy.stated_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
 returns table (
     id bigint, account text, broker text, reason text, type text, side text, symbol text, instrument_type text, currency text, instant timestamptz,
     day date, units numeric, price numeric, amount numeric, net numeric, commission numeric, fees numeric, broker_id text, order_id text, source text,
@@ -38,7 +38,7 @@ set enable_nestloop = off
 as $$
     with known as materialized (
         select a.v1_id, a.broker, a.account
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
+        from legacy.accounts(p_user_id, p_load_id) a
     ),
     -- Materialized, so that each cell is understood once and not wherever it is asked about.
     spelled as materialized (
@@ -49,12 +49,12 @@ as $$
             -- V1 lets every one of these be null.
             coalesce(upper(btrim(t.contract_type)), '') as contract,
             coalesce(upper(btrim(t.transaction_type)), '') as stated_type,
-            coalesce(ingest.legacy_side(t.transaction_type), ingest.legacy_side(t.action)) as stated_side,
-            coalesce(ingest.legacy_symbol(t.symbol), 'UNKNOWN') as canonical,
+            coalesce(legacy.side(t.transaction_type), legacy.side(t.action)) as stated_side,
+            coalesce(legacy.symbol(t.symbol), 'UNKNOWN') as canonical,
             -- The statement importer stored the wall clock of the exchange, everybody else UTC.
             t.transaction_date at time zone case when t.source = 'ibkr_csv_import' then p_zone else 'UTC' end as at,
-            abs(ingest.legacy_number(t.quantity, case when upper(t.contract_type) ~ 'CRYPTO' then 8 else 6 end)) as whole,
-            abs(ingest.legacy_number(t.price, 8)) as quoted
+            abs(legacy.number(t.quantity, case when upper(t.contract_type) ~ 'CRYPTO' then 8 else 6 end)) as whole,
+            abs(legacy.number(t.price, 8)) as quoted
         from ingest.staging s
         cross join lateral jsonb_to_record(s.payload) as t (
             id bigint, account_id bigint, external_id text, order_id text, execution_id text, symbol text, description text, transaction_type text,
@@ -72,7 +72,7 @@ as $$
             -- IBKR has a stock of that name; TastyTrade calls by it what moves only cash.
             s.contract = 'CASH' or (s.canonical = 'CASH' and (s.contract = '' or s.broker <> 'ibkr')) as is_cash,
             s.stated_type = 'DIVIDEND' as is_dividend,
-            coalesce(ingest.legacy_is_option(s.canonical), false) as is_option,
+            coalesce(legacy.is_option(s.canonical), false) as is_option,
             s.contract ~ 'OPT' or s.contract = 'FOP' as is_option_contract,
             -- The only use of the description, beside expirations: whether a trade opened or closed.
             case
@@ -87,7 +87,7 @@ as $$
             case
                 when t.account is null then 'orphan_account'
                 when t.at is null or t.transaction_date < '2000-01-01' or t.at > p_frozen_at + interval '1 day' then 'implausible_date'
-                when t.is_cash then case when coalesce(ingest.legacy_number(t.net_amount, 8), 0) = 0 then 'zero_amount' end
+                when t.is_cash then case when coalesce(legacy.number(t.net_amount, 8), 0) = 0 then 'zero_amount' end
                 when coalesce(t.whole, 0) = 0 then 'zero_quantity'
                 when t.canonical = 'UNKNOWN' then 'unknown_symbol'
                 when t.source = 'realistic_sample' or t.description in ('Bought AAPL stock', 'Sold TSLA stock', 'Bought ACN options') then 'phantom_sample'
@@ -126,10 +126,10 @@ as $$
         end,
         j.whole,
         j.quoted,
-        abs(ingest.legacy_number(j.amount, 8)),
-        ingest.legacy_number(j.net_amount, 8),
-        coalesce(abs(ingest.legacy_number(j.commission, 8)), 0),
-        coalesce(abs(ingest.legacy_number(j.fees, 8)), 0),
+        abs(legacy.number(j.amount, 8)),
+        legacy.number(j.net_amount, 8),
+        coalesce(abs(legacy.number(j.commission, 8)), 0),
+        coalesce(abs(legacy.number(j.fees, 8)), 0),
         coalesce(nullif(btrim(j.external_id), ''), nullif(btrim(j.execution_id), '')),
         nullif(btrim(j.order_id), ''),
         j.source,
@@ -138,10 +138,10 @@ as $$
     from judged j
 $$;
 
-comment on function ingest.legacy_stated_transactions(uuid, uuid, text, timestamptz) is
+comment on function legacy.stated_transactions(uuid, uuid, text, timestamptz) is
     'The transactions of V1 in our words; reason is set where a row by itself cannot be kept.';
 
-create function ingest.legacy_read_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
+create function legacy.read_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
 returns integer
 language plpgsql
 volatile
@@ -156,7 +156,7 @@ begin
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)
     with stated as materialized (
         select t.*
-        from ingest.legacy_stated_transactions(p_user_id, p_load_id, p_zone, p_frozen_at) t
+        from legacy.stated_transactions(p_user_id, p_load_id, p_zone, p_frozen_at) t
     ),
     -- One broker id, one transaction. Only rows that could be kept take part, so that a broken copy never wins; a row of the broker's own interface
     -- wins over one of a statement, then the oldest.
@@ -322,133 +322,8 @@ begin
 end
 $$;
 
-comment on function ingest.legacy_read_transactions(uuid, uuid, text, timestamptz) is 'Judges every row of V1''s transactions and stages the verdicts (kind v1_read).';
-
--- Dividends are stored in two places, and a feed that was a mock wrote into one of them.
-create function ingest.legacy_read_dividends(p_user_id uuid, p_load_id uuid, p_first_line integer, p_frozen_at timestamptz)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-set enable_nestloop = off
-set enable_mergejoin = off
-as $$
-declare
-    v_count integer;
-begin
-    insert into ingest.staging (load_id, user_id, kind, line_number, payload)
-    with known as materialized (
-        select a.v1_id, a.broker, a.account
-        from ingest.legacy_accounts(p_user_id, p_load_id) a
-    ),
-    stated as (
-        select
-            d.id, k.account, d.source, d.ex_date::date as ex_day, coalesce(d.pay_date, d.ex_date)::date as day,
-            ingest.legacy_symbol(d.symbol) as symbol,
-            case when upper(btrim(d.currency)) ~ '^[A-Z]{3,5}$' then upper(btrim(d.currency)) else 'USD' end as currency,
-            ingest.legacy_number(d.dividend_per_share, 8) as per_share,
-            ingest.legacy_number(d.shares_held, 6) as units,
-            ingest.legacy_number(d.total_dividend, 8) as gross,
-            coalesce(abs(ingest.legacy_number(d.tax_withheld, 8)), 0) as withheld,
-            nullif(btrim(d.external_id), '') as broker_id
-        from ingest.staging s
-        cross join lateral jsonb_to_record(s.payload) as d (
-            id bigint, account_id bigint, external_id text, symbol text, ex_date timestamp, pay_date timestamp, dividend_per_share numeric,
-            shares_held numeric, total_dividend numeric, tax_withheld numeric, currency text, source text
-        )
-        left join known k on k.v1_id = d.account_id
-        where s.load_id = p_load_id
-        and s.user_id = p_user_id
-        and s.kind = 'v1_dividends'
-    ),
-    judged as (
-        select
-            d.*,
-            case
-                when d.account is null then 'orphan_account'
-                when d.source like '%estimated%' or (d.ex_day = '2024-11-15' and d.day = '2024-11-28' and d.per_share = 0.25) then 'dividend_estimated'
-                when d.day is null or d.day < '2000-01-01' or d.day > (p_frozen_at + interval '366 days')::date then 'implausible_date'
-                when coalesce(d.symbol, 'UNKNOWN') = 'UNKNOWN' or length(d.symbol) > 64 then 'unknown_symbol'
-                when coalesce(d.gross, 0) = 0 then 'zero_amount'
-            end as alone
-        from stated d
-    ),
-    repeated as (
-        select
-            j.*,
-            first_value(j.id) over (partition by j.alone is null, j.account, j.symbol, j.ex_day order by j.id) as first_id
-        from judged j
-    ),
-    families as materialized (
-        select r.first_id, jsonb_agg(r.id order by r.id) as ids
-        from repeated r
-        where r.alone is null
-        group by r.first_id
-    ),
-    traded as materialized (
-        select
-            r.payload ->> 'account' as account,
-            r.payload ->> 'symbol' as symbol,
-            (r.payload ->> 'day')::date as day,
-            round((r.payload ->> 'gross')::numeric, 2) as gross,
-            min((r.payload ->> 'id')::bigint) as id
-        from ingest.staging r
-        where r.load_id = p_load_id
-        and r.user_id = p_user_id
-        and r.kind = 'v1_read'
-        and r.payload ->> 'type' = 'dividend'
-        group by 1, 2, 3, 4
-    )
-    select
-        p_load_id, p_user_id, 'v1_read', p_first_line - 1 + row_number() over (order by d.day nulls first, d.id),
-        jsonb_strip_nulls(jsonb_build_object(
-            'table', 'dividends',
-            'id', d.id,
-            'account', d.account,
-            'symbol', d.symbol,
-            'reason', coalesce(
-                d.alone,
-                case
-                    when d.first_id <> d.id then 'duplicate_dividend'
-                    when t.id is not null then 'dividend_also_in_transactions'
-                end
-            ),
-            'survivor', case when d.alone is null then coalesce(t.id, d.first_id) end,
-            'survivor_table', case when d.alone is null and t.id is not null then 'transactions' else 'dividends' end
-        ) || case
-            when d.alone is not null or d.first_id <> d.id or t.id is not null then '{}'
-            else jsonb_build_object(
-                'ids', f.ids,
-                'type', 'dividend',
-                'instrument_type', case when ingest.legacy_is_option(d.symbol) then 'option' else 'stock' end,
-                'currency', d.currency,
-                'day', d.day,
-                'units', d.units,
-                'price', abs(d.per_share),
-                'gross', d.gross,
-                'commission', 0,
-                'fees', -d.withheld,
-                'broker_id', 'dividend:' || d.broker_id,
-                'source', d.source
-            )
-        end)
-    from repeated d
-    left join families f on f.first_id = d.id
-    left join traded t
-        on d.alone is null
-        and t.account = d.account
-        and t.symbol = d.symbol
-        and t.day = d.day
-        and t.gross = round(d.gross, 2);
-    get diagnostics v_count = row_count;
-    return v_count;
-end
-$$;
-
-comment on function ingest.legacy_read_dividends(uuid, uuid, integer, timestamptz) is 'Judges every row of V1''s dividends, after its transactions.';
+comment on function legacy.read_transactions(uuid, uuid, text, timestamptz) is 'Judges every row of V1''s transactions and stages the verdicts (kind v1_read).';
 
 grant execute on function
-    ingest.legacy_frozen_at(uuid, uuid), ingest.legacy_stated_transactions(uuid, uuid, text, timestamptz),
-    ingest.legacy_read_transactions(uuid, uuid, text, timestamptz), ingest.legacy_read_dividends(uuid, uuid, integer, timestamptz)
+    legacy.frozen_at(uuid, uuid), legacy.stated_transactions(uuid, uuid, text, timestamptz), legacy.read_transactions(uuid, uuid, text, timestamptz)
     to quantmatrix_writer;

@@ -1,7 +1,7 @@
 -- The old database (V1) in our words. Its rows wait in ingest.staging as kinds v1_TABLE, one object each, only with columns that are read: no secret of
 -- V1 is ever staged. What these functions do not understand is null; the reading rules give it a name.
 
-create function ingest.legacy_broker(p_broker text)
+create function legacy.broker(p_broker text)
 returns text
 language sql
 immutable
@@ -17,9 +17,9 @@ as $$
     from (select btrim(regexp_replace(lower(btrim(coalesce(p_broker, ''))), '[^a-z0-9]+', '_', 'g'), '_') as word) name
 $$;
 
-comment on function ingest.legacy_broker(text) is 'A broker of V1 in our spelling.';
+comment on function legacy.broker(text) is 'A broker of V1 in our spelling.';
 
-create function ingest.legacy_account_type(p_type text)
+create function legacy.account_type(p_type text)
 returns core.account_type
 language sql
 immutable
@@ -35,10 +35,10 @@ as $$
     end)::core.account_type
 $$;
 
-comment on function ingest.legacy_account_type(text) is 'An account type of V1, free text there, as one of ours.';
+comment on function legacy.account_type(text) is 'An account type of V1, free text there, as one of ours.';
 
 -- Class shares are written BRK B, BRK/B or BRK.B; an option with and without blanks in its 21 characters.
-create function ingest.legacy_symbol(p_symbol text)
+create function legacy.symbol(p_symbol text)
 returns text
 language sql
 immutable
@@ -55,9 +55,9 @@ as $$
     cross join lateral (select replace(spelled.symbol, ' ', '') as symbol) squeezed
 $$;
 
-comment on function ingest.legacy_symbol(text) is 'A symbol of V1 in our spelling: BRK.B, options padded to 21 characters.';
+comment on function legacy.symbol(text) is 'A symbol of V1 in our spelling: BRK.B, options padded to 21 characters.';
 
-create function ingest.legacy_is_option(p_symbol text)
+create function legacy.is_option(p_symbol text)
 returns boolean
 language sql
 immutable
@@ -74,10 +74,10 @@ as $$
     end
 $$;
 
-comment on function ingest.legacy_is_option(text) is 'Whether a symbol in our spelling names an option contract.';
+comment on function legacy.is_option(text) is 'Whether a symbol in our spelling names an option contract.';
 
 -- The identity that a kept row is about, as ingest.read_descriptor wants it.
-create function ingest.legacy_instrument(p_symbol text, p_type text, p_currency text)
+create function legacy.instrument(p_symbol text, p_type text, p_currency text)
 returns jsonb
 language sql
 immutable
@@ -104,9 +104,9 @@ as $$
     )
 $$;
 
-comment on function ingest.legacy_instrument(text, text, text) is 'Descriptor of an instrument of V1 by its symbol in our spelling.';
+comment on function legacy.instrument(text, text, text) is 'Descriptor of an instrument of V1 by its symbol in our spelling.';
 
-create function ingest.legacy_side(p_word text)
+create function legacy.side(p_word text)
 returns text
 language sql
 immutable
@@ -119,10 +119,10 @@ as $$
     end
 $$;
 
-comment on function ingest.legacy_side(text) is 'BUY and BOT, SELL and SLD; null for TRADE and all else.';
+comment on function legacy.side(text) is 'BUY and BOT, SELL and SLD; null for TRADE and all else.';
 
 -- A binary float as a decimal again: 61.43750000000369 was 61.4375. What is no number at all is null.
-create function ingest.legacy_number(p_number numeric, p_places integer)
+create function legacy.number(p_number numeric, p_places integer)
 returns numeric
 language sql
 immutable
@@ -132,9 +132,9 @@ as $$
     select case when abs(p_number) < 1e15 then trim_scale(round(p_number, p_places)) end
 $$;
 
-comment on function ingest.legacy_number(numeric, integer) is 'A float of V1 as a decimal of so many places; null for NaN, infinities and what no account can hold.';
+comment on function legacy.number(numeric, integer) is 'A float of V1 as a decimal of so many places; null for NaN, infinities and what no account can hold.';
 
 grant execute on function
-    ingest.legacy_broker(text), ingest.legacy_account_type(text), ingest.legacy_symbol(text), ingest.legacy_is_option(text),
-    ingest.legacy_instrument(text, text, text), ingest.legacy_side(text), ingest.legacy_number(numeric, integer)
+    legacy.broker(text), legacy.account_type(text), legacy.symbol(text), legacy.is_option(text),
+    legacy.instrument(text, text, text), legacy.side(text), legacy.number(numeric, integer)
     to quantmatrix_writer;

@@ -1,7 +1,7 @@
 -- Our side at the statements' own days. Where a group of instruments has no transaction after the day, the stored rows are the answer; else the
 -- engine is asked as of that day.
 
-create function ingest.book_side(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.book_side(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
     account_id bigint, as_of date, instrument_id bigint, quantity numeric, native_cost numeric, cost numeric, currency text,
     lots integer, has_unknown_basis boolean, native_wash_sale_adjustment numeric, wash_sale_adjustment numeric, lot_list jsonb
@@ -15,7 +15,7 @@ set enable_mergejoin = off
 as $$
     with statements as materialized (
         select s.account_id, s.as_of
-        from ingest.broker_statements(p_user_id, p_account_id, p_as_of) s
+        from reconcile.broker_statements(p_user_id, p_account_id, p_as_of) s
     ),
     groups as materialized (
         select m.group_id, m.as_of, bool_or(later.found) as is_past
@@ -39,7 +39,7 @@ as $$
     asked as materialized (
         select g.as_of, r.*
         from groups g
-        cross join lateral ingest.book_at(p_user_id, g.group_id, g.as_of) r
+        cross join lateral reconcile.book_at(p_user_id, g.group_id, g.as_of) r
         where g.is_past
     ),
     stored as (
@@ -108,7 +108,7 @@ as $$
                 jsonb_build_object(
                     'acquired_on', d.acquired_on,
                     'quantity', trim_scale(d.quantity)::text,
-                    'cost', case when not d.has_unknown_basis then ingest.money_text(d.native_cost) end
+                    'cost', case when not d.has_unknown_basis then reconcile.money_text(d.native_cost) end
                 )
                 order by d.acquired_on nulls first
             ) as list
@@ -132,7 +132,7 @@ as $$
     or l.account_id is not null
 $$;
 
-comment on function ingest.book_side(uuid, bigint, date) is
+comment on function reconcile.book_side(uuid, bigint, date) is
     'Quantity, cost and open lots of each account and instrument by our transactions, at the day of the newest statement of the account.';
 
-grant execute on function ingest.book_side(uuid, bigint, date) to quantmatrix_writer;
+grant execute on function reconcile.book_side(uuid, bigint, date) to quantmatrix_writer;

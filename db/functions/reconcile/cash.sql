@@ -1,6 +1,6 @@
 -- Cash: the one definition of what a transaction does to which balance, and its comparison with the balances that brokers state.
 
-create view ingest.cash_movements
+create view reconcile.cash_movements
 with (security_invoker = true)
 as
 select
@@ -39,11 +39,11 @@ join core.instruments i on i.id = f.instrument_id and i.instrument_type = 'curre
 join core.transactions t on t.user_id = f.user_id and t.instrument_id = f.instrument_id
 where t.quantity is not null;
 
-comment on view ingest.cash_movements is
+comment on view reconcile.cash_movements is
     'What each transaction does to cash: net_amount in its currency, costs charged in another currency in that one, and the bought or sold currency of a conversion.';
 
 -- One row for each account and currency that a statement ends with, and for each that only we hold although the broker states balances of that account.
-create function ingest.compare_cash(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.compare_cash(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
     account_id bigint, currency text, as_of date, ours numeric, broker numeric, cause ingest.finding_cause, evidence jsonb
 )
@@ -65,7 +65,7 @@ as $$
         and b.as_of <= p_as_of
         order by
             b.account_id, b.currency, b.moment, b.as_of,
-            ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, b.sync_id desc, b.line_number
+            matching.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, b.sync_id desc, b.line_number
     ),
     newest as (
         select distinct on (s.account_id, s.currency) s.*
@@ -86,7 +86,7 @@ as $$
     ),
     movements as materialized (
         select m.account_id, m.currency, m.trade_date, m.settlement_date, sum(m.amount) as amount
-        from ingest.cash_movements m
+        from reconcile.cash_movements m
         where m.user_id = p_user_id
         and (p_account_id is null or m.account_id = p_account_id)
         and m.trade_date <= p_as_of
@@ -131,7 +131,7 @@ as $$
             c.*,
             repeated.amounts as repeated,
             gap.as_of as gap_on,
-            ingest.cash_cause(
+            reconcile.cash_cause(
                 c.ours, c.broker, c.missing_opening, c.unsettled, repeated.amounts, c.opening is null or gap.as_of is not null
             ) as cause
         from compared c
@@ -177,11 +177,11 @@ as $$
             'file', j.file_name,
             'line', j.line_number,
             'sync_id', j.sync_id,
-            'difference', ingest.money_text(j.ours - j.broker),
-            'opening_balance', ingest.money_text(j.opening),
+            'difference', reconcile.money_text(j.ours - j.broker),
+            'opening_balance', reconcile.money_text(j.opening),
             'opening_as_of', j.opening_as_of,
-            'missing_opening', ingest.money_text(nullif(j.missing_opening, 0)),
-            'unsettled', ingest.money_text(nullif(j.unsettled, 0)),
+            'missing_opening', reconcile.money_text(nullif(j.missing_opening, 0)),
+            'unsettled', reconcile.money_text(nullif(j.unsettled, 0)),
             'balances_do_not_connect_on', j.gap_on,
             'transactions', case j.cause
                 when 'duplicate_import' then (
@@ -202,7 +202,7 @@ as $$
                 )
                 when 'settlement_timing' then (
                     select jsonb_agg(distinct m.transaction_id)
-                    from ingest.cash_movements m
+                    from reconcile.cash_movements m
                     where m.user_id = p_user_id
                     and m.account_id = j.account_id
                     and m.currency = j.currency
@@ -210,12 +210,12 @@ as $$
                     and m.settlement_date > j.as_of
                 )
             end,
-            'hint', ingest.next_step(j.cause, 'cash')
+            'hint', reconcile.next_step(j.cause, 'cash')
         )) end
     from judged j
 $$;
 
-comment on function ingest.compare_cash(uuid, bigint, date) is
+comment on function reconcile.compare_cash(uuid, bigint, date) is
     'Our balance against the newest one the broker states, for each account and currency at the statement''s own day; matches included.';
 
-grant execute on function ingest.compare_cash(uuid, bigint, date) to quantmatrix_writer;
+grant execute on function reconcile.compare_cash(uuid, bigint, date) to quantmatrix_writer;

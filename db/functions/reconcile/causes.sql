@@ -1,7 +1,7 @@
 -- One named cause for each difference: pure functions over one row of figures, so that a case, a test and the report ask the same question.
 -- Tolerances and order are those of the rulebook (I.1, I.2): the first rule that fits names the cause.
 
-create function ingest.quantity_tolerance()
+create function reconcile.quantity_tolerance()
 returns numeric
 language sql
 immutable
@@ -12,9 +12,9 @@ as $$
     select 0.0001
 $$;
 
-comment on function ingest.quantity_tolerance() is 'Units by which two quantities may differ and still agree.';
+comment on function reconcile.quantity_tolerance() is 'Units by which two quantities may differ and still agree.';
 
-create function ingest.cost_tolerance(p_our_lots integer, p_broker_lots integer)
+create function reconcile.cost_tolerance(p_our_lots integer, p_broker_lots integer)
 returns numeric
 language sql
 immutable
@@ -25,9 +25,9 @@ as $$
     select 0.01 * greatest(p_our_lots, p_broker_lots, 1)
 $$;
 
-comment on function ingest.cost_tolerance(integer, integer) is 'Money by which two costs may differ from rounding alone: a cent for each lot.';
+comment on function reconcile.cost_tolerance(integer, integer) is 'Money by which two costs may differ from rounding alone: a cent for each lot.';
 
-create function ingest.common_split_ratios()
+create function reconcile.common_split_ratios()
 returns numeric[]
 language sql
 immutable
@@ -42,10 +42,10 @@ as $$
     ]
 $$;
 
-comment on function ingest.common_split_ratios() is 'New units for an old one in the splits that occur.';
+comment on function reconcile.common_split_ratios() is 'New units for an old one in the splits that occur.';
 
 -- The ratio by which the broker holds more or less than we do, if it is a usual one. Thirds and sevenths are compared by quantity, not by quotient.
-create function ingest.missing_split_ratio(p_ours numeric, p_broker numeric)
+create function reconcile.missing_split_ratio(p_ours numeric, p_broker numeric)
 returns numeric
 language sql
 immutable
@@ -54,16 +54,16 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
     select r.ratio
-    from unnest(ingest.common_split_ratios()) r (ratio)
+    from unnest(reconcile.common_split_ratios()) r (ratio)
     where p_ours <> 0
-    and abs(p_broker - p_ours * r.ratio) <= ingest.quantity_tolerance()
+    and abs(p_broker - p_ours * r.ratio) <= reconcile.quantity_tolerance()
     order by r.ratio
     limit 1
 $$;
 
-comment on function ingest.missing_split_ratio(numeric, numeric) is 'The usual split ratio that turns our quantity into the broker''s; null if none does.';
+comment on function reconcile.missing_split_ratio(numeric, numeric) is 'The usual split ratio that turns our quantity into the broker''s; null if none does.';
 
-create function ingest.position_cause(
+create function reconcile.position_cause(
     p_ours numeric,
     p_broker numeric,
     p_our_cost numeric,
@@ -100,7 +100,7 @@ as $$
             and exists (select from unnest(p_split_ratios) r where r <> 1 and abs(p_ours - p_broker * r) <= f.qt)
             then 'split_adjusted_history'
         when p_broker <> 0
-            and ingest.missing_split_ratio(p_ours, p_broker) is not null
+            and reconcile.missing_split_ratio(p_ours, p_broker) is not null
             and (p_broker_cost is null or abs(f.db) <= f.ct)
             then 'unprocessed_split'
         when abs(p_ours + p_broker) <= f.qt then 'wrong_sign'
@@ -112,16 +112,16 @@ as $$
         select
             p_ours - p_broker as dq,
             p_our_cost - p_broker_cost as db,
-            ingest.quantity_tolerance() as qt,
-            ingest.cost_tolerance(p_our_lots, p_broker_lots) as ct
+            reconcile.quantity_tolerance() as qt,
+            reconcile.cost_tolerance(p_our_lots, p_broker_lots) as ct
     ) f
 $$;
 
-comment on function ingest.position_cause(
+comment on function reconcile.position_cause(
     numeric, numeric, numeric, numeric, integer, integer, boolean, numeric, boolean, numeric, numeric[], numeric[], numeric[]
 ) is 'Cause for one account and instrument: quantities, costs in the trading currency (short negative), numbers of lots, then what the history shows.';
 
-create function ingest.cash_cause(
+create function reconcile.cash_cause(
     p_ours numeric,
     p_broker numeric,
     p_missing_opening numeric,
@@ -148,11 +148,11 @@ as $$
     from (select p_ours - p_broker as amount) d
 $$;
 
-comment on function ingest.cash_cause(numeric, numeric, numeric, numeric, numeric[], boolean) is
+comment on function reconcile.cash_cause(numeric, numeric, numeric, numeric, numeric[], boolean) is
     'Cause for one balance: ours, the broker''s, what the first statement opened with and we do not have, money on its way, repeated amounts, a hole in the history.';
 
 -- Understood and harmless: listed, but no reason to act.
-create function ingest.is_harmless(p_cause ingest.finding_cause)
+create function reconcile.is_harmless(p_cause ingest.finding_cause)
 returns boolean
 language sql
 immutable
@@ -163,10 +163,10 @@ as $$
     select p_cause in ('rounding', 'wash_sale_scope', 'settlement_timing')
 $$;
 
-comment on function ingest.is_harmless(ingest.finding_cause) is 'Whether a difference of this cause needs nothing done.';
+comment on function reconcile.is_harmless(ingest.finding_cause) is 'Whether a difference of this cause needs nothing done.';
 
 -- Each cause has one next step, told to a person; nothing is mended by itself (I.3).
-create function ingest.next_step(p_cause ingest.finding_cause, p_kind ingest.finding_kind)
+create function reconcile.next_step(p_cause ingest.finding_cause, p_kind ingest.finding_kind)
 returns text
 language sql
 immutable
@@ -195,9 +195,9 @@ as $$
     end
 $$;
 
-comment on function ingest.next_step(ingest.finding_cause, ingest.finding_kind) is 'What a person can do about a difference of this cause.';
+comment on function reconcile.next_step(ingest.finding_cause, ingest.finding_kind) is 'What a person can do about a difference of this cause.';
 
-create function ingest.money_text(p_amount numeric)
+create function reconcile.money_text(p_amount numeric)
 returns text
 language sql
 immutable
@@ -208,11 +208,11 @@ as $$
     select case when scale(trim_scale(p_amount)) < 2 then round(p_amount, 2) else trim_scale(p_amount) end::text
 $$;
 
-comment on function ingest.money_text(numeric) is 'An amount with at least two decimals and no zeros beyond.';
+comment on function reconcile.money_text(numeric) is 'An amount with at least two decimals and no zeros beyond.';
 
 grant execute on function
-    ingest.quantity_tolerance(), ingest.cost_tolerance(integer, integer), ingest.common_split_ratios(), ingest.missing_split_ratio(numeric, numeric),
-    ingest.position_cause(numeric, numeric, numeric, numeric, integer, integer, boolean, numeric, boolean, numeric, numeric[], numeric[], numeric[]),
-    ingest.cash_cause(numeric, numeric, numeric, numeric, numeric[], boolean),
-    ingest.is_harmless(ingest.finding_cause), ingest.next_step(ingest.finding_cause, ingest.finding_kind), ingest.money_text(numeric)
+    reconcile.quantity_tolerance(), reconcile.cost_tolerance(integer, integer), reconcile.common_split_ratios(), reconcile.missing_split_ratio(numeric, numeric),
+    reconcile.position_cause(numeric, numeric, numeric, numeric, integer, integer, boolean, numeric, boolean, numeric, numeric[], numeric[], numeric[]),
+    reconcile.cash_cause(numeric, numeric, numeric, numeric, numeric[], boolean),
+    reconcile.is_harmless(ingest.finding_cause), reconcile.next_step(ingest.finding_cause, ingest.finding_kind), reconcile.money_text(numeric)
     to quantmatrix_writer, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

@@ -1,6 +1,6 @@
 -- The broker's side: which statement is the newest at a date, and what it says. Evidence of an undone import is gone, so whatever stands here counts.
 
-create function ingest.broker_statements(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.broker_statements(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (account_id bigint, as_of date, position_sync_id bigint, lot_sync_id bigint)
 language sql
 stable
@@ -32,7 +32,7 @@ as $$
             ) e
             join core.sync_history h on h.user_id = a.user_id and h.id = e.sync_id
             left join ingest.files f on f.user_id = a.user_id and f.sync_id = e.sync_id
-            order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, e.sync_id desc
+            order by matching.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, e.sync_id desc
             limit 1
         ) p on true
         left join lateral (
@@ -52,7 +52,7 @@ as $$
             ) e
             join core.sync_history h on h.user_id = a.user_id and h.id = e.sync_id
             left join ingest.files f on f.user_id = a.user_id and f.sync_id = e.sync_id
-            order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, e.sync_id desc
+            order by matching.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, e.sync_id desc
             limit 1
         ) l on true
         where a.user_id = p_user_id
@@ -68,10 +68,10 @@ as $$
     and n.lot_as_of is not null
 $$;
 
-comment on function ingest.broker_statements(uuid, bigint, date) is
+comment on function reconcile.broker_statements(uuid, bigint, date) is
     'Newest statement of positions and of lots of each account at or before a day; one row where both are of the same day. Of two of one day the one made last counts.';
 
-create function ingest.broker_side(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.broker_side(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
     account_id bigint, as_of date, instrument_id bigint, quantity numeric, cost numeric, currency text,
     lots integer, lot_list jsonb, is_complete boolean, sync_id bigint, line_number integer
@@ -82,7 +82,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     with statements as materialized (
-        select * from ingest.broker_statements(p_user_id, p_account_id, p_as_of)
+        select * from reconcile.broker_statements(p_user_id, p_account_id, p_as_of)
     ),
     held as (
         select
@@ -105,7 +105,7 @@ as $$
             min(b.currency) as currency,
             count(*)::integer as number,
             case when count(b.acquired_on) = count(*) then jsonb_agg(
-                jsonb_build_object('acquired_on', b.acquired_on, 'quantity', trim_scale(b.quantity)::text, 'cost', ingest.money_text(b.cost_basis))
+                jsonb_build_object('acquired_on', b.acquired_on, 'quantity', trim_scale(b.quantity)::text, 'cost', reconcile.money_text(b.cost_basis))
                 order by b.acquired_on, b.quantity, b.line_number
             ) end as list,
             s.lot_sync_id as sync_id,
@@ -129,10 +129,9 @@ as $$
     full join lots l using (account_id, as_of, instrument_id)
 $$;
 
-comment on function ingest.broker_side(uuid, bigint, date) is
+comment on function reconcile.broker_side(uuid, bigint, date) is
     'What the newest statements say: quantity, cost and lots of each account and instrument at the statement''s own day, and the line that says so.';
 
 grant execute on function
-    ingest.broker_statements(uuid, bigint, date), ingest.broker_side(uuid, bigint, date)
+    reconcile.broker_statements(uuid, bigint, date), reconcile.broker_side(uuid, bigint, date)
     to quantmatrix_writer, quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
-grant execute on function ingest.statement_age(timestamptz, date) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

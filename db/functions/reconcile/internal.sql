@@ -1,7 +1,7 @@
 -- Checks that need no broker, our own rows against each other (I.4). Each returns only what is wrong; a violated reference or sum is a defect of the program.
 
 -- The last day of which an account tells anything: its newest transaction, evidence or statement period. An option is not overdue before that.
-create function ingest.known_until(p_user_id uuid, p_as_of date)
+create function reconcile.known_until(p_user_id uuid, p_as_of date)
 returns table (account_id bigint, day date)
 language sql
 stable
@@ -19,10 +19,10 @@ as $$
     where a.user_id = p_user_id
 $$;
 
-comment on function ingest.known_until(uuid, date) is 'Last day of which each account tells anything.';
+comment on function reconcile.known_until(uuid, date) is 'Last day of which each account tells anything.';
 
 -- Units that transactions state, where every row of the account and instrument states them: no corporate action, no leg that the engine makes.
-create function ingest.stated_positions(p_user_id uuid, p_account_id bigint)
+create function reconcile.stated_positions(p_user_id uuid, p_account_id bigint)
 returns table (account_id bigint, instrument_id bigint, quantity numeric)
 language sql
 stable
@@ -68,11 +68,11 @@ as $$
     having bool_and(m.quantity is not null)
 $$;
 
-comment on function ingest.stated_positions(uuid, bigint) is
+comment on function reconcile.stated_positions(uuid, bigint) is
     'Signed sum of the quantities of transactions, where no quantity has to be computed. Shares delivered against an own short change nothing.';
 
 -- Units from row to row: a split multiplies what is there, anything else adds.
-create function ingest.carry_units(p_units numeric, p_quantity numeric, p_ratio numeric)
+create function reconcile.carry_units(p_units numeric, p_quantity numeric, p_ratio numeric)
 returns numeric
 language sql
 immutable
@@ -83,18 +83,18 @@ as $$
     select round(p_units * coalesce(p_ratio, 1), 8) + coalesce(p_quantity, 0)
 $$;
 
-comment on function ingest.carry_units(numeric, numeric, numeric) is 'Units after a row of a given quantity or ratio.';
+comment on function reconcile.carry_units(numeric, numeric, numeric) is 'Units after a row of a given quantity or ratio.';
 
-create aggregate ingest.carried_units(numeric, numeric) (
-    sfunc = ingest.carry_units,
+create aggregate reconcile.carried_units(numeric, numeric) (
+    sfunc = reconcile.carry_units,
     stype = numeric,
     initcond = '0'
 );
 
-comment on aggregate ingest.carried_units(numeric, numeric) is 'Units after a series of rows, each with its quantity or its ratio; the order matters.';
+comment on aggregate reconcile.carried_units(numeric, numeric) is 'Units after a series of rows, each with its quantity or its ratio; the order matters.';
 
 -- What a split added by our history, beside what the broker printed. Fractions may have been paid out or rounded up, so less than a unit is no difference.
-create function ingest.stated_splits(p_user_id uuid, p_account_id bigint)
+create function reconcile.stated_splits(p_user_id uuid, p_account_id bigint)
 returns table (transaction_id bigint, account_id bigint, instrument_id bigint, trade_date date, ours numeric, stated numeric)
 language sql
 stable
@@ -127,7 +127,7 @@ as $$
     carried as (
         select
             r.*,
-            ingest.carried_units(r.quantity, r.ratio) over (
+            reconcile.carried_units(r.quantity, r.ratio) over (
                 partition by r.account_id, r.instrument_id
                 order by r.trade_date, r.ratio is null, r.executed_at nulls first, r.sequence, r.id
                 rows between unbounded preceding and 1 preceding
@@ -151,10 +151,10 @@ as $$
     )
 $$;
 
-comment on function ingest.stated_splits(uuid, bigint) is
+comment on function reconcile.stated_splits(uuid, bigint) is
     'Splits that added other units by our history than the broker prints; holdings that came from other corporate actions are left to the comparison of positions.';
 
-create function ingest.internal_checks(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.internal_checks(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
     account_id bigint, instrument_id bigint, check_name text, ours numeric, broker numeric, cause ingest.finding_cause, evidence jsonb
 )
@@ -180,7 +180,7 @@ as $$
         and (p_account_id is null or p.account_id = p_account_id)
     ),
     known_until as materialized (
-        select * from ingest.known_until(p_user_id, p_as_of)
+        select * from reconcile.known_until(p_user_id, p_as_of)
     )
 
     -- position = open lots - unmatched
@@ -198,7 +198,7 @@ as $$
     select
         s.account_id, s.instrument_id, 'transactions_make_the_position',
         coalesce(p.quantity, 0), s.quantity, 'defect', jsonb_build_object('transactions', s.quantity::text)
-    from ingest.stated_positions(p_user_id, p_account_id) s
+    from reconcile.stated_positions(p_user_id, p_account_id) s
     join core.instruments i on i.id = s.instrument_id and i.instrument_type <> 'currency'
     left join positions p on p.account_id = s.account_id and p.instrument_id = s.instrument_id
     where coalesce(p.quantity, 0) <> s.quantity
@@ -304,8 +304,8 @@ as $$
         p.account_id, p.instrument_id, 'no_more_sold_than_held', p.quantity, p.quantity + p.unmatched_quantity, 'missing_history',
         jsonb_strip_nulls(jsonb_build_object(
             'unmatched_quantity', trim_scale(p.unmatched_quantity)::text,
-            'first_shortfall', ingest.first_shortfall(p_user_id, p.account_id, p.instrument_id, p_as_of),
-            'hint', ingest.next_step('missing_history', 'position')
+            'first_shortfall', reconcile.first_shortfall(p_user_id, p.account_id, p.instrument_id, p_as_of),
+            'hint', reconcile.next_step('missing_history', 'position')
         ))
     from positions p
     where p.unmatched_quantity > 0
@@ -342,7 +342,7 @@ as $$
         s.account_id, s.instrument_id, 'splits_add_what_the_broker_says', s.ours, s.stated,
         case when abs(s.ours) < abs(s.stated) then 'missing_history' else 'unexplained' end::ingest.finding_cause,
         jsonb_build_object('transactions', jsonb_build_array(s.transaction_id), 'trade_date', s.trade_date)
-    from ingest.stated_splits(p_user_id, p_account_id) s
+    from reconcile.stated_splits(p_user_id, p_account_id) s
 
     union all
 
@@ -366,10 +366,10 @@ as $$
     )
 $$;
 
-comment on function ingest.internal_checks(uuid, bigint, date) is
+comment on function reconcile.internal_checks(uuid, bigint, date) is
     'What is wrong among our own rows: the check, both figures, the cause and the rows behind it.';
 
 grant execute on function
-    ingest.carry_units(numeric, numeric, numeric), ingest.carried_units(numeric, numeric), ingest.stated_splits(uuid, bigint),
-    ingest.known_until(uuid, date), ingest.stated_positions(uuid, bigint), ingest.internal_checks(uuid, bigint, date)
+    reconcile.carry_units(numeric, numeric, numeric), reconcile.carried_units(numeric, numeric), reconcile.stated_splits(uuid, bigint),
+    reconcile.known_until(uuid, date), reconcile.stated_positions(uuid, bigint), reconcile.internal_checks(uuid, bigint, date)
     to quantmatrix_writer;

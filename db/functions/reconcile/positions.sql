@@ -1,7 +1,7 @@
 -- Positions and lots: our side against the broker's, by full outer join, each pair with its figures and its one cause. An instrument that we hold and the
 -- newest statement does not list is compared with 0, where that statement lists positions of the account at all.
 
-create function ingest.lots_differ(p_ours jsonb, p_broker jsonb)
+create function reconcile.lots_differ(p_ours jsonb, p_broker jsonb)
 returns boolean
 language sql
 immutable
@@ -23,16 +23,16 @@ as $$
                 from jsonb_array_elements(p_broker) e (lot)
                 group by 1
             ) b on b.acquired_on = o.acquired_on
-            where abs(coalesce(o.quantity, 0) - coalesce(b.quantity, 0)) > ingest.quantity_tolerance()
+            where abs(coalesce(o.quantity, 0) - coalesce(b.quantity, 0)) > reconcile.quantity_tolerance()
         )
     end
 $$;
 
-comment on function ingest.lots_differ(jsonb, jsonb) is
+comment on function reconcile.lots_differ(jsonb, jsonb) is
     'Whether two lists of {acquired_on, quantity} show different units by acquisition date; null where the broker lists no lots.';
 
 -- Equal rows beyond the first, by quantity: each, all of one kind, and all together. Equal fills are normal; a cause only where they are the difference.
-create function ingest.repeated_rows(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_as_of date)
+create function reconcile.repeated_rows(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_as_of date)
 returns table (quantity numeric, extra numeric, transaction_ids bigint[])
 language sql
 stable
@@ -50,10 +50,10 @@ as $$
     having count(*) > 1
 $$;
 
-comment on function ingest.repeated_rows(uuid, bigint, bigint, date) is 'Rows of one account and instrument that repeat another in type, date, quantity and price.';
+comment on function reconcile.repeated_rows(uuid, bigint, bigint, date) is 'Rows of one account and instrument that repeat another in type, date, quantity and price.';
 
 -- The first day on which more had left than had come, by stated quantities.
-create function ingest.first_shortfall(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_as_of date)
+create function reconcile.first_shortfall(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_as_of date)
 returns date
 language sql
 stable
@@ -70,12 +70,12 @@ as $$
         and t.trade_date <= p_as_of
         and t.quantity is not null
     ) r
-    where r.running < -ingest.quantity_tolerance()
+    where r.running < -reconcile.quantity_tolerance()
 $$;
 
-comment on function ingest.first_shortfall(uuid, bigint, bigint, date) is 'First day on which the running quantity falls below zero; null if it never does.';
+comment on function reconcile.first_shortfall(uuid, bigint, bigint, date) is 'First day on which the running quantity falls below zero; null if it never does.';
 
-create function ingest.compare_positions(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.compare_positions(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
     account_id bigint, instrument_id bigint, as_of date, book_quantity numeric, broker_quantity numeric, book_cost numeric, broker_cost numeric,
     compares_quantity boolean, compares_lots boolean, cause ingest.finding_cause, evidence jsonb
@@ -86,15 +86,15 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     with broker as materialized (
-        select * from ingest.broker_side(p_user_id, p_account_id, p_as_of)
+        select * from reconcile.broker_side(p_user_id, p_account_id, p_as_of)
     ),
     statements as materialized (
         select s.*, f.name as file_name
-        from ingest.broker_statements(p_user_id, p_account_id, p_as_of) s
+        from reconcile.broker_statements(p_user_id, p_account_id, p_as_of) s
         left join ingest.files f on f.user_id = p_user_id and f.sync_id = coalesce(s.position_sync_id, s.lot_sync_id)
     ),
     book as materialized (
-        select * from ingest.book_side(p_user_id, p_account_id, p_as_of)
+        select * from reconcile.book_side(p_user_id, p_account_id, p_as_of)
     ),
     person as (
         select u.tax_currency
@@ -124,7 +124,7 @@ as $$
             r.sync_id, r.line_number,
             s.position_sync_id is not null as compares_quantity,
             r.cost is not null or coalesce(r.lots, 0) > 0 as compares_lots,
-            abs(coalesce(b.quantity, 0) - coalesce(r.quantity, 0)) > ingest.quantity_tolerance() as differs
+            abs(coalesce(b.quantity, 0) - coalesce(r.quantity, 0)) > reconcile.quantity_tolerance() as differs
         from (
             select account_id, as_of, instrument_id
             from book
@@ -144,9 +144,9 @@ as $$
         select
             p.*,
             history.unsettled, history.unsettled_ids, history.split_ratios, history.traded,
-            ingest.position_cause(
+            reconcile.position_cause(
                 p.ours, p.broker, p.our_cost, p.broker_cost, p.our_lots, p.broker_lots, p.has_unknown_basis, p.wash_sale_adjustment,
-                case when not p.differs then ingest.lots_differ(p.our_list, p.broker_list) end,
+                case when not p.differs then reconcile.lots_differ(p.our_list, p.broker_list) end,
                 history.unsettled, repeated.quantities, history.split_ratios, history.traded
             ) as cause
         from paired p
@@ -172,7 +172,7 @@ as $$
         ) history on true
         left join lateral (
             select array_agg(r.quantity) || array_agg(r.extra) || sum(r.extra) as quantities
-            from ingest.repeated_rows(p_user_id, p.account_id, p.instrument_id, p.as_of) r
+            from reconcile.repeated_rows(p_user_id, p.account_id, p.instrument_id, p.as_of) r
             where p.differs
         ) repeated on true
     )
@@ -186,17 +186,17 @@ as $$
             'our_quantity', trim_scale(j.ours)::text,
             'broker_quantity', trim_scale(j.broker)::text,
             'quantity_difference', trim_scale(j.ours - j.broker)::text,
-            'our_cost', ingest.money_text(j.our_cost),
-            'broker_cost', ingest.money_text(j.broker_cost),
-            'cost_difference', ingest.money_text(j.our_cost - j.broker_cost),
+            'our_cost', reconcile.money_text(j.our_cost),
+            'broker_cost', reconcile.money_text(j.broker_cost),
+            'cost_difference', reconcile.money_text(j.our_cost - j.broker_cost),
             'currency', j.currency,
-            'wash_sale_adjustment', ingest.money_text(nullif(j.wash_sale_adjustment, 0)),
+            'wash_sale_adjustment', reconcile.money_text(nullif(j.wash_sale_adjustment, 0)),
             'ratio', case j.cause
-                when 'unprocessed_split' then trim_scale(round(ingest.missing_split_ratio(j.ours, j.broker), 8))::text
+                when 'unprocessed_split' then trim_scale(round(reconcile.missing_split_ratio(j.ours, j.broker), 8))::text
                 when 'split_adjusted_history' then (
                     select trim_scale(round(r, 8))::text
                     from unnest(j.split_ratios) r
-                    where abs(j.ours - j.broker * r) <= ingest.quantity_tolerance()
+                    where abs(j.ours - j.broker * r) <= reconcile.quantity_tolerance()
                     limit 1
                 )
             end,
@@ -204,7 +204,7 @@ as $$
                 when 'settlement_timing' then to_jsonb(j.unsettled_ids)
                 when 'duplicate_import' then (
                     select jsonb_agg(to_jsonb(r.transaction_ids))
-                    from ingest.repeated_rows(p_user_id, j.account_id, j.instrument_id, j.as_of) r
+                    from reconcile.repeated_rows(p_user_id, j.account_id, j.instrument_id, j.as_of) r
                 )
                 when 'wrong_sign' then (
                     select jsonb_agg(t.id order by t.id)
@@ -213,7 +213,7 @@ as $$
                     and t.account_id = j.account_id
                     and t.instrument_id = j.instrument_id
                     and t.trade_date <= j.as_of
-                    and abs(j.ours - j.broker - 2 * t.quantity) <= ingest.quantity_tolerance()
+                    and abs(j.ours - j.broker - 2 * t.quantity) <= reconcile.quantity_tolerance()
                 )
                 when 'split_adjusted_history' then (
                     select jsonb_agg(t.id order by t.id)
@@ -234,10 +234,10 @@ as $$
                 and t.instrument_id = j.instrument_id
             ) end,
             'first_shortfall', case
-                when j.cause = 'missing_history' then ingest.first_shortfall(p_user_id, j.account_id, j.instrument_id, j.as_of)
+                when j.cause = 'missing_history' then reconcile.first_shortfall(p_user_id, j.account_id, j.instrument_id, j.as_of)
             end,
             'hint', replace(
-                ingest.next_step(j.cause, case when j.differs then 'position' else 'lot' end::ingest.finding_kind),
+                reconcile.next_step(j.cause, case when j.differs then 'position' else 'lot' end::ingest.finding_kind),
                 'TRANSACTION', coalesce(unknown.ids[1]::text, 'TRANSACTION')
             )
         )) || case
@@ -258,11 +258,10 @@ as $$
     ) unknown on true
 $$;
 
-comment on function ingest.compare_positions(uuid, bigint, date) is
+comment on function reconcile.compare_positions(uuid, bigint, date) is
     'Each account and instrument that we or the newest statement hold: figures of both sides, cause and evidence; matches included.';
 
 grant execute on function
-    ingest.lots_differ(jsonb, jsonb), ingest.repeated_rows(uuid, bigint, bigint, date), ingest.first_shortfall(uuid, bigint, bigint, date),
-    ingest.compare_positions(uuid, bigint, date)
+    reconcile.lots_differ(jsonb, jsonb), reconcile.repeated_rows(uuid, bigint, bigint, date), reconcile.first_shortfall(uuid, bigint, bigint, date),
+    reconcile.compare_positions(uuid, bigint, date)
     to quantmatrix_writer;
-grant execute on function tax.settles_on(date, date) to quantmatrix_writer;

@@ -1,7 +1,7 @@
 -- One reconciliation: compared, kept as findings, told as one object.
 
 -- Findings that still stand: those of the newest run that covered their account.
-create view ingest.standing_findings
+create view reconcile.standing_findings
 with (security_invoker = true)
 as
 select f.*, r.as_of, r.created_at
@@ -14,9 +14,9 @@ where not exists (
     and (later.account_id is null or later.account_id = f.account_id)
 );
 
-comment on view ingest.standing_findings is 'Differences by the newest reconciliation that covered their account.';
+comment on view reconcile.standing_findings is 'Differences by the newest reconciliation that covered their account.';
 
-create function ingest.inputs_digest(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.inputs_digest(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns text
 language sql
 stable
@@ -43,7 +43,7 @@ as $$
         ),
         (
             select string_agg(concat_ws('|', b.account_id, b.instrument_id, b.as_of, b.quantity, b.cost, b.currency, b.lot_list), e'\n' order by b.account_id, b.as_of, b.instrument_id)
-            from ingest.broker_side(p_user_id, p_account_id, p_as_of) b
+            from reconcile.broker_side(p_user_id, p_account_id, p_as_of) b
         ),
         (
             select string_agg(concat_ws('|', c.account_id, c.currency, c.as_of, c.moment, c.amount), e'\n' order by c.sync_id, c.line_number)
@@ -55,10 +55,10 @@ as $$
     ), 'UTF8')), 'hex')
 $$;
 
-comment on function ingest.inputs_digest(uuid, bigint, date) is 'SHA-256 over what a reconciliation compares: transactions, positions and their lots, evidence.';
+comment on function reconcile.inputs_digest(uuid, bigint, date) is 'SHA-256 over what a reconciliation compares: transactions, positions and their lots, evidence.';
 
 -- What a finding is about beside its figures: the same one in two runs has the same text. A list of transactions may be long.
-create function ingest.finding_detail(p_kind ingest.finding_kind, p_evidence jsonb)
+create function reconcile.finding_detail(p_kind ingest.finding_kind, p_evidence jsonb)
 returns text
 language sql
 immutable
@@ -74,10 +74,10 @@ as $$
     end
 $$;
 
-comment on function ingest.finding_detail(ingest.finding_kind, jsonb) is
+comment on function reconcile.finding_detail(ingest.finding_kind, jsonb) is
     'SHA-256 over the check, and the transactions of an internal difference; empty where there is no check.';
 
-create function ingest.find_differences(p_user_id uuid, p_reconciliation_id bigint, p_account_id bigint, p_as_of date)
+create function reconcile.find_differences(p_user_id uuid, p_reconciliation_id bigint, p_account_id bigint, p_as_of date)
 returns jsonb
 language sql
 volatile
@@ -85,10 +85,10 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     with positions as materialized (
-        select * from ingest.compare_positions(p_user_id, p_account_id, p_as_of)
+        select * from reconcile.compare_positions(p_user_id, p_account_id, p_as_of)
     ),
     cash as materialized (
-        select * from ingest.compare_cash(p_user_id, p_account_id, p_as_of)
+        select * from reconcile.compare_cash(p_user_id, p_account_id, p_as_of)
     ),
     found as (
         select
@@ -97,7 +97,7 @@ as $$
             case k.kind when 'position' then p.broker_quantity else p.broker_cost end as broker,
             p.cause,
             -- Without a cost of the broker's there is nothing that our unknown cost contradicts.
-            ingest.is_harmless(p.cause) or p.cause = 'unknown_basis' and p.broker_cost is null as is_explained,
+            reconcile.is_harmless(p.cause) or p.cause = 'unknown_basis' and p.broker_cost is null as is_explained,
             p.evidence
         from positions p
         cross join lateral (
@@ -108,16 +108,16 @@ as $$
         ) k
         where p.cause <> 'match'
         union all
-        select c.account_id, null, c.currency, 'cash', c.ours, c.broker, c.cause, ingest.is_harmless(c.cause), c.evidence
+        select c.account_id, null, c.currency, 'cash', c.ours, c.broker, c.cause, reconcile.is_harmless(c.cause), c.evidence
         from cash c
         where c.cause <> 'match'
         union all
         -- What the broker's own figure shows already is not told twice.
         select
             i.account_id, i.instrument_id, null, 'internal', i.ours, i.broker, i.cause, false,
-            jsonb_build_object('check', i.check_name) || case when i.evidence ? 'hint' then '{}' else jsonb_build_object('hint', ingest.next_step(i.cause, 'internal')) end
+            jsonb_build_object('check', i.check_name) || case when i.evidence ? 'hint' then '{}' else jsonb_build_object('hint', reconcile.next_step(i.cause, 'internal')) end
             || i.evidence
-        from ingest.internal_checks(p_user_id, p_account_id, p_as_of) i
+        from reconcile.internal_checks(p_user_id, p_account_id, p_as_of) i
         where i.cause = 'defect'
         or not exists (
             select from positions p
@@ -142,7 +142,7 @@ as $$
                 and a.ours is not distinct from f.ours
                 and a.broker is not distinct from f.broker
                 and a.cause = f.cause
-                and a.detail = ingest.finding_detail(f.kind, f.evidence)
+                and a.detail = reconcile.finding_detail(f.kind, f.evidence)
             ) as acceptance_id
         from found f
         left join core.instruments i on i.id = f.instrument_id
@@ -176,11 +176,10 @@ as $$
     )
 $$;
 
-
-comment on function ingest.find_differences(uuid, bigint, bigint, date) is
+comment on function reconcile.find_differences(uuid, bigint, bigint, date) is
     'Compares everything and keeps what differs as findings of the run: {positions, lots, cash, open}: comparisons made, and differences that ask for something.';
 
-create function ingest.reconciliation_report(p_user_id uuid, p_reconciliation_id bigint)
+create function reconcile.reconciliation_report(p_user_id uuid, p_reconciliation_id bigint)
 returns jsonb
 language sql
 stable
@@ -194,8 +193,8 @@ as $$
                 'account', a.account_number,
                 'symbol', f.symbol,
                 'kind', f.kind,
-                'ours', case when f.kind in ('lot', 'cash') then ingest.money_text(f.ours) else trim_scale(f.ours)::text end,
-                'broker', case when f.kind in ('lot', 'cash') then ingest.money_text(f.broker) else trim_scale(f.broker)::text end,
+                'ours', case when f.kind in ('lot', 'cash') then reconcile.money_text(f.ours) else trim_scale(f.ours)::text end,
+                'broker', case when f.kind in ('lot', 'cash') then reconcile.money_text(f.broker) else trim_scale(f.broker)::text end,
                 'cause', f.cause,
                 'evidence', jsonb_strip_nulls(jsonb_build_object('finding_id', f.id, 'accepted_because', f.reason, 'acceptance', f.acceptance_id)) || f.evidence
             ) as row,
@@ -224,10 +223,10 @@ as $$
     and r.id = p_reconciliation_id
 $$;
 
-comment on function ingest.reconciliation_report(uuid, bigint) is 'A reconciliation as the command line prints it.';
+comment on function reconcile.reconciliation_report(uuid, bigint) is 'A reconciliation as the command line prints it.';
 
 grant execute on function
-    ingest.inputs_digest(uuid, bigint, date),
-    ingest.finding_detail(ingest.finding_kind, jsonb),
-    ingest.find_differences(uuid, bigint, bigint, date), ingest.reconciliation_report(uuid, bigint)
+    reconcile.inputs_digest(uuid, bigint, date),
+    reconcile.finding_detail(ingest.finding_kind, jsonb),
+    reconcile.find_differences(uuid, bigint, bigint, date), reconcile.reconciliation_report(uuid, bigint)
     to quantmatrix_writer;

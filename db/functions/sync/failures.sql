@@ -1,6 +1,6 @@
 -- What can go wrong with a sync, and what follows from it: one list, which the program and people read.
 
-create function ingest.sync_failures()
+create function sync.failures()
 returns table (code text, remedy text, patience integer, meaning text, next_step text)
 language sql
 immutable
@@ -58,11 +58,11 @@ as $$
         ('defect', 'later', 0, 'a defect in quantmatrix', 'run it with --verbose and report what it prints')
 $$;
 
-comment on function ingest.sync_failures() is
+comment on function sync.failures() is
     'Failures of a sync: poll (the same question again), again (after a while, in this run), later (the next run), person (only a person can help). '
     'Patience: so many times the base delay are waited at least.';
 
-create function ingest.sync_failure(p_code text)
+create function sync.failure(p_code text)
 returns table (code text, remedy text, patience integer, meaning text, next_step text)
 language sql
 immutable
@@ -71,18 +71,18 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
     select f.code, f.remedy, f.patience, f.meaning, f.next_step
-    from ingest.sync_failures() f
+    from sync.failures() f
     where f.code = case
-        when exists (select from ingest.sync_failures() k where k.code = p_code) then p_code
+        when exists (select from sync.failures() k where k.code = p_code) then p_code
         when p_code like 'flex\_%' then 'flex_unknown'
         else 'defect'
     end
 $$;
 
-comment on function ingest.sync_failure(text) is 'One failure by its code; what nobody knows is a defect, or a code that the broker has invented.';
+comment on function sync.failure(text) is 'One failure by its code; what nobody knows is a defect, or a code that the broker has invented.';
 
 -- Half of the wait is certain and half is chance, so that programs that failed together do not come back together.
-create function ingest.sync_wait(p_try_number integer, p_patience integer, p_retry_after numeric, p_base_seconds numeric)
+create function sync.wait(p_try_number integer, p_patience integer, p_retry_after numeric, p_base_seconds numeric)
 returns numeric
 language sql
 volatile
@@ -99,8 +99,8 @@ as $$
     )
 $$;
 
-comment on function ingest.sync_wait(integer, integer, numeric, numeric) is
+comment on function sync.wait(integer, integer, numeric, numeric) is
     'Seconds until the next try: doubled with each, with chance in it, at least what the failure or the server wants.';
 
-grant execute on function ingest.sync_failures() to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
-grant execute on function ingest.sync_failure(text), ingest.sync_wait(integer, integer, numeric, numeric) to quantmatrix_writer;
+grant execute on function sync.failures() to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
+grant execute on function sync.failure(text), sync.wait(integer, integer, numeric, numeric) to quantmatrix_writer;

@@ -1,7 +1,7 @@
 -- Whether what was fetched may be loaded, and how far it brings the cursor. Nothing of a run is written before all of it was judged.
 
 -- Documents as the program describes them, none of which it has written yet.
-create type ingest.fetched_document as (
+create type sync.fetched_document as (
     asked_from date,
     asked_through date,
     source text,
@@ -18,10 +18,10 @@ create type ingest.fetched_document as (
     counts jsonb
 );
 
-comment on type ingest.fetched_document is 'One answer of a service: what was asked for, what it says of itself, rows by account; after the load, the import.';
+comment on type sync.fetched_document is 'One answer of a service: what was asked for, what it says of itself, rows by account; after the load, the import.';
 
-create function ingest.fetched_documents(p_documents jsonb)
-returns setof ingest.fetched_document
+create function sync.fetched_documents(p_documents jsonb)
+returns setof sync.fetched_document
 language plpgsql
 stable
 security invoker
@@ -33,14 +33,14 @@ begin
     end if;
     return query
     select d.*
-    from jsonb_populate_recordset(null::ingest.fetched_document, p_documents) d
+    from jsonb_populate_recordset(null::sync.fetched_document, p_documents) d
     order by d.asked_from;
 end
 $$;
 
-comment on function ingest.fetched_documents(jsonb) is 'Documents by the days that were asked for; QM002 if they are no list.';
+comment on function sync.fetched_documents(jsonb) is 'Documents by the days that were asked for; QM002 if they are no list.';
 
-create function ingest.judge_documents(p_feed ingest.feeds, p_documents jsonb)
+create function sync.judge_documents(p_feed ingest.feeds, p_documents jsonb)
 returns table (failure text, detail text)
 language plpgsql
 stable
@@ -48,13 +48,13 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_document ingest.fetched_document;
+    v_document sync.fetched_document;
     v_before date := p_feed.fetched_through;
     v_first date;
     v_last date;
     v_known record;
 begin
-    for v_document in select * from ingest.fetched_documents(p_documents) loop
+    for v_document in select * from sync.fetched_documents(p_documents) loop
         if jsonb_typeof(v_document.accounts) is distinct from 'object' or v_document.accounts = '{}' then
             return query select 'no_statement', format('%s to %s', v_document.asked_from, v_document.asked_through);
             return;
@@ -90,11 +90,11 @@ begin
                 where t.user_id = p_feed.user_id
                 and t.account_id = a.id
                 and t.trade_date between v_first and v_last
-                and t.source = any (array(select d.source from ingest.fetched_documents(p_documents) d))
+                and t.source = any (array(select d.source from sync.fetched_documents(p_documents) d))
             ) as known,
             (
                 select sum(coalesce(d.accounts ->> a.account_number, d.accounts ->> a.name)::integer)
-                from ingest.fetched_documents(p_documents) d
+                from sync.fetched_documents(p_documents) d
             ) as came
         from core.accounts a
         where a.user_id = p_feed.user_id
@@ -114,11 +114,11 @@ begin
 end
 $$;
 
-comment on function ingest.judge_documents(ingest.feeds, jsonb) is
+comment on function sync.judge_documents(ingest.feeds, jsonb) is
     'Why the documents of a run must not be loaded: no row if they may. Nothing where rows are known, a missing account, a gap, an old answer, a date from the future.';
 
 -- A day counts as fetched once it was over when the answer was made, by every clock that is known.
-create function ingest.fetched_through(p_feed ingest.feeds, p_documents jsonb)
+create function sync.fetched_through(p_feed ingest.feeds, p_documents jsonb)
 returns date
 language sql
 stable
@@ -131,16 +131,16 @@ as $$
         max(
             least(
                 d.asked_through, coalesce(d.period_end, d.asked_through),
-                ingest.exchange_day(least(clock_timestamp(), d.generated_at, d.served_at)) - 1
+                sync.exchange_day(least(clock_timestamp(), d.generated_at, d.served_at)) - 1
             )
         )
     )
-    from ingest.fetched_documents(p_documents) d
+    from sync.fetched_documents(p_documents) d
 $$;
 
-comment on function ingest.fetched_through(ingest.feeds, jsonb) is 'The cursor after these documents; it never goes back.';
+comment on function sync.fetched_through(ingest.feeds, jsonb) is 'The cursor after these documents; it never goes back.';
 
-create function ingest.document_warnings(p_documents jsonb)
+create function sync.document_warnings(p_documents jsonb)
 returns jsonb
 language sql
 stable
@@ -148,7 +148,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(w.sentence order by w.asked_from), '[]')
-    from ingest.fetched_documents(p_documents) d
+    from sync.fetched_documents(p_documents) d
     cross join lateral (
         values
             (
@@ -169,9 +169,9 @@ as $$
     where w.sentence is not null
 $$;
 
-comment on function ingest.document_warnings(jsonb) is 'What is remarkable about documents that may be loaded.';
+comment on function sync.document_warnings(jsonb) is 'What is remarkable about documents that may be loaded.';
 
 grant execute on function
-    ingest.fetched_documents(jsonb), ingest.judge_documents(ingest.feeds, jsonb), ingest.fetched_through(ingest.feeds, jsonb),
-    ingest.document_warnings(jsonb)
+    sync.fetched_documents(jsonb), sync.judge_documents(ingest.feeds, jsonb), sync.fetched_through(ingest.feeds, jsonb),
+    sync.document_warnings(jsonb)
     to quantmatrix_writer;

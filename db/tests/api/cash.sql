@@ -32,7 +32,7 @@ select is(
     'every movement in its own currency'
 );
 select is(
-    (select sum(m.amount) from ingest.cash_movements m where m.currency = 'USD'),
+    (select sum(m.amount) from reconcile.cash_movements m where m.currency = 'USD'),
     668.255,
     'the view and the movements are one figure'
 );

@@ -47,15 +47,22 @@ $$;
 
 comment on function tests.broken_constraint(text) is 'Runs a statement and undoes it: accepted, the name of the constraint that refused it, or the error.';
 
+create view tests.schemas as
+select n.oid, n.nspname::text as name
+from pg_catalog.pg_namespace n
+where n.nspname !~ '^pg_'
+    and n.nspname not in ('information_schema', 'public', 'extensions', 'migrations', 'tap', 'tests');
+
+comment on view tests.schemas is 'Every schema of the product, from the catalogue.';
+grant select on tests.schemas to public;
+
 create view tests.tenant_tables as
 select
     c.oid as table_oid,
     c.oid::regclass::text as table_name,
     case c.oid::regclass::text when 'core.users' then 'id' else 'user_id' end as tenant_column
 from pg_catalog.pg_class c
-where c.relnamespace in (
-    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
-)
+where c.relnamespace in (select s.oid from tests.schemas s)
     and c.relkind in ('r', 'p')
     and (
         c.oid = 'core.users'::regclass

@@ -281,10 +281,7 @@ begin
     perform audit.erase(gen_random_uuid());
 
     -- Derived rows: what the engine made stays; where it made none, one row stands in.
-    foreach v_derived in array array[
-        'core.positions', 'core.tax_lots', 'tax.rebuild_state', 'tax.instrument_groups', 'tax.lot_state', 'tax.closings', 'tax.wash_matches',
-        'tax.notices'
-    ] loop
+    for v_derived in select t.table_name::text from auth.tenancies() t where t.kind = 'derived' loop
         perform tests.stand_in(v_derived, jsonb_build_object(
             'user_id', v_user_id, 'account_id', v_account_id, 'instrument_id', v_instrument_id, 'group_id', v_instrument_id, 'currency', 'USD',
             'opening_transaction_id', v_buy_id, 'closing_transaction_id', v_sale_id, 'loss_transaction_id', v_sale_id,

@@ -67,9 +67,7 @@ begin
         from pg_trigger t
         join pg_class c on c.oid = t.tgrelid
         where not t.tgisinternal
-            and c.relnamespace in (
-                'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
-            )
+            and c.relnamespace in (select s.oid from tests.schemas s)
     loop
         execute format('alter table %s disable trigger user', v_table);
     end loop;

@@ -3,16 +3,12 @@ begin;
 create temporary table ours as
 select p.*
 from pg_proc p
-where p.pronamespace in (
-    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace, 'api'::regnamespace
-);
+where p.pronamespace in (select s.oid from tests.schemas s);
 create temporary table views as
 select c.*
 from pg_class c
 where c.relkind in ('v', 'm')
-    and c.relnamespace in (
-        'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace, 'api'::regnamespace
-    );
+    and c.relnamespace in (select s.oid from tests.schemas s);
 
 select plan(20);
 select cmp_ok((select count(*) from ours), '>=', 20::bigint, 'there are functions to look at');
@@ -96,7 +92,7 @@ select is_empty(
         select o.oid::regprocedure, r.rolname
         from ours o
         cross join pg_roles r
-        where o.pronamespace in ('tax'::regnamespace, 'ingest'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace)
+        where o.pronamespace not in ('core'::regnamespace, 'auth'::regnamespace, 'api'::regnamespace)
             and o.prosecdef
             and r.rolname in ('anon', 'authenticator', 'quantmatrix_user', 'quantmatrix_readonly', 'quantmatrix_admin')
             and has_function_privilege(r.oid, o.oid, 'execute')
@@ -117,9 +113,7 @@ select is_empty(
         select a.attrelid::regclass, a.attname
         from pg_attribute a
         join pg_class c on c.oid = a.attrelid
-        where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace, 'api'::regnamespace
-        )
+        where c.relnamespace in (select s.oid from tests.schemas s)
             and a.attnum > 0
             and a.atttypid in ('real'::regtype, 'double precision'::regtype, 'money'::regtype, 'real[]'::regtype, 'double precision[]'::regtype)
     $$,
@@ -161,9 +155,7 @@ select is_empty(
             and coalesce(pg_get_expr(j.indpred, j.indrelid), '') = coalesce(pg_get_expr(i.indpred, i.indrelid), '')
             and coalesce(pg_get_expr(j.indexprs, j.indrelid), '') = coalesce(pg_get_expr(i.indexprs, i.indrelid), '')
         join pg_class c on c.oid = i.indrelid
-        where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
-        )
+        where c.relnamespace in (select s.oid from tests.schemas s)
     $$,
     'no index is there twice'
 );

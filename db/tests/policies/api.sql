@@ -213,7 +213,7 @@ values (
     '{"id": 1, "account_number": "zqann-9", "broker": "IBKR", "account_name": "zqann savings", "account_type": "taxable"}'
 );
 -- This session syncs ann's feed; the functions of a sync want that.
-select pg_advisory_lock(ingest.feed_lock(f.user_id, f.id))
+select pg_advisory_lock(sync.feed_lock(f.user_id, f.id))
 from ingest.feeds f
 where f.user_id = tests.user_id('ann');
 update expected e
@@ -235,7 +235,7 @@ set call = replace(replace(replace(replace(e.call,
 update expected e
 set call = replace(replace(replace(replace(e.call,
     '[acceptance]', (select p.id::text from ingest.acceptances p where p.user_id = tests.user_id('ann'))),
-    '[match]', (select m.conflict from ingest.matched(tests.user_id('ann')) m)),
+    '[match]', (select m.conflict from matching.matched(tests.user_id('ann')) m)),
     '[decision]', (select d.id::text from ingest.decisions d where d.user_id = tests.user_id('ann'))),
     '[change]', (select c.id::text from ingest.instrument_changes c where c.user_id = tests.user_id('ann')));
 update expected e

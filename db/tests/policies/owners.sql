@@ -2,11 +2,13 @@
 -- writes what it derives; nobody else writes anything.
 begin;
 
-create temporary table derived (table_name text);
-insert into derived
-values
-    ('core.positions'), ('core.tax_lots'), ('tax.rebuild_state'), ('tax.instrument_groups'), ('tax.lot_state'), ('tax.closings'),
-    ('tax.wash_matches'), ('tax.notices'), ('tax.corrected_books'), ('ingest.identity_counts'), ('ingest.staged_parts');
+create temporary table declared as
+select t.table_name::text as table_name, t.kind
+from auth.tenancies() t;
+create temporary table derived as
+select d.table_name
+from declared d
+where d.kind = 'derived';
 create temporary table probes (table_name text, statements text[], own_rows text, kind text);
 grant select on probes to public;
 
@@ -40,11 +42,7 @@ select
     p.table_name,
     p.statements,
     jsonb_array_length(tests.rows_of(tests.user_id('ann')) -> p.table_name)::text,
-    case
-        when p.table_name in (select d.table_name from derived d) then 'derived'
-        when p.table_name = 'core.audit_logs' or p.table_name ~ '^(auth|work)\.' then 'kept by the owner'
-        else 'given by people'
-    end
+    (select d.kind from declared d where d.table_name = p.table_name)
 from tests.probes('ann', 'bob') p
 where p.table_name <> 'ingest.staging';
 select tests.silence_triggers();
@@ -54,7 +52,7 @@ grant quantmatrix_writer, quantmatrix_engine to authenticator;
 select is(
     o.outcomes,
     case o.kind
-        when 'given by people' then array[o.own_rows, o.own_rows, o.own_rows, '1', '42501']
+        when 'input' then array[o.own_rows, o.own_rows, o.own_rows, '1', '42501']
         when 'derived' then array[o.own_rows, '42501', '42501', '42501', '42501']
         else array[case o.table_name when 'core.audit_logs' then '0' else '42501' end, '42501', '42501', '42501', '42501']
     end,
@@ -65,7 +63,7 @@ from pg_temp.outcomes_as('quantmatrix_writer', jsonb_build_object('sub', tests.u
 select is(
     o.outcomes,
     case o.kind
-        when 'given by people' then array['0', '0', '0', '42501', '0']
+        when 'input' then array['0', '0', '0', '42501', '0']
         when 'derived' then array['0', '42501', '42501', '42501', '42501']
         else array[case o.table_name when 'core.audit_logs' then '0' else '42501' end, '42501', '42501', '42501', '42501']
     end,
@@ -76,7 +74,7 @@ from pg_temp.outcomes_as('quantmatrix_writer', jsonb_build_object('sub', tests.u
 select is(
     o.outcomes,
     case o.kind
-        when 'given by people' then array['0', '0', '0', '42501', '0']
+        when 'input' then array['0', '0', '0', '42501', '0']
         when 'derived' then array['0', '42501', '42501', '42501', '42501']
         else array[case o.table_name when 'core.audit_logs' then '0' else '42501' end, '42501', '42501', '42501', '42501']
     end,
@@ -89,7 +87,7 @@ select is(
     o.outcomes[1:3],
     case
         when o.table_name = 'core.users' then array[o.own_rows, o.own_rows, o.own_rows]
-        when o.kind = 'given by people' then array['0', '0', '0']
+        when o.kind = 'input' then array['0', '0', '0']
         when o.kind = 'derived' then array['0', '42501', '42501']
         else array[case o.table_name when 'core.audit_logs' then '0' else '42501' end, '42501', '42501']
     end,
@@ -101,7 +99,7 @@ from pg_temp.outcomes_as('quantmatrix_writer', jsonb_build_object('sub', tests.u
 select is(
     o.outcomes[1:4],
     case o.kind
-        when 'given by people' then array[o.own_rows, '42501', '42501', '42501']
+        when 'input' then array[o.own_rows, '42501', '42501', '42501']
         when 'derived' then array[o.own_rows, o.own_rows, o.own_rows, '1']
         else array[case o.table_name when 'core.audit_logs' then '0' else '42501' end, '42501', '42501', '42501']
     end,
@@ -125,7 +123,7 @@ cross join (
         and r.rolname not in ('quantmatrix_owner')
         and r.rolname !~ '^pg_'
 ) r
-where c.relnamespace in ('core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace)
+where c.relnamespace in (select s.oid from tests.schemas s)
     and c.relkind in ('r', 'p')
 group by c.oid;
 
@@ -149,7 +147,7 @@ select is_empty(
         select w.table_name, w.inserts, w.changes
         from writers w
         join probes p using (table_name)
-        where p.kind = 'given by people'
+        where p.kind = 'input'
             and (
                 replace(w.inserts, 'quantmatrix_keeper, ', case w.table_name when 'core.users' then '' else '?' end) is distinct from 'quantmatrix_writer'
                 or replace(w.changes, 'quantmatrix_keeper, ', case w.table_name when 'core.users' then '' else '?' end) is distinct from 'quantmatrix_writer'

@@ -66,7 +66,7 @@ values
 select plan((select count(*) from positions)::integer + (select count(*) from balances)::integer + 19);
 
 select is(
-    ingest.position_cause(
+    reconcile.position_cause(
         p.ours, p.broker, p.our_cost, p.broker_cost, p.our_lots, p.broker_lots, p.unknown_basis, p.wash, p.lots_differ, p.unsettled, p.repeated,
         p.splits, p.traded
     ),
@@ -75,34 +75,34 @@ select is(
 )
 from positions p;
 
-select is(ingest.cash_cause(b.ours, b.broker, b.missing_opening, b.unsettled, b.repeated, b.has_gap), b.expected, b.what)
+select is(reconcile.cash_cause(b.ours, b.broker, b.missing_opening, b.unsettled, b.repeated, b.has_gap), b.expected, b.what)
 from balances b;
 
-select is(ingest.missing_split_ratio(3, 2), null, 'two for three is not among the usual ratios');
-select is(ingest.missing_split_ratio(100, 20), 0.2, 'one for five');
-select ok(ingest.missing_split_ratio(0, 20) is null, 'nothing cannot be split');
-select is(ingest.cost_tolerance(0, 0), 0.01, 'a cent without lots');
-select is(ingest.cost_tolerance(3, 7), 0.07, 'a cent for each lot of the side that has more');
+select is(reconcile.missing_split_ratio(3, 2), null, 'two for three is not among the usual ratios');
+select is(reconcile.missing_split_ratio(100, 20), 0.2, 'one for five');
+select ok(reconcile.missing_split_ratio(0, 20) is null, 'nothing cannot be split');
+select is(reconcile.cost_tolerance(0, 0), 0.01, 'a cent without lots');
+select is(reconcile.cost_tolerance(3, 7), 0.07, 'a cent for each lot of the side that has more');
 
 select ok(
-    not ingest.lots_differ('[{"acquired_on": "2024-01-02", "quantity": "10"}]', '[{"acquired_on": "2024-01-02", "quantity": "4"}, {"acquired_on": "2024-01-02", "quantity": "6"}]'),
+    not reconcile.lots_differ('[{"acquired_on": "2024-01-02", "quantity": "10"}]', '[{"acquired_on": "2024-01-02", "quantity": "4"}, {"acquired_on": "2024-01-02", "quantity": "6"}]'),
     'pieces of one day are one lot to a broker'
 );
 select ok(
-    ingest.lots_differ('[{"acquired_on": "2024-02-01", "quantity": "10"}]', '[{"acquired_on": "2024-01-02", "quantity": "10"}]'),
+    reconcile.lots_differ('[{"acquired_on": "2024-02-01", "quantity": "10"}]', '[{"acquired_on": "2024-01-02", "quantity": "10"}]'),
     'another day'
 );
 select ok(
-    ingest.lots_differ('[{"acquired_on": "2024-01-02", "quantity": "9"}]', '[{"acquired_on": "2024-01-02", "quantity": "10"}]'),
+    reconcile.lots_differ('[{"acquired_on": "2024-01-02", "quantity": "9"}]', '[{"acquired_on": "2024-01-02", "quantity": "10"}]'),
     'another quantity'
 );
-select ok(ingest.lots_differ('[]', null) is null, 'no list of the broker''s, no opinion');
+select ok(reconcile.lots_differ('[]', null) is null, 'no list of the broker''s, no opinion');
 
 select is(
     (
         select array_agg(c order by c)
         from unnest(enum_range(null::ingest.finding_cause)) c
-        where ingest.is_harmless(c)
+        where reconcile.is_harmless(c)
     ),
     '{rounding,wash_sale_scope,settlement_timing}'::ingest.finding_cause[],
     'these need nothing done'
@@ -112,19 +112,19 @@ select is_empty(
         select c, k
         from unnest(enum_range(null::ingest.finding_cause)) c
         cross join unnest(enum_range(null::ingest.finding_kind)) k
-        where length(coalesce(ingest.next_step(c, k), '')) < 20
+        where length(coalesce(reconcile.next_step(c, k), '')) < 20
     $$,
     'every cause says what to do'
 );
-select isnt(ingest.next_step('missing_history', 'cash'), ingest.next_step('missing_history', 'position'), 'missing cash is not missing shares');
+select isnt(reconcile.next_step('missing_history', 'cash'), reconcile.next_step('missing_history', 'position'), 'missing cash is not missing shares');
 
-select is(ingest.money_text(12), '12.00', 'money has two decimals');
-select is(ingest.money_text(12.5), '12.50', 'also where one was given');
-select is(ingest.money_text(12.34500), '12.345', 'no more than it needs');
-select is(ingest.money_text(-0.004), '-0.004', 'and no fewer');
-select is(ingest.money_text(null), null, 'unknown stays unknown');
-select is(ingest.money_text(12.5000000000000000001), '12.5000000000000000001', 'digit for digit');
-select is(ingest.quantity_tolerance(), 0.0001, 'a ten-thousandth of a unit');
+select is(reconcile.money_text(12), '12.00', 'money has two decimals');
+select is(reconcile.money_text(12.5), '12.50', 'also where one was given');
+select is(reconcile.money_text(12.34500), '12.345', 'no more than it needs');
+select is(reconcile.money_text(-0.004), '-0.004', 'and no fewer');
+select is(reconcile.money_text(null), null, 'unknown stays unknown');
+select is(reconcile.money_text(12.5000000000000000001), '12.5000000000000000001', 'digit for digit');
+select is(reconcile.quantity_tolerance(), 0.0001, 'a ten-thousandth of a unit');
 
 select * from finish();
 rollback;

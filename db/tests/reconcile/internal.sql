@@ -126,7 +126,7 @@ select is(
 );
 select is(
     (select d.evidence ->> 'hint' from api.differences d where d.evidence ->> 'check' = 'lots_make_the_position'),
-    ingest.next_step('defect', 'internal'),
+    reconcile.next_step('defect', 'internal'),
     'a defect says what to do'
 );
 select is((select count(*) from api.differences d where d.kind = 'internal' and d.status = 'open'), 10::bigint, 'the view shows the same');

@@ -37,9 +37,7 @@ select is_empty(
     $$
         select c.oid::regclass
         from pg_class c
-        where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
-        )
+        where c.relnamespace in (select s.oid from tests.schemas s)
             and c.relkind in ('r', 'p')
             and obj_description(c.oid, 'pg_class') is null
     $$,
@@ -51,9 +49,7 @@ select is_empty(
         select c.oid::regclass, a.attname
         from pg_class c
         join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-        where c.relnamespace in (
-            'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
-        )
+        where c.relnamespace in (select s.oid from tests.schemas s)
             and c.relkind in ('r', 'p')
             and col_description(c.oid, a.attnum) is null
     $$,

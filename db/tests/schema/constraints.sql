@@ -12,9 +12,7 @@ select
     c.confrelid as target_oid,
     c.confkey as target_key
 from pg_constraint c
-where c.connamespace in (
-    'core'::regnamespace, 'tax'::regnamespace, 'ingest'::regnamespace, 'auth'::regnamespace, 'audit'::regnamespace, 'work'::regnamespace
-)
+where c.connamespace in (select s.oid from tests.schemas s)
     and c.contype in ('c', 'f', 'p', 'u');
 
 create temporary table tries (name text, refused text, accepted text, base text default 'true');

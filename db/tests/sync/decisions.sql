@@ -19,7 +19,7 @@ returns text[]
 language sql
 as $$
     select array_agg(w.asked_from || '..' || w.asked_through order by w.asked_from)
-    from ingest.sync_windows(pg_temp.feed(p_changes), p_through) w
+    from sync.windows(pg_temp.feed(p_changes), p_through) w
 $$;
 create function pg_temp.document(p_changes jsonb default '{}')
 returns jsonb
@@ -36,13 +36,13 @@ create function pg_temp.verdict(p_feed jsonb, p_documents jsonb)
 returns text
 language sql
 as $$
-    select coalesce((select j.failure from ingest.judge_documents(pg_temp.feed(p_feed), p_documents) j), 'load')
+    select coalesce((select j.failure from sync.judge_documents(pg_temp.feed(p_feed), p_documents) j), 'load')
 $$;
 create function pg_temp.cursor(p_feed jsonb, p_document jsonb)
 returns date
 language sql
 as $$
-    select ingest.fetched_through(pg_temp.feed(p_feed), pg_temp.document(p_document))
+    select sync.fetched_through(pg_temp.feed(p_feed), pg_temp.document(p_document))
 $$;
 
 select plan(46);
@@ -60,43 +60,43 @@ select is(
 select is(pg_temp.windows('{"overlap_days": 1}', '2024-12-30'), '{2024-01-01..2024-12-30}', 'no window lies within another');
 select is(pg_temp.windows('{}', '2023-12-31'), null, 'before the first day there is nothing to ask for');
 select is(
-    (select max(w.asked_through) from ingest.sync_windows(pg_temp.feed(), null) w), ingest.exchange_day(now()) - 1,
+    (select max(w.asked_through) from sync.windows(pg_temp.feed(), null) w), sync.exchange_day(now()) - 1,
     'statements are asked for to yesterday, New York'
 );
 select is(
-    (select max(w.asked_through) from ingest.sync_windows(pg_temp.feed('{"service": "crypto"}'), null) w), ingest.exchange_day(now()),
+    (select max(w.asked_through) from sync.windows(pg_temp.feed('{"service": "crypto"}'), null) w), sync.exchange_day(now()),
     'what happens now is asked for too where that can be had'
 );
 select is(
-    (select max(w.asked_through) from ingest.sync_windows(pg_temp.feed(), 'infinity') w), ingest.exchange_day(now()) - 1,
+    (select max(w.asked_through) from sync.windows(pg_temp.feed(), 'infinity') w), sync.exchange_day(now()) - 1,
     'nobody asks for the future'
 );
 
 -- The waits.
 select is_empty(
-    $$ select w from generate_series(1, 300) cross join lateral (select ingest.sync_wait(1, 1, null, 10) as w) k where w not between 10 and 10 $$,
+    $$ select w from generate_series(1, 300) cross join lateral (select sync.wait(1, 1, null, 10) as w) k where w not between 10 and 10 $$,
     'the first wait is the base'
 );
 select is_empty(
-    $$ select w from generate_series(1, 300) cross join lateral (select ingest.sync_wait(3, 0, null, 10) as w) k where w not between 20 and 40 $$,
+    $$ select w from generate_series(1, 300) cross join lateral (select sync.wait(3, 0, null, 10) as w) k where w not between 20 and 40 $$,
     'the third is up to four times that, half of it by chance'
 );
 select cmp_ok(
-    (select count(distinct ingest.sync_wait(4, 0, null, 10)) from generate_series(1, 50)), '>', 20::bigint, 'programs do not come back together'
+    (select count(distinct sync.wait(4, 0, null, 10)) from generate_series(1, 50)), '>', 20::bigint, 'programs do not come back together'
 );
-select is(ingest.sync_wait(30, 0, null, 10), 600::numeric, 'there is a longest wait');
-select is(ingest.sync_wait(1, 6, null, 10), 60::numeric, 'some failures want patience');
-select is(ingest.sync_wait(1, 0, 77, 10), 77::numeric, 'a server may want more');
-select is(ingest.sync_wait(9, 6, null, 0), 0::numeric, 'without a base nothing waits');
+select is(sync.wait(30, 0, null, 10), 600::numeric, 'there is a longest wait');
+select is(sync.wait(1, 6, null, 10), 60::numeric, 'some failures want patience');
+select is(sync.wait(1, 0, 77, 10), 77::numeric, 'a server may want more');
+select is(sync.wait(9, 6, null, 0), 0::numeric, 'without a base nothing waits');
 
 -- The list of failures.
-select is_empty($$ select f.code from ingest.sync_failures() f group by f.code having count(*) > 1 $$, 'each failure is there once');
+select is_empty($$ select f.code from sync.failures() f group by f.code having count(*) > 1 $$, 'each failure is there once');
 select is_empty(
-    $$ select f.code from ingest.sync_failures() f where f.remedy not in ('poll', 'again', 'later', 'person') or f.next_step = '' $$,
+    $$ select f.code from sync.failures() f where f.remedy not in ('poll', 'again', 'later', 'person') or f.next_step = '' $$,
     'each says what follows'
 );
-select is((select k.code from ingest.sync_failure('flex_4711') k), 'flex_unknown', 'the broker may invent a code');
-select is((select k.code from ingest.sync_failure('what') k), 'defect', 'we may not');
+select is((select k.code from sync.failure('flex_4711') k), 'flex_unknown', 'the broker may invent a code');
+select is((select k.code from sync.failure('what') k), 'defect', 'we may not');
 
 -- What is believed.
 select is(pg_temp.verdict('{}', pg_temp.document()), 'load', 'a whole statement is');

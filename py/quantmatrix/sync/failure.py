@@ -10,7 +10,7 @@ _SHORTEST_SECRET = 4
 
 
 class Failed(Exception):
-    """The attempt failed. ``code`` is one of ``ingest.sync_failures()``.
+    """The attempt failed. ``code`` is one of ``sync.failures()``.
 
     ``detail`` says more, without anything secret; ``retry_after`` is how many seconds the server wants.
     """

@@ -18,32 +18,25 @@ TOGETHER = (
 USERS = "core.users"
 
 _QUERY = """
-    select c.oid::regclass::text as name,
-        exists (
-            select from pg_catalog.pg_policy p where p.polrelid = c.oid and p.polname = 'written_for_oneself'
-        ) as is_given,
+    select t.table_name::text as name,
+        t.kind = 'input' as is_given,
         array(
             select a.attname::text from pg_catalog.pg_attribute a
-            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum
+            where a.attrelid = t.table_name and a.attnum > 0 and not a.attisdropped order by a.attnum
         ) as columns,
         array(
             select distinct f.confrelid::regclass::text from pg_catalog.pg_constraint f
-            where f.conrelid = c.oid and f.contype = 'f' and f.confrelid <> c.oid
+            where f.conrelid = t.table_name and f.contype = 'f' and f.confrelid <> t.table_name
         ) as refers_to
-    from pg_catalog.pg_class c
-    where c.relkind = 'r'
-    and c.relnamespace::regnamespace::text in ('core', 'tax', 'ingest')
-    and c.relrowsecurity
-    and exists (
-        select from pg_catalog.pg_policy p where p.polrelid = c.oid and p.polname = 'tenant_isolation'
-    )
+    from auth.tenancies() t
+    where t.kind in ('input', 'derived', 'logged')
     order by 1
 """
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of persons' rows: ``is_given`` by people, else derived or logged."""
+    """A table of persons' rows, as it says itself: ``is_given`` by people, else derived or logged."""
 
     name: str
     is_given: bool

@@ -11,11 +11,10 @@ from unittest.mock import patch
 from quantmatrix import resources
 from quantmatrix.database import checksums, ledger
 from quantmatrix.database.gate import Gate
+from quantmatrix.database.snapshot import FIRST
 from quantmatrix.database.yoyo_driver import apply_with_yoyo
 from quantmatrix.services.credentials import MIGRATOR
 from quantmatrix.testing.cluster import Cluster, Database
-
-FIRST = "0001_initial.sql"
 
 
 @contextmanager

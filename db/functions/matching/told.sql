@@ -1,7 +1,7 @@
 -- What each source tells of a day, as matching sees it: live rows in one shape, before any correction of a person.
 
 -- The order of sources: what says most of an event comes first. Documented in docs/formats.md.
-create function ingest.source_rank(p_source text)
+create function matching.source_rank(p_source text)
 returns integer
 language sql
 immutable
@@ -23,11 +23,11 @@ as $$
     end
 $$;
 
-comment on function ingest.source_rank(text) is
+comment on function matching.source_rank(text) is
     'Which of two sources counts where both tell an event: the lower one; of equal rank the first by name. Entries by hand come first, then services and Flex, OFX, CSV files of brokers, same-day executions of IBKR, own lists, the old database.';
 
 -- One row of a source as matching sees it: what the newest statement of that source says, before any correction.
-create type ingest.told as (
+create type matching.told as (
     account_id bigint,
     trade_date date,
     source text,
@@ -48,9 +48,9 @@ create type ingest.told as (
     apart text[]
 );
 
-comment on type ingest.told is 'One row of one source, with what it is matched by.';
+comment on type matching.told is 'One row of one source, with what it is matched by.';
 
-create type ingest.pair as (
+create type matching.pair as (
     account_id bigint,
     trade_date date,
     source text,
@@ -61,13 +61,13 @@ create type ingest.pair as (
     decision_id bigint
 );
 
-comment on type ingest.pair is 'A row that only attests, and the row of another source that counts.';
+comment on type matching.pair is 'A row that only attests, and the row of another source that counts.';
 
 -- What a row of the file says, as matching sees it. Expirations carry a direction in one source and none in another.
-create function ingest.told_by(
+create function matching.told_by(
     p_account_id bigint, p_source text, p_key text, p_place integer, p_instrument_id bigint, p_new_instrument_id bigint, p_merged jsonb, p_said jsonb
 )
-returns ingest.told
+returns matching.told
 language sql
 stable
 security invoker
@@ -93,10 +93,10 @@ as $$
     )
 $$;
 
-comment on function ingest.told_by(bigint, text, text, integer, bigint, bigint, jsonb, jsonb) is 'A row of a source as matching sees it.';
+comment on function matching.told_by(bigint, text, text, integer, bigint, bigint, jsonb, jsonb) is 'A row of a source as matching sees it.';
 
 -- Live lines about transactions of these days, and all lines of one import.
-create function ingest.lines_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
+create function matching.lines_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
 returns table (
     sync_id bigint, line_number integer, part smallint, verdict ingest.line_verdict, account_id bigint, source text, dedupe_key text,
     transaction_id bigint, instrument_id bigint, new_instrument_id bigint, trade_date date, day_rank integer, only_attests boolean,
@@ -151,18 +151,18 @@ as $$
         h.status = 'finished',
         row_number() over (
             partition by l.account_id, l.source, l.dedupe_key
-            order by ingest.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, l.line_number, l.part
+            order by matching.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, l.line_number, l.part
         )
     from found l
     join core.sync_history h on h.user_id = l.user_id and h.id = l.sync_id and h.status in ('running', 'finished')
     join ingest.files f on f.user_id = l.user_id and f.sync_id = l.sync_id
 $$;
 
-comment on function ingest.lines_on(uuid, bigint[], date[], bigint[]) is
+comment on function matching.lines_on(uuid, bigint[], date[], bigint[]) is
     'Lines of live imports about these days of these accounts, or of the given imports; decides = 1 is what its source says last of a row.';
 
-create function ingest.told_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
-returns setof ingest.told
+create function matching.told_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
+returns setof matching.told
 language sql
 stable
 security invoker
@@ -181,7 +181,7 @@ as $$
     deciding as materialized (
         select
             l.account_id, l.source, l.dedupe_key, l.trade_date, l.day_rank, l.instrument_id, l.new_instrument_id, l.attested
-        from ingest.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) l
+        from matching.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) l
         join days d on d.account_id = l.account_id and d.trade_date = l.trade_date
         where l.decides = 1
         -- Decisions may name what a hand entered.
@@ -214,7 +214,7 @@ as $$
         select w.told
         from (
             select
-                ingest.told_by(
+                matching.told_by(
                     d.account_id, d.source, d.dedupe_key, d.day_rank, d.instrument_id, d.new_instrument_id, (select m.map from merged m), d.attested
                 ) as told,
                 min(d.source) over day <> max(d.source) over day
@@ -239,7 +239,7 @@ as $$
         ) w
         where w.is_shared
         union all
-        select ingest.told_by(
+        select matching.told_by(
             r.account_id, r.source, r.dedupe_key, (r.original ->> 'sequence')::integer, (r.original ->> 'instrument_id')::bigint,
             (r.original -> 'terms' ->> 'new_instrument_id')::bigint, (select m.map from merged m),
             r.original || jsonb_build_object('type', r.original -> 'transaction_type')
@@ -267,5 +267,5 @@ as $$
         on c.user_id = p_user_id and c.account_id = (t.told).account_id and c.source = (t.told).source and c.dedupe_key = (t.told).key
 $$;
 
-comment on function ingest.told_on(uuid, bigint[], date[], bigint[]) is
+comment on function matching.told_on(uuid, bigint[], date[], bigint[]) is
     'What each source tells of these days, where more than one does: rows of live imports, rows that were voided, and rows by hand that a decision names.';

@@ -3,7 +3,7 @@
 -- with one row of another source or with none; equal rows within one source are never each other's double. Who cannot be matched counts.
 
 -- Half a unit of the last place printed, cents at the least: 10 stands for 10.00.
-create function ingest.printed_rounding(p_amount numeric)
+create function matching.printed_rounding(p_amount numeric)
 returns numeric
 language sql
 immutable
@@ -13,26 +13,26 @@ as $$
     select 0.5 * power(10::numeric, -greatest(scale(p_amount), 2))
 $$;
 
-comment on function ingest.printed_rounding(numeric) is 'By how much a printed amount may differ from the exact one.';
+comment on function matching.printed_rounding(numeric) is 'By how much a printed amount may differ from the exact one.';
 
-create function ingest.amounts_agree(p_one ingest.told, p_other ingest.told)
+create function matching.amounts_agree(p_one matching.told, p_other matching.told)
 returns boolean
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
     select
-        abs(p_one.net - p_other.net) <= ingest.printed_rounding(p_one.net) + ingest.printed_rounding(p_other.net)
+        abs(p_one.net - p_other.net) <= matching.printed_rounding(p_one.net) + matching.printed_rounding(p_other.net)
         -- A source that knows no costs yet agrees before costs.
         or (p_one.costs = 0) <> (p_other.costs = 0)
-        and abs(p_one.gross - p_other.gross) <= ingest.printed_rounding(p_one.gross) + ingest.printed_rounding(p_other.gross)
+        and abs(p_one.gross - p_other.gross) <= matching.printed_rounding(p_one.gross) + matching.printed_rounding(p_other.gross)
 $$;
 
-comment on function ingest.amounts_agree(ingest.told, ingest.told) is 'Whether two rows move the same cash, within what they print.';
+comment on function matching.amounts_agree(matching.told, matching.told) is 'Whether two rows move the same cash, within what they print.';
 
 -- Rows of one source that are still without a partner in the other.
-create function ingest.free_rows(p_told ingest.told[], p_pairs ingest.pair[], p_source text, p_other text)
-returns setof ingest.told
+create function matching.free_rows(p_told matching.told[], p_pairs matching.pair[], p_source text, p_other text)
+returns setof matching.told
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -52,13 +52,13 @@ as $$
     )
 $$;
 
-comment on function ingest.free_rows(ingest.told[], ingest.pair[], text, text) is
+comment on function matching.free_rows(matching.told[], matching.pair[], text, text) is
     'Rows of a source that count so far, that no row of the other source attests, and that nobody declared different from it.';
 
 -- Row by row: the same account, instrument, kind, day and units, and the same cash; the first of equal rows with the first, the second with the
 -- second. First those of one instant, then those whose instants do not contradict each other, then those whose printed cash is rounded.
-create function ingest.pair_equal(p_told ingest.told[], p_pairs ingest.pair[], p_first text, p_second text, p_pass integer)
-returns setof ingest.pair
+create function matching.pair_equal(p_told matching.told[], p_pairs matching.pair[], p_first text, p_second text, p_pass integer)
+returns setof matching.pair
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -66,9 +66,9 @@ set enable_nestloop = off
 set enable_mergejoin = off
 as $$
     with free as (
-        select f as told, f.* from ingest.free_rows(p_told, p_pairs, p_first, p_second) f
+        select f as told, f.* from matching.free_rows(p_told, p_pairs, p_first, p_second) f
         union all
-        select f as told, f.* from ingest.free_rows(p_told, p_pairs, p_second, p_first) f
+        select f as told, f.* from matching.free_rows(p_told, p_pairs, p_second, p_first) f
     ),
     scaled as (
         select
@@ -103,16 +103,16 @@ as $$
     from numbered a
     join numbered b on b.source = p_second and b.bucket = a.bucket and b.number = a.number
     where a.source = p_first
-    and ingest.amounts_agree(a.told, b.told)
+    and matching.amounts_agree(a.told, b.told)
     and coalesce(abs(extract(epoch from a.executed_at - b.executed_at)) <= 60, true)
 $$;
 
-comment on function ingest.pair_equal(ingest.told[], ingest.pair[], text, text, integer) is
+comment on function matching.pair_equal(matching.told[], matching.pair[], text, text, integer) is
     'Rows of two sources that tell one event each, one to one. Instants may differ by a minute; contradicting ones keep rows apart.';
 
 -- An order and its fills: units and cash must agree to the last digit. Fills are found by their order''s number, else because they stand in a row.
-create function ingest.pair_fills(p_told ingest.told[], p_pairs ingest.pair[], p_first text, p_second text, p_orders text, p_by_number boolean)
-returns setof ingest.pair
+create function matching.pair_fills(p_told matching.told[], p_pairs matching.pair[], p_first text, p_second text, p_orders text, p_by_number boolean)
+returns setof matching.pair
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -120,9 +120,9 @@ set enable_nestloop = off
 set enable_mergejoin = off
 as $$
     with free as materialized (
-        select f.* from ingest.free_rows(p_told, p_pairs, p_first, p_second) f
+        select f.* from matching.free_rows(p_told, p_pairs, p_first, p_second) f
         union all
-        select f.* from ingest.free_rows(p_told, p_pairs, p_second, p_first) f
+        select f.* from matching.free_rows(p_told, p_pairs, p_second, p_first) f
     ),
     events as (
         select
@@ -197,12 +197,12 @@ as $$
     join summed o on o.source = p_orders and o.event = n.event and o.key = n.order_key
 $$;
 
-comment on function ingest.pair_fills(ingest.told[], ingest.pair[], text, text, text, boolean) is
+comment on function matching.pair_fills(matching.told[], matching.pair[], text, text, text, boolean) is
     'Orders of one source (p_orders) and the fills of the other that make them up exactly: by order number, or as consecutive fills.';
 
 -- What a person decided binds before any rule does. Where the rows that shall count are gone, the decision sleeps.
-create function ingest.pair_decided(p_user_id uuid, p_told ingest.told[])
-returns setof ingest.pair
+create function matching.pair_decided(p_user_id uuid, p_told matching.told[])
+returns setof matching.pair
 language sql
 stable
 security invoker
@@ -233,10 +233,10 @@ as $$
     order by n.account_id, n.source, n.key, n.id
 $$;
 
-comment on function ingest.pair_decided(uuid, ingest.told[]) is 'Rows that a person declared to be one event: those of the kept source count.';
+comment on function matching.pair_decided(uuid, matching.told[]) is 'Rows that a person declared to be one event: those of the kept source count.';
 
-create function ingest.pair_all(p_user_id uuid, p_told ingest.told[])
-returns setof ingest.pair
+create function matching.pair_all(p_user_id uuid, p_told matching.told[])
+returns setof matching.pair
 language plpgsql
 stable
 security invoker
@@ -245,13 +245,13 @@ set enable_nestloop = off
 set enable_mergejoin = off
 as $$
 declare
-    v_pairs ingest.pair[];
+    v_pairs matching.pair[];
     v_sources text[];
     v_first text;
     v_second text;
 begin
-    v_pairs := array(select p from ingest.pair_decided(p_user_id, p_told) p);
-    select array_agg(s.source order by ingest.source_rank(s.source), s.source)
+    v_pairs := array(select p from matching.pair_decided(p_user_id, p_told) p);
+    select array_agg(s.source order by matching.source_rank(s.source), s.source)
     into v_sources
     from (
         select distinct t.source
@@ -263,12 +263,12 @@ begin
         v_second := v_sources[v_second_number];
         foreach v_first in array v_sources[1:v_second_number - 1] loop
             for v_pass in 1 .. 3 loop
-                v_pairs := v_pairs || array(select p from ingest.pair_equal(p_told, v_pairs, v_first, v_second, v_pass) p);
+                v_pairs := v_pairs || array(select p from matching.pair_equal(p_told, v_pairs, v_first, v_second, v_pass) p);
             end loop;
-            v_pairs := v_pairs || array(select p from ingest.pair_fills(p_told, v_pairs, v_first, v_second, v_first, true) p);
-            v_pairs := v_pairs || array(select p from ingest.pair_fills(p_told, v_pairs, v_first, v_second, v_second, true) p);
-            v_pairs := v_pairs || array(select p from ingest.pair_fills(p_told, v_pairs, v_first, v_second, v_first, false) p);
-            v_pairs := v_pairs || array(select p from ingest.pair_fills(p_told, v_pairs, v_first, v_second, v_second, false) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_first, true) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_second, true) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_first, false) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_second, false) p);
         end loop;
     end loop;
 
@@ -284,7 +284,7 @@ begin
         join unnest(p_told) m on m.account_id = p.account_id and m.source = p.source and m.key = p.key and m.is_corrected
         join unnest(p_told) h on h.account_id = p.account_id and h.source = p.counted_source and h.key = p.counted_key and not h.is_corrected
         where p.rule = 'equal'
-        order by p.account_id, p.counted_source, p.counted_key, ingest.source_rank(p.source), p.source, p.key
+        order by p.account_id, p.counted_source, p.counted_key, matching.source_rank(p.source), p.source, p.key
     ),
     -- What counts for a counted row that itself only attests.
     chained as (
@@ -315,5 +315,5 @@ begin
 end
 $$;
 
-comment on function ingest.pair_all(uuid, ingest.told[]) is
+comment on function matching.pair_all(uuid, matching.told[]) is
     'Which rows only attest, and what counts for them: decisions first, then source by source in their order, row by row before orders and fills.';

@@ -28,13 +28,13 @@ declare
 begin
     perform tax.lock_taxpayer(v_user_id);
     perform set_config('quantmatrix.reason', 'migration from ' || coalesce(v_migration ->> 'name', 'V1'), true);
-    v_frozen_at := ingest.legacy_read(v_user_id, v_load_id, v_migration);
+    v_frozen_at := legacy.read(v_user_id, v_load_id, v_migration);
     v_file := jsonb_build_object('name', v_migration ->> 'name', 'source', 'quantmatrix_v1');
 
     -- A second run finds every row known and leaves this block by the exception: nothing is written, not even the run.
     begin
-        v_created := ingest.legacy_keep_accounts(v_user_id, v_load_id);
-        perform ingest.legacy_stage(v_user_id, v_load_id);
+        v_created := legacy.keep_accounts(v_user_id, v_load_id);
+        perform legacy.stage(v_user_id, v_load_id);
         v_accounts := ingest.resolve_accounts(v_user_id, v_load_id, v_file, '{}');
         -- Over HTTP, and for a job, legacy_resolve has added them. An operator's session has made the person in this very transaction, and cannot.
         v_instruments := ingest.resolve_load(
@@ -64,7 +64,7 @@ begin
         );
         perform ingest.keep_evidence(v_user_id, v_load_id, v_sync_id, v_accounts, v_instruments);
         perform ingest.keep_lines(v_user_id, v_load_id, v_sync_id, 'quantmatrix_v1', false, v_accounts, v_instruments);
-        v_alerts := ingest.legacy_keep_alerts(v_user_id, v_load_id, v_sync_id, v_frozen_at, v_instruments);
+        v_alerts := legacy.keep_alerts(v_user_id, v_load_id, v_sync_id, v_frozen_at, v_instruments);
 
         select
             count(*) filter (where l.verdict = 'new') as new,
@@ -83,10 +83,10 @@ begin
             raise exception 'nothing new' using errcode = 'QM010';
         end if;
 
-        perform ingest.legacy_keep_rest(v_user_id, v_load_id, v_sync_id, v_accounts);
-        v_matched := ingest.match_import(v_user_id, array[v_sync_id], v_sync_id);
-        perform ingest.settle(v_user_id, ingest.touched_by(v_user_id, v_sync_id) || v_matched);
-        perform ingest.pair_transfers(v_user_id);
+        perform legacy.keep_rest(v_user_id, v_load_id, v_sync_id, v_accounts);
+        v_matched := matching.match_import(v_user_id, array[v_sync_id], v_sync_id);
+        perform matching.settle(v_user_id, matching.touched_by(v_user_id, v_sync_id) || v_matched);
+        perform matching.pair_transfers(v_user_id);
     exception
         when sqlstate 'QM010' then
             if sqlerrm <> 'nothing new' then
@@ -101,7 +101,7 @@ begin
     v_asked_at := clock_timestamp();
     perform count(*) from api.holdings;
     v_query_seconds := extract(epoch from clock_timestamp() - v_asked_at)::numeric;
-    v_proof := ingest.legacy_proof(v_user_id, v_load_id, v_migration, v_frozen_at);
+    v_proof := legacy.proof(v_user_id, v_load_id, v_migration, v_frozen_at);
     v_proof := v_proof || jsonb_build_object(
         'name', v_migration ->> 'name',
         'status', v_status,
@@ -109,7 +109,7 @@ begin
         'rows', jsonb_build_object('new', v_counts.new, 'known', v_counts.known, 'changed', v_counts.changed),
         'accounts_created', v_created,
         'alerts_created', v_alerts,
-        'criteria', ingest.legacy_verdicts(
+        'criteria', legacy.verdicts(
             v_proof, extract(epoch from clock_timestamp() - v_started_at)::numeric, v_query_seconds
         )
     );
@@ -169,9 +169,9 @@ declare
     v_described jsonb;
 begin
     begin
-        perform ingest.legacy_read(v_user_id, legacy_resolve.load_id, legacy_resolve.migration);
-        perform ingest.legacy_keep_accounts(v_user_id, legacy_resolve.load_id);
-        perform ingest.legacy_stage(v_user_id, legacy_resolve.load_id);
+        perform legacy.read(v_user_id, legacy_resolve.load_id, legacy_resolve.migration);
+        perform legacy.keep_accounts(v_user_id, legacy_resolve.load_id);
+        perform legacy.stage(v_user_id, legacy_resolve.load_id);
         v_described := ingest.described_load(v_user_id, legacy_resolve.load_id);
         raise exception 'described' using errcode = 'QM010';
     exception
@@ -200,11 +200,11 @@ declare
     v_defects jsonb;
     v_found jsonb;
 begin
-    perform ingest.legacy_read(v_user_id, v_load_id, legacy_inspect.migration);
+    perform legacy.read(v_user_id, v_load_id, legacy_inspect.migration);
 
     with known as materialized (
         select a.v1_id, a.broker, a.account, a.first_id
-        from ingest.legacy_accounts(v_user_id, v_load_id) a
+        from legacy.accounts(v_user_id, v_load_id) a
     ),
     lots as materialized (
         select s.payload ->> 'account_id' as account, (s.payload ->> 'holding_id')::bigint as holding_id, (s.payload ->> 'shares_remaining')::numeric as shares
@@ -218,7 +218,7 @@ begin
     ),
     counted as (
         select s.source as source, r.key as defect, r.value::bigint as number
-        from jsonb_to_recordset(ingest.legacy_sources(v_user_id, v_load_id)) as s (source text, rejected jsonb)
+        from jsonb_to_recordset(legacy.sources(v_user_id, v_load_id)) as s (source text, rejected jsonb)
         cross join lateral jsonb_each_text(s.rejected) r
         union all
         select 'accounts', 'duplicate_account', count(*) from known k where k.v1_id <> k.first_id
@@ -258,8 +258,8 @@ begin
 
     v_found := jsonb_build_object(
         'defects', v_defects,
-        'sources', ingest.legacy_sources(v_user_id, v_load_id),
-        'discrepancy', ingest.legacy_discrepancy_before(v_user_id, v_load_id)
+        'sources', legacy.sources(v_user_id, v_load_id),
+        'discrepancy', legacy.discrepancy_before(v_user_id, v_load_id)
     );
     perform ingest.drop_load(v_user_id, v_load_id);
     return v_found;

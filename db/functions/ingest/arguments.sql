@@ -1,6 +1,40 @@
 -- Arguments of api functions, read one way everywhere: accounts by number, then by name; symbols among the instruments that the person uses; fields
 -- of an object one by one, so that a refusal names the field.
 
+-- The one way to an account from what somebody wrote, whoever asks.
+create function ingest.find_account(p_user_id uuid, p_reference text, p_broker text default null)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids bigint[];
+begin
+    select array_agg(a.id)
+    into v_ids
+    from core.accounts a
+    where a.user_id = p_user_id
+    and a.account_number = p_reference
+    and (p_broker is null or a.broker = p_broker);
+    if v_ids is null then
+        select array_agg(a.id)
+        into v_ids
+        from core.accounts a
+        where a.user_id = p_user_id
+        and a.name = p_reference;
+    end if;
+    if cardinality(v_ids) > 1 then
+        raise exception 'account "%" fits several accounts', p_reference
+            using errcode = 'QM003', hint = 'use the account''s name, which is unique: quantmatrix account list';
+    end if;
+    return v_ids[1];
+end
+$$;
+
+comment on function ingest.find_account(uuid, text, text) is 'Account by number, then by name; null if there is none, QM003 if several fit.';
+
 create function ingest.require_account(p_user_id uuid, p_reference text)
 returns bigint
 language plpgsql
@@ -223,8 +257,43 @@ $$;
 
 comment on function ingest.refusal_text(text) is 'What a violated constraint says, in words.';
 
+-- Methods that choose lots by a rule. Lots named sale by sale are no rule, and the share pool keeps no lots.
+create function ingest.read_methods(p_methods text[])
+returns core.lot_method[]
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_name text;
+    v_methods core.lot_method[] := '{}';
+    v_known constant text[] := array['fifo', 'lifo', 'hifo', 'lofo', 'average', 'mintax'];
+begin
+    foreach v_name in array coalesce(p_methods, v_known) loop
+        v_name := lower(btrim(v_name));
+        if v_name is null or v_name <> all (v_known) then
+            raise exception 'method: "%" is not one of %', coalesce(v_name, ''), array_to_string(v_known, ', ')
+                using errcode = 'QM002',
+                    hint = 'lots named for a sale count in what is recorded; api.section_104 shows share pools';
+        end if;
+        if v_name::core.lot_method <> all (v_methods) then
+            v_methods := v_methods || v_name::core.lot_method;
+        end if;
+    end loop;
+    return v_methods;
+end
+$$;
+
+comment on function ingest.read_methods(text[]) is 'Methods that choose lots by a rule, each once; all of them for null. QM002 names one that is not.';
+
 grant execute on function
-    ingest.require_account(uuid, text), ingest.require_instrument(uuid, text), ingest.require_reason(text),
+    ingest.find_account(uuid, text, text), ingest.require_account(uuid, text), ingest.require_instrument(uuid, text), ingest.require_reason(text),
     ingest.refuse_unknown_fields(jsonb, text[], text), ingest.read_fields(jsonb, jsonb), ingest.words_of(text), ingest.read_word(text, text),
-    ingest.refusal_text(text)
+    ingest.refusal_text(text), ingest.read_methods(text[])
     to quantmatrix_writer;
+grant execute on function
+    ingest.refuse_unknown_fields(jsonb, text[], text), ingest.read_fields(jsonb, jsonb), ingest.words_of(text), ingest.read_word(text, text),
+    ingest.refusal_text(text), ingest.find_account(uuid, text, text), ingest.require_account(uuid, text)
+    to quantmatrix_keeper;
+grant execute on function ingest.require_reason(text) to quantmatrix_engine;

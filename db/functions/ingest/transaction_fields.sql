@@ -208,7 +208,89 @@ $$;
 
 comment on function ingest.transaction_key(uuid, bigint) is 'The transaction of that number; QM001 if there is none.';
 
+-- A client whose answer was lost sends the same again: it is answered with the row, where the row says what is said now. What has been corrected
+-- since is compared as it was.
+create function ingest.says_the_same(
+    p_known core.transactions, p_fields jsonb, p_terms jsonb, p_instrument_id bigint, p_new_instrument_id bigint, p_currency text, p_object jsonb
+)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_original jsonb := (
+        select c.original
+        from ingest.corrections c
+        where c.user_id = p_known.user_id
+        and c.account_id = p_known.account_id
+        and c.source = p_known.source
+        and c.dedupe_key = p_known.dedupe_key
+    );
+    v_was jsonb := to_jsonb(jsonb_populate_record(p_known, coalesce(v_original, '{}')));
+    v_terms jsonb := coalesce(
+        v_original -> 'terms',
+        (
+            select to_jsonb(k)
+            from tax.transaction_terms k
+            where k.user_id = p_known.user_id
+            and k.transaction_id = p_known.id
+        ),
+        '{}'
+    );
+    v_said jsonb := to_jsonb(jsonb_populate_record(
+        null::core.transactions,
+        p_fields - 'description' - 'metadata' || jsonb_build_object('instrument_id', p_instrument_id, 'currency', p_currency)
+    ));
+    v_said_of_terms jsonb := to_jsonb(jsonb_populate_record(null::tax.transaction_terms, p_terms));
+begin
+    -- What is not said, or is null, was filled in or left out in the same way.
+    return not exists (
+        select
+        from jsonb_each(v_said) s
+        where s.value <> 'null'
+        and s.value <> v_was -> s.key
+    )
+    and (v_was -> 'instrument_id') is not distinct from (v_said -> 'instrument_id')
+    and coalesce(v_was -> 'metadata', '{}') @> coalesce(p_fields -> 'metadata', '{}')
+    and (p_fields ->> 'description' is null or p_fields ->> 'description' = v_was -> 'metadata' ->> 'description')
+    and not exists (
+        select
+        from jsonb_each(v_said_of_terms) s
+        where s.value <> 'null'
+        and (v_terms -> s.key) is distinct from s.value
+    )
+    and (p_new_instrument_id is null or to_jsonb(p_new_instrument_id) = v_terms -> 'new_instrument_id')
+    and not exists (
+        select
+        from jsonb_to_recordset(coalesce(p_object -> 'links', '[]')) as l (kind tax.link_kind, from_id bigint, to_id bigint)
+        where not exists (
+            select
+            from tax.transaction_links k
+            where k.user_id = p_known.user_id
+            and k.from_id = coalesce(l.from_id, p_known.id)
+            and k.to_id = coalesce(l.to_id, p_known.id)
+            and k.kind = l.kind
+        )
+    )
+    and not exists (
+        select p.opening_transaction_id, p.quantity, coalesce(p.leg, 'transaction')
+        from jsonb_to_recordset(coalesce(p_object -> 'picks', '[]')) as p (leg tax.pick_leg, opening_transaction_id bigint, quantity numeric)
+        except
+        select k.opening_transaction_id, k.quantity, k.leg
+        from tax.lot_picks k
+        where k.user_id = p_known.user_id
+        and k.transaction_id = p_known.id
+    );
+end
+$$;
+
+comment on function ingest.says_the_same(core.transactions, jsonb, jsonb, bigint, bigint, text, jsonb) is
+    'Whether a transaction, as it was added, has every value that is said now.';
+
 grant execute on function
     ingest.transaction_fields(), ingest.terms_fields(), ingest.instrument_fields(text), ingest.named_instrument(uuid, jsonb, text, text, text),
-    ingest.complete_transaction(jsonb, numeric), ingest.transaction_key(uuid, bigint)
+    ingest.complete_transaction(jsonb, numeric), ingest.transaction_key(uuid, bigint),
+    ingest.says_the_same(core.transactions, jsonb, jsonb, bigint, bigint, text, jsonb)
     to quantmatrix_writer;

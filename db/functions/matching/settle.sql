@@ -1,21 +1,8 @@
 -- Transactions are what live imports attest, overlaid by what the person corrected. Load and undo both end here, so that import A, import B,
 -- undo A is the same as import B alone. Where files differ, the statement generated last decides: never the time of import.
 
--- The age of a statement: its own generation instant, else the end of its period. Ties are broken by the digest of the file.
-create function ingest.statement_age(p_generated_at timestamptz, p_period_end date)
-returns timestamptz
-language sql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(p_generated_at, (p_period_end + 1)::timestamp at time zone 'UTC', '-infinity')
-$$;
-
-comment on function ingest.statement_age(timestamptz, date) is 'Which of two statements is the newer one.';
-
 -- A transaction as core.transactions wants it, from what a line attests.
-create type ingest.attested_transaction as (
+create type matching.attested_transaction as (
     type core.transaction_type,
     position_effect core.position_effect,
     external_id text,
@@ -36,104 +23,9 @@ create type ingest.attested_transaction as (
     terms jsonb
 );
 
-comment on type ingest.attested_transaction is 'The values of a transaction as one line of a file brings them.';
+comment on type matching.attested_transaction is 'The values of a transaction as one line of a file brings them.';
 
--- Rows of an account, source and day that change places when a file about that day comes or goes.
-create function ingest.same_days(p_user_id uuid, p_sync_id bigint)
-returns bigint[]
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-set enable_nestloop = off
-set enable_mergejoin = off
-as $$
-    with shown as materialized (
-        select l.account_id, l.source, l.trade_date, l.transaction_id
-        from ingest.lines l
-        where l.user_id = p_user_id
-        and l.sync_id = p_sync_id
-        and l.attested is not null
-    )
-    select coalesce(array_agg(t.id), '{}')
-    from (
-        select distinct s.account_id, s.source, s.trade_date
-        from shown s
-    ) d
-    join (
-        select own.id, own.account_id, own.source, own.trade_date
-        from core.transactions own
-        where own.user_id = p_user_id
-        and own.account_id = any (array(select distinct s.account_id from shown s))
-        offset 0
-    ) t on t.account_id = d.account_id and t.trade_date = d.trade_date and t.source = d.source
-    left join (
-        select distinct l.transaction_id
-        from ingest.lines l
-        where l.user_id = p_user_id
-        and l.sync_id = p_sync_id
-        and l.transaction_id is not null
-    ) own on own.transaction_id = t.id
-    where own.transaction_id is null
-$$;
-
-comment on function ingest.same_days(uuid, bigint) is 'Transactions of the same accounts, sources and days as those of an import, which it does not show itself.';
-
--- The transactions that an import touches: those its lines attest, and those that may change places with them.
-create function ingest.touched_by(p_user_id uuid, p_sync_id bigint)
-returns bigint[]
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(array_agg(distinct l.transaction_id), '{}') || ingest.same_days(p_user_id, p_sync_id)
-    from ingest.lines l
-    where l.user_id = p_user_id
-    and l.sync_id = p_sync_id
-    and l.attested is not null
-    and l.transaction_id is not null
-$$;
-
-comment on function ingest.touched_by(uuid, bigint) is 'Transactions to settle when an import comes or goes.';
-
--- Instruments that another one counts for in this person's books: {from: into}.
-create function ingest.merged_instruments(p_user_id uuid)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(jsonb_object_agg(f.instrument_id, f.merged_into_instrument_id), '{}')
-    from tax.instrument_facts f
-    where f.user_id = p_user_id
-    and f.merged_into_instrument_id is not null
-$$;
-
-comment on function ingest.merged_instruments(uuid) is 'Merges of instruments that hold: {from: into}.';
-
-create function ingest.what_counts(p_user_id uuid, p_instrument_id bigint)
-returns bigint
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(
-        (
-            select f.merged_into_instrument_id
-            from tax.instrument_facts f
-            where f.user_id = p_user_id
-            and f.instrument_id = p_instrument_id
-        ),
-        p_instrument_id
-    )
-$$;
-
-comment on function ingest.what_counts(uuid, bigint) is 'The instrument itself, or the one that it was merged into.';
-
-create function ingest.settle(p_user_id uuid, p_transaction_ids bigint[])
+create function matching.settle(p_user_id uuid, p_transaction_ids bigint[])
 returns table (inserted integer, updated integer, deleted integer)
 language plpgsql
 volatile
@@ -192,7 +84,7 @@ begin
             from (
                 select
                     h.id as sync_id,
-                    row_number() over (order by ingest.statement_age(own.generated_at, own.period_end), h.content_sha256) as newness
+                    row_number() over (order by matching.statement_age(own.generated_at, own.period_end), h.content_sha256) as newness
                 from core.sync_history h
                 join ingest.files own on own.user_id = h.user_id and own.sync_id = h.id
                 where h.user_id = $1
@@ -268,7 +160,7 @@ begin
                 and l.line_number = w.line_number
                 and l.part = w.part
             cross join lateral jsonb_populate_record(
-                null::ingest.attested_transaction,
+                null::matching.attested_transaction,
                 case
                     when w.corrected is null then l.attested
                     else l.attested || w.corrected || case
@@ -429,29 +321,7 @@ begin
 end
 $$;
 
-comment on function ingest.settle(uuid, bigint[]) is 'Makes these transactions what the live imports and corrections say, and removes those that nothing attests.';
+comment on function matching.settle(uuid, bigint[]) is 'Makes these transactions what the live imports and corrections say, and removes those that nothing attests.';
 
--- An import that counts no more: its lines stay as history, its evidence goes.
-create function ingest.retire(p_user_id uuid, p_sync_id bigint)
-returns void
-language sql
-volatile
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    update core.sync_history h
-    set status = 'undone'
-    where h.user_id = p_user_id
-    and h.id = p_sync_id;
-    delete from ingest.broker_positions b where b.user_id = p_user_id and b.sync_id = p_sync_id;
-    delete from ingest.broker_lots b where b.user_id = p_user_id and b.sync_id = p_sync_id;
-    delete from ingest.broker_cash b where b.user_id = p_user_id and b.sync_id = p_sync_id;
-$$;
-
-comment on function ingest.retire(uuid, bigint) is 'Takes an import out of what is live; its transactions must be settled afterwards.';
-
-grant execute on function
-    ingest.statement_age(timestamptz, date), ingest.merged_instruments(uuid), ingest.what_counts(uuid, bigint), ingest.same_days(uuid, bigint),
-    ingest.touched_by(uuid, bigint), ingest.settle(uuid, bigint[]), ingest.retire(uuid, bigint)
-    to quantmatrix_writer;
-grant usage on type ingest.attested_transaction to quantmatrix_writer;
+grant execute on function matching.settle(uuid, bigint[]) to quantmatrix_writer;
+grant usage on type matching.attested_transaction to quantmatrix_writer;

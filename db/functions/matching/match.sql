@@ -1,7 +1,7 @@
 -- Where matching begins: the days that an import, an undo, a decision or a merge of instruments touched.
 
 -- Matches the rows of these days anew. Everything that changes it ends here: an import, its undo, a decision, a merge of instruments.
-create function ingest.match_days(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[], p_load_sync_id bigint default null)
+create function matching.match_days(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[], p_load_sync_id bigint default null)
 returns bigint[]
 language plpgsql
 volatile
@@ -13,8 +13,8 @@ as $$
 declare
     v_accounts bigint[];
     v_days date[];
-    v_told ingest.told[];
-    v_pairs ingest.pair[];
+    v_told matching.told[];
+    v_pairs matching.pair[];
     v_touched bigint[];
 begin
     -- A decision may join rows of several days: they are matched together.
@@ -31,8 +31,8 @@ begin
     into v_accounts, v_days
     from reached r;
 
-    v_told := array(select t from ingest.told_on(p_user_id, v_accounts, v_days, p_sync_ids) t);
-    v_pairs := array(select p from ingest.pair_all(p_user_id, v_told) p);
+    v_told := array(select t from matching.told_on(p_user_id, v_accounts, v_days, p_sync_ids) t);
+    v_pairs := array(select p from matching.pair_all(p_user_id, v_told) p);
 
     delete from ingest.matches m
     using unnest(v_accounts, v_days) d (account_id, trade_date)
@@ -55,17 +55,17 @@ begin
     where (ingest.matches.trade_date, ingest.matches.rule, ingest.matches.decision_id)
         is distinct from (excluded.trade_date, excluded.rule, excluded.decision_id);
 
-    v_touched := ingest.point_lines(p_user_id, v_accounts, v_days, p_sync_ids, v_told, v_pairs, p_load_sync_id);
-    perform ingest.drop_stale_links(p_user_id, v_touched);
+    v_touched := matching.point_lines(p_user_id, v_accounts, v_days, p_sync_ids, v_told, v_pairs, p_load_sync_id);
+    perform matching.drop_stale_links(p_user_id, v_touched);
     return v_touched;
 end
 $$;
 
-comment on function ingest.match_days(uuid, bigint[], date[], bigint[], bigint) is
+comment on function matching.match_days(uuid, bigint[], date[], bigint[], bigint) is
     'Matches what several sources tell of these days (accounts and days in parallel); returns the transactions to settle. Lines of p_load_sync_id get their verdict.';
 
 -- Whether anything but one source can be told of an import's accounts: asked first, of small tables, so that one source alone costs nothing.
-create function ingest.may_match(p_user_id uuid, p_sync_id bigint)
+create function matching.may_match(p_user_id uuid, p_sync_id bigint)
 returns boolean
 language sql
 stable
@@ -108,9 +108,9 @@ as $$
     )
 $$;
 
-comment on function ingest.may_match(uuid, bigint) is 'Whether an import may tell what another source told.';
+comment on function matching.may_match(uuid, bigint) is 'Whether an import may tell what another source told.';
 
-create function ingest.match_import(p_user_id uuid, p_sync_ids bigint[], p_load_sync_id bigint default null)
+create function matching.match_import(p_user_id uuid, p_sync_ids bigint[], p_load_sync_id bigint default null)
 returns bigint[]
 language plpgsql
 volatile
@@ -122,7 +122,7 @@ declare
     v_accounts bigint[];
     v_days date[];
 begin
-    if not exists (select from unnest(p_sync_ids) s (id) where ingest.may_match(p_user_id, s.id)) then
+    if not exists (select from unnest(p_sync_ids) s (id) where matching.may_match(p_user_id, s.id)) then
         return '{}';
     end if;
     with own as materialized (
@@ -146,20 +146,20 @@ begin
         from own o
         join ingest.matches m on m.user_id = p_user_id and m.account_id = o.account_id and m.source = o.source and m.dedupe_key = o.dedupe_key
     ) d;
-    return ingest.match_days(p_user_id, v_accounts, v_days, p_sync_ids, p_load_sync_id);
+    return matching.match_days(p_user_id, v_accounts, v_days, p_sync_ids, p_load_sync_id);
 end
 $$;
 
-comment on function ingest.match_import(uuid, bigint[], bigint) is
+comment on function matching.match_import(uuid, bigint[], bigint) is
     'Matches the days that these imports tell of; returns the transactions to settle besides those the imports attest.';
 
 grant execute on function
-    ingest.source_rank(text), ingest.told_by(bigint, text, text, integer, bigint, bigint, jsonb, jsonb),
-    ingest.lines_on(uuid, bigint[], date[], bigint[]), ingest.told_on(uuid, bigint[], date[], bigint[]), ingest.printed_rounding(numeric),
-    ingest.amounts_agree(ingest.told, ingest.told), ingest.free_rows(ingest.told[], ingest.pair[], text, text),
-    ingest.pair_equal(ingest.told[], ingest.pair[], text, text, integer), ingest.pair_fills(ingest.told[], ingest.pair[], text, text, text, boolean),
-    ingest.pair_decided(uuid, ingest.told[]), ingest.pair_all(uuid, ingest.told[]),
-    ingest.point_lines(uuid, bigint[], date[], bigint[], ingest.told[], ingest.pair[], bigint),
-    ingest.drop_stale_links(uuid, bigint[]), ingest.match_days(uuid, bigint[], date[], bigint[], bigint), ingest.may_match(uuid, bigint), ingest.match_import(uuid, bigint[], bigint)
+    matching.source_rank(text), matching.told_by(bigint, text, text, integer, bigint, bigint, jsonb, jsonb),
+    matching.lines_on(uuid, bigint[], date[], bigint[]), matching.told_on(uuid, bigint[], date[], bigint[]), matching.printed_rounding(numeric),
+    matching.amounts_agree(matching.told, matching.told), matching.free_rows(matching.told[], matching.pair[], text, text),
+    matching.pair_equal(matching.told[], matching.pair[], text, text, integer), matching.pair_fills(matching.told[], matching.pair[], text, text, text, boolean),
+    matching.pair_decided(uuid, matching.told[]), matching.pair_all(uuid, matching.told[]),
+    matching.point_lines(uuid, bigint[], date[], bigint[], matching.told[], matching.pair[], bigint),
+    matching.drop_stale_links(uuid, bigint[]), matching.match_days(uuid, bigint[], date[], bigint[], bigint), matching.may_match(uuid, bigint), matching.match_import(uuid, bigint[], bigint)
     to quantmatrix_writer;
-grant usage on type ingest.told, ingest.pair to quantmatrix_writer;
+grant usage on type matching.told, matching.pair to quantmatrix_writer;

@@ -2,8 +2,8 @@
 
 -- Each line points at the transaction that counts for it. A transaction keeps its number when another source takes it over, so that what a person
 -- said about it stays.
-create function ingest.point_lines(
-    p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[], p_told ingest.told[], p_pairs ingest.pair[], p_load_sync_id bigint
+create function matching.point_lines(
+    p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[], p_told matching.told[], p_pairs matching.pair[], p_load_sync_id bigint
 )
 returns bigint[]
 language plpgsql
@@ -20,7 +20,7 @@ begin
         select
             o.sync_id, o.line_number, o.part, o.verdict, o.account_id, o.source, o.dedupe_key, o.transaction_id, o.only_attests, o.values_digest,
             o.is_finished, o.decides, t.quantity, t.net
-        from ingest.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) o
+        from matching.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) o
         join unnest(p_told) t on t.account_id = o.account_id and t.source = o.source and t.key = o.dedupe_key
     ),
     counts as materialized (
@@ -65,7 +65,7 @@ begin
             select from kept k
             where k.account_id = s.account_id and k.counted_source = s.source and k.counted_key = s.dedupe_key
         )
-        order by a.id, ingest.source_rank(a.counted_source), a.counted_source, a.counted_key
+        order by a.id, matching.source_rank(a.counted_source), a.counted_source, a.counted_key
     ),
     taken as (
         select f.account_id, f.counted_source, f.counted_key, min(f.id) as id
@@ -158,11 +158,11 @@ begin
 end
 $$;
 
-comment on function ingest.point_lines(uuid, bigint[], date[], bigint[], ingest.told[], ingest.pair[], bigint) is
+comment on function matching.point_lines(uuid, bigint[], date[], bigint[], matching.told[], matching.pair[], bigint) is
     'Points the lines of the told rows at the transactions that count for them; returns the transactions to settle.';
 
 -- What made two rows one event may have left with the import that said so. Links by hand and transfers, which are paired anew, stay.
-create function ingest.drop_stale_links(p_user_id uuid, p_transaction_ids bigint[])
+create function matching.drop_stale_links(p_user_id uuid, p_transaction_ids bigint[])
 returns void
 language sql
 volatile
@@ -192,4 +192,4 @@ as $$
     )
 $$;
 
-comment on function ingest.drop_stale_links(uuid, bigint[]) is 'Removes links between transactions that no live import states any more.';
+comment on function matching.drop_stale_links(uuid, bigint[]) is 'Removes links between transactions that no live import states any more.';

@@ -1,7 +1,7 @@
 -- Transfers between own accounts, and the basis that a person supplied for them.
 
 -- A basis given by hand outlives its transfer: who imports the same file again finds it in force.
-create function ingest.basis_key(p_source text, p_dedupe_key text)
+create function matching.basis_key(p_source text, p_dedupe_key text)
 returns text
 language sql
 immutable
@@ -11,9 +11,9 @@ as $$
     select 'basis of ' || encode(sha256(convert_to(p_source || ' ' || p_dedupe_key, 'UTF8')), 'hex')
 $$;
 
-comment on function ingest.basis_key(text, text) is 'Identity of the basis that a person supplied for the transaction of this source and identity.';
+comment on function matching.basis_key(text, text) is 'Identity of the basis that a person supplied for the transaction of this source and identity.';
 
-create function ingest.relink_basis(p_user_id uuid)
+create function matching.relink_basis(p_user_id uuid)
 returns void
 language sql
 volatile
@@ -29,18 +29,18 @@ as $$
         on t.user_id = p_user_id
         and t.account_id = b.account_id
         and t.transaction_type in ('transfer_in', 'promotion')
-        and b.dedupe_key = ingest.basis_key(t.source, t.dedupe_key)
+        and b.dedupe_key = matching.basis_key(t.source, t.dedupe_key)
     where b.user_id = p_user_id
     and b.transaction_type = 'set_basis'
     and b.source = 'manual'
     and not exists (select from tax.transaction_links k where k.user_id = b.user_id and k.from_id = b.id);
 $$;
 
-comment on function ingest.relink_basis(uuid) is 'Gives transfers that were imported again the basis which a person had supplied.';
+comment on function matching.relink_basis(uuid) is 'Gives transfers that were imported again the basis which a person had supplied.';
 
 -- Legs of a transfer between own accounts arrive as rows of two files: paired by instrument and quantity within ten days, nearest first, each leg
 -- once. All pairs that could be are found by one join; the loop only takes the first that is left.
-create function ingest.pair_transfers(p_user_id uuid)
+create function matching.pair_transfers(p_user_id uuid)
 returns integer
 language plpgsql
 volatile
@@ -54,7 +54,7 @@ declare
     v_from bigint[] := '{}';
     v_to bigint[] := '{}';
 begin
-    perform ingest.relink_basis(p_user_id);
+    perform matching.relink_basis(p_user_id);
     for v_pair in
         with leg as materialized (
             select t.id, t.transaction_type, t.account_id, t.instrument_id, t.quantity, t.trade_date, t.source, t.dedupe_key
@@ -108,6 +108,6 @@ begin
 end
 $$;
 
-comment on function ingest.pair_transfers(uuid) is 'Links the two legs of transfers between the person''s own accounts; returns the number of new pairs. A basis supplied for a transfer that had gone is given back to it too.';
+comment on function matching.pair_transfers(uuid) is 'Links the two legs of transfers between the person''s own accounts; returns the number of new pairs. A basis supplied for a transfer that had gone is given back to it too.';
 
-grant execute on function ingest.basis_key(text, text), ingest.relink_basis(uuid), ingest.pair_transfers(uuid) to quantmatrix_writer;
+grant execute on function matching.basis_key(text, text), matching.relink_basis(uuid), matching.pair_transfers(uuid) to quantmatrix_writer;
