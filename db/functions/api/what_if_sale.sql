@@ -19,7 +19,6 @@ declare
     v_group_id bigint;
     v_on date := coalesce(what_if_sale.date, (now() at time zone 'America/New_York')::date);
     v_method core.lot_method;
-    v_code integer;
     v_rate numeric;
     v_native numeric;
     v_amount numeric;
@@ -47,7 +46,7 @@ begin
     if what_if_sale.method is not null then
         v_method := (ingest.read_methods(array[what_if_sale.method]))[1];
     end if;
-    v_code := tax.lot_method(v_user_id, v_account_id, v_instrument.id, v_on, v_method);
+    v_method := tax.lot_method(v_user_id, v_account_id, v_instrument.id, v_on, v_method);
 
     -- N.3: gross and fees are translated and rounded one by one. Without a rate the amounts stay unknown.
     v_rate := coalesce(what_if_sale.fx_rate, case when v_instrument.currency = v_tax_currency then 1 end);
@@ -57,7 +56,7 @@ begin
         v_native := round(v_native, 2);
     end if;
     v_sale := jsonb_build_object(
-        'account_id', v_account_id, 'instrument_id', v_instrument.id, 'quantity', what_if_sale.quantity, 'date', v_on, 'method', v_code,
+        'account_id', v_account_id, 'instrument_id', v_instrument.id, 'quantity', what_if_sale.quantity, 'date', v_on, 'method', v_method,
         'amount', v_amount, 'native_amount', case when v_rate = 1 then v_amount else v_native - what_if_sale.fees end,
         'unit_price', what_if_sale.price * v_rate
     );
@@ -176,7 +175,7 @@ begin
         select jsonb_build_object(
             'account', a.account_number, 'symbol', v_instrument.symbol, 'quantity', trim_scale(what_if_sale.quantity)::text,
             'price', trim_scale(what_if_sale.price)::text, 'fees', trim_scale(what_if_sale.fees)::text, 'date', v_on,
-            'method', case v_code when 0 then 'fifo' when 1 then 'lifo' when 2 then 'hifo' when 3 then 'lofo' when 4 then 'average' else 'mintax' end,
+            'method', v_method,
             'currency', v_tax_currency, 'taxable', a.account_type = 'taxable',
             'proceeds', round(t.proceeds, 2)::text, 'basis', round(t.basis, 2)::text, 'gain', round(t.gain, 2)::text, 'disallowed', round(t.disallowed, 2)::text,
             'permanently_disallowed', round(t.permanently_disallowed, 2)::text, 'recognized', round(t.recognized, 2)::text,
@@ -247,7 +246,7 @@ comment on function api.what_if_sale(text, text, numeric, numeric, date, text, n
 What selling so many units would do, by the same engine that derives the lots, with nothing written: the lots it would close with gain and term, the wash sales it would trigger (an empty loss_transaction_id is this sale), what would be recognised, closings of other transactions that would change, and the lots that would remain in the account at the end of that day.
 account: number or name. instrument: symbol. price and fees in the instrument's currency; fx_rate (tax currency for one unit of it) where that is another. date: today if left out; it may lie in the past or ahead. method: instead of the one that holds. loss_still_exposed is the part of a loss that a purchase until window_open_until would still defer.$$;
 
-grant execute on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method), tax.may_average(uuid, bigint, bigint), tax.method_code(core.lot_method)
+grant execute on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method), tax.may_average(uuid, bigint, bigint), tax.selling_method(core.lot_method)
     to quantmatrix_writer;
 grant execute on function api.what_if_sale(text, text, numeric, numeric, date, text, numeric, numeric)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

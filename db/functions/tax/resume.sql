@@ -160,14 +160,14 @@ begin
 
     if v_h.wash_scope <> 'none' then
         -- What is closed may be a loss, which lots bought lately replace, unless they have replaced one.
-        if not v_h.event_code <@ array[1, 4] then
+        if exists (select from unnest(v_h.event_kind) e (kind) where e.kind not in ('buy', 'buy_to_open')) then
             v_lot_ids := v_lot_ids || tax.lots_to_replace(
                 p_user_id, v_h.instrument_id, v_lot_ids,
                 -- What replaces the loss of one sale may be what the next one sells, when it has become dear by that.
                 (
                     select case when count(*) = 1 then sum(e.quantity) end
-                    from unnest(v_h.event_code, v_h.event_quantity) e (code, quantity)
-                    where not e.code in (1, 4)
+                    from unnest(v_h.event_kind, v_h.event_quantity) e (kind, quantity)
+                    where e.kind not in ('buy', 'buy_to_open')
                 ),
                 v_first_day, v_h.event_date[cardinality(v_h.event_date)]
             );

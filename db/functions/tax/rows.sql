@@ -144,7 +144,7 @@ $$;
 
 comment on function tax.piece_numbers(integer[], integer[], integer[], numeric[]) is 'Numbers of the pieces of one group as lots show them, by place.';
 
--- H.3: from when on the basis is reported, apart from what the account and the lot itself say.
+-- From when on the basis is reported, apart from what the account and the lot itself say (H.3).
 create function tax.covered_from(p_type core.instrument_type, p_is_reinvested boolean)
 returns date
 language sql
@@ -174,9 +174,12 @@ set search_path = pg_catalog, pg_temp
 as $$
     select case p_name
         when 'variables' then $sql$
-            v_instruments integer := cardinality(v_h.instrument_id);
+            v_pool_account integer[] := v_h.pool_account_place;
+            v_pool_instrument integer[] := v_h.pool_instrument_place;
+            v_pool_is_long boolean[] := v_h.pool_is_long;
+            v_pool_long integer[] := v_h.pool_long;
             v_has_native boolean := v_h.has_native;
-            v_is_rare boolean := v_is_resumed or exists (select from unnest(v_h.event_code) e (code) where e.code > 5);
+            v_is_rare boolean := v_is_resumed or not v_h.is_sorted;
             v_event_id bigint[] := v_d.event_id;
             v_event_date date[] := v_h.event_date;
             v_event_at timestamptz[] := v_h.event_at;
@@ -224,7 +227,7 @@ as $$
                 v_h.pool_instrument[v_pool[p.place]] as instrument_id,
                 v_event_id[v_source[p.place]] as opening_transaction_id,
                 v_number[p.place] as piece,
-                (case v_pool[p.place] % 2 when 1 then 'long' else 'short' end)::core.lot_side as side,
+                (case when v_pool_is_long[v_pool[p.place]] then 'long' else 'short' end)::core.lot_side as side,
                 case when v_acquired[p.place] is not null then v_acquired_at[p.place] end as acquired_at,
                 v_held_from[p.place] as holding_start,
                 v_opened[p.place] as quantity_opened,
@@ -249,7 +252,7 @@ as $$
                 v_h.pool_instrument[v_pool[p.place]] as instrument_id,
                 v_event_id[v_source[p.place]] as opening_transaction_id,
                 v_number[p.place] as piece,
-                (case v_pool[p.place] % 2 when 1 then 'long' else 'short' end)::core.lot_side as side,
+                (case when v_pool_is_long[v_pool[p.place]] then 'long' else 'short' end)::core.lot_side as side,
                 v_arrived[p.place] as arrived_on,
                 v_no_purchase[p.place] is null as is_purchase,
                 coalesce(v_used[p.place], false) as is_used,
@@ -272,43 +275,44 @@ as $$
         $sql$
         when 'positions' then $sql$
             select
-                v_h.pool_account[p.place * 2] as account_id,
-                v_h.pool_instrument[p.place * 2] as instrument_id,
-                coalesce(l.quantity, 0) - coalesce(v_unmatched[p.place * 2 - 1], 0) as quantity,
+                v_h.pool_account[p.long_pool] as account_id,
+                v_h.pool_instrument[p.long_pool] as instrument_id,
+                coalesce(l.quantity, 0) - coalesce(v_unmatched[p.long_pool], 0) as quantity,
                 case when l.quantity <> 0 then
-                    round(l.cost_basis / (l.quantity * v_h.instrument_multiplier[(p.place - 1) % v_instruments + 1]), 6)
+                    round(l.cost_basis / (l.quantity * v_h.instrument_multiplier[v_pool_instrument[p.long_pool]]), 6)
                 end as average_cost,
-                case when l.place is null then 0 else l.cost_basis end as cost_basis,
+                case when l.long_pool is null then 0 else l.cost_basis end as cost_basis,
                 coalesce(c.realized_pnl, 0) as realized_pnl,
-                coalesce(v_unmatched[p.place * 2 - 1], 0) as unmatched_quantity,
+                coalesce(v_unmatched[p.long_pool], 0) as unmatched_quantity,
                 coalesce(l.open_lots, 0) as open_lots,
                 coalesce(l.unknown_basis_quantity, 0) as unknown_basis_quantity,
                 coalesce(l.wash_sale_adjustment, 0) as wash_sale_adjustment,
-                case when l.place is null then 0 else l.native_cost end as native_cost,
-                v_h.instrument_currency[(p.place - 1) % v_instruments + 1] as currency,
+                case when l.long_pool is null then 0 else l.native_cost end as native_cost,
+                v_h.instrument_currency[v_pool_instrument[p.long_pool]] as currency,
                 l.opened_at,
                 p.last_transaction_at
             from (
-                select m.place, max(m.at) as last_transaction_at
+                select m.long_pool, max(m.at) as last_transaction_at
                 from (
-                    select (unnest(v_h.event_pool) + 1) / 2 as place, unnest(v_event_at) as at
+                    select v_pool_long[e.pool] as long_pool, e.at
+                    from unnest(v_h.event_pool, v_event_at) e (pool, at)
                     union all
-                    select (u.pool + 1) / 2, null
+                    select v_pool_long[u.pool], null
                     from unnest(v_unmatched) with ordinality u (quantity, pool)
                     where u.quantity <> 0
                     union all
-                    select (v_pool[s.place] + 1) / 2, v_event_at[coalesce(v_placed_by[s.place], v_source[s.place])]
+                    select v_pool_long[v_pool[s.place]], v_event_at[coalesce(v_placed_by[s.place], v_source[s.place])]
                     from (
                         select generate_series(1, cardinality(v_source)) as place
                     ) s
                     where v_is_rare
                     and v_opened[s.place] is not null
                 ) m
-                group by m.place
+                group by m.long_pool
             ) p
             left join (
                 select
-                    (o.pool + 1) / 2 as place,
+                    o.long_pool,
                     sum(o.quantity * o.sign) as quantity,
                     case when count(o.cost) = count(*) then sum(o.cost * o.sign) end as cost_basis,
                     case when count(o.native) = count(*) then sum(o.native * o.sign) end as native_cost,
@@ -318,7 +322,7 @@ as $$
                     case when count(o.acquired) = count(*) then min(o.acquired_at) end as opened_at
                 from (
                     select
-                        v_pool[s.place] as pool, v_pool[s.place] % 2 * 2 - 1 as sign, v_quantity[s.place] as quantity, v_cost[s.place] as cost,
+                        case when v_pool_is_long[v_pool[s.place]] then 1 else -1 end as sign, v_pool_long[v_pool[s.place]] as long_pool, v_quantity[s.place] as quantity, v_cost[s.place] as cost,
                         v_native[s.place] as native, v_wash[s.place] as wash, v_acquired[s.place] as acquired, v_acquired_at[s.place] as acquired_at
                     from (
                         select generate_series(1, cardinality(v_source)) as place
@@ -328,18 +332,18 @@ as $$
                     offset 0
                 ) o
                 group by 1
-            ) l on l.place = p.place
+            ) l on l.long_pool = p.long_pool
             left join (
                 select
-                    (coalesce(u.pool, v_pool[u.piece]) + 1) / 2 as place,
-                    sum(case coalesce(u.pool, v_pool[u.piece]) % 2 when 1 then u.other - u.lot else u.lot - u.other end) as realized_pnl
+                    v_pool_long[coalesce(u.pool, v_pool[u.piece])] as long_pool,
+                    sum(case when v_pool_is_long[coalesce(u.pool, v_pool[u.piece])] then u.other - u.lot else u.lot - u.other end) as realized_pnl
                 from (
                     select
                         unnest(v_d.closing_pool) as pool, unnest(v_d.closing_piece) as piece,
                         unnest(v_d.closing_lot) as lot, unnest(v_d.closing_other) as other
                 ) u
                 group by 1
-            ) c on c.place = p.place
+            ) c on c.long_pool = p.long_pool
         $sql$
         when 'closings' then $sql$
             select
@@ -407,16 +411,16 @@ as $$
                 from (
                     select
                         b.*,
-                        (b.pool - 1) / 2 / v_instruments + 1 as account,
-                        (b.pool - 1) / 2 % v_instruments + 1 as instrument,
-                        (case b.pool % 2 when 1 then 'long' else 'short' end)::core.lot_side as side,
-                        coalesce(b.stated_kind, (case b.pool % 2 when 1 then 'sale' else 'cover' end)::tax.closing_kind) as kind,
+                        v_pool_account[b.pool] as account,
+                        v_pool_instrument[b.pool] as instrument,
+                        (case when v_pool_is_long[b.pool] then 'long' else 'short' end)::core.lot_side as side,
+                        coalesce(b.stated_kind, (case when v_pool_is_long[b.pool] then 'sale' else 'cover' end)::tax.closing_kind) as kind,
                         coalesce(b.stated_opened, v_acquired[b.piece]) as opened_on,
                         coalesce(b.stated_held_from, v_held_from[b.piece]) as held_from,
                         coalesce(b.stated_term_on, v_event_date[b.event]) as term_on,
                         v_event_date[b.event] as closed_on,
-                        case b.pool % 2 when 1 then b.other else b.lot end as proceeds,
-                        case b.pool % 2 when 1 then b.lot else b.other end as basis
+                        case when v_pool_is_long[b.pool] then b.other else b.lot end as proceeds,
+                        case when v_pool_is_long[b.pool] then b.lot else b.other end as basis
                     from (
                         select
                             u.*,
@@ -493,7 +497,7 @@ as $$
                         unnest(v_d.closing_other) as other
                 ) c
                 where c.piece is not null
-                and (case when coalesce(c.pool, v_pool[c.piece]) % 2 = 1 then c.lot else c.other end is null or v_acquired[c.piece] is null)
+                and (case when v_pool_is_long[coalesce(c.pool, v_pool[c.piece])] then c.lot else c.other end is null or v_acquired[c.piece] is null)
                 union all
                 select
                     'unknown_rate', v_event_id[e.place], null,

@@ -125,19 +125,19 @@ declare
             ) p
             cross join lateral (
                 select
-                    coalesce(sum(h.quantity * h.sign), 0) as quantity, coalesce(sum(h.cost * h.sign), 0) as cost_basis,
-                    coalesce(sum(h.native * h.sign), 0) as native_cost, coalesce(sum(h.wash), 0) as wash_sale_adjustment, count(*)::integer as open_lots
+                    coalesce(sum(h.quantity * s.sign), 0) as quantity, coalesce(sum(h.cost * s.sign), 0) as cost_basis,
+                    coalesce(sum(h.native * s.sign), 0) as native_cost, coalesce(sum(h.wash), 0) as wash_sale_adjustment, count(*)::integer as open_lots
                 from (
                     select
                         unnest(v_standing.lot_pool) as pool, unnest(v_standing.lot_quantity) as quantity, unnest(v_standing.lot_cost) as cost,
-                        unnest(v_standing.lot_native) as native, unnest(v_standing.lot_wash) as wash,
-                        unnest(v_standing.lot_pool) %% 2 * 2 - 1 as sign
+                        unnest(v_standing.lot_native) as native, unnest(v_standing.lot_wash) as wash
                 ) h
+                cross join lateral (select case when v_pool_is_long[h.pool] then 1 else -1 end as sign) s
                 where v_h.pool_account[h.pool] = n.account_id
                 and v_h.pool_instrument[h.pool] = n.instrument_id
             ) b
             cross join lateral (
-                select coalesce(sum((l.other - l.lot) * (l.pool %% 2 * 2 - 1)), 0) as realized_pnl
+                select coalesce(sum(case when v_pool_is_long[l.pool] then l.other - l.lot else l.lot - l.other end), 0) as realized_pnl
                 from unnest(v_standing.loss_pool, v_standing.loss_lot, v_standing.loss_other) l (pool, lot, other)
                 where v_h.pool_account[l.pool] = n.account_id
                 and v_h.pool_instrument[l.pool] = n.instrument_id
@@ -474,7 +474,7 @@ begin
                 return null;
             end if;
             -- A short that is opened may lie beside shares that were not looked at (section 0.5).
-            if exists (select from unnest(v_pool) p (place) where p.place %% 2 = 0) then
+            if exists (select from unnest(v_pool) p (pool) where not v_pool_is_long[p.pool]) then
                 return null;
             end if;
             v_changed := tax.disallow(

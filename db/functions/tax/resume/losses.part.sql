@@ -8,7 +8,7 @@ select
     coalesce(array_agg(case c.side when 'long' then c.proceeds else c.basis end order by i.place), '{}'),
     coalesce(array_agg(c.holding_start order by i.place), '{}'), coalesce(array_agg(c.disallowed order by i.place), '{}'),
     coalesce(array_agg(c.permanently_disallowed order by i.place), '{}'),
-    coalesce(array_agg(c.quantity * v_h.instrument_deliverable[(c.pool - 1) / 2 % v_instruments + 1] - c.replaced order by i.place), '{}'),
+    coalesce(array_agg(c.quantity * v_h.instrument_deliverable[v_h.pool_instrument_place[c.pool]] - c.replaced order by i.place), '{}'),
     coalesce(array_agg(c.basis - c.proceeds - c.disallowed - c.permanently_disallowed order by i.place), '{}'),
     coalesce(array_agg(c.matches order by i.place), '{}')
 into
@@ -18,8 +18,9 @@ from unnest(v_loss_ids) with ordinality i (id, place)
 cross join lateral (
     select
         own.*, m.replaced, m.matches,
-        ((array_position(v_h.account_id, own.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, own.instrument_id)) * 2
-            - case own.side when 'long' then 1 else 0 end as pool
+        tax.pool_of(
+            array_position(v_h.account_id, own.account_id), array_position(v_h.instrument_id, own.instrument_id), own.side, v_instruments
+        ) as pool
     from tax.closings own
     cross join lateral (
         select coalesce(sum(w.quantity), 0) as replaced, count(*)::integer as matches

@@ -56,11 +56,13 @@ from (
                         o.*, t.trade_date, t.sequence, t.source, t.dedupe_key, t.order_id, t.transaction_type = 'reinvest' as is_reinvested,
                         array_position(v_h.account_id, t.account_id) as account_place,
                         coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
-                        ((array_position(v_h.account_id, t.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, t.instrument_id)) * 2
-                            - 1 as opened_by_pool,
+                        tax.pool_of(
+                            array_position(v_h.account_id, t.account_id), array_position(v_h.instrument_id, t.instrument_id), 'long', v_instruments
+                        ) as opened_by_pool,
                         s.is_used, s.is_purchase, s.gift_loss_basis, s.gift_loss_holding_start, s.is_inherited, s.is_covered, s.arrived_on,
-                        ((array_position(v_h.account_id, o.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, o.instrument_id)) * 2
-                            - case o.side when 'long' then 1 else 0 end as pool,
+                        tax.pool_of(
+                            array_position(v_h.account_id, o.account_id), array_position(v_h.instrument_id, o.instrument_id), o.side, v_instruments
+                        ) as pool,
                         -- What was supplied as a day stands for its first instant in New York.
                         case
                             when o.acquired_at = coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') then t.trade_date

@@ -1,10 +1,10 @@
 -- Plain trades only, whose amounts are known, and with nothing said about their lots.
 if v_h.has_averages
     or exists (
-        select from unnest(v_h.event_code, v_h.event_method, v_h.event_amount, v_h.event_native, v_h.event_unrated)
-            e (code, method, amount, native, unrated)
-        where e.code > 5
-        or e.method in (4, 9)
+        select from unnest(v_h.event_kind, v_h.event_method, v_h.event_amount, v_h.event_native, v_h.event_unrated)
+            e (kind, method, amount, native, unrated)
+        where e.kind not in ('buy', 'buy_to_open', 'sell', 'sell_to_close', 'sell_short')
+        or e.method in ('average', 'specific')
         or e.amount is null
         or e.native is null
         or e.unrated
@@ -18,7 +18,7 @@ end if;
 -- What lies beside a short, an option or another fund of an index is said from the whole history (section 0.5).
 if exists (select from unnest(v_h.instrument_strike) i (strike) where i.strike is not null)
     or exists (select from unnest(v_h.instrument_index_family) i (family) where i.family is not null)
-    or 5 = any (v_h.event_code)
+    or 'sell_short' = any (v_h.event_kind)
     or exists (
         select from unnest(v_h.account_id) a (id)
         cross join unnest(v_h.instrument_id) i (id)

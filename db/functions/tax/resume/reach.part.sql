@@ -4,23 +4,24 @@ for v_pool in
     select
         p.pool, p.method, u.units, u.sales
     from (
-        select distinct case when e.code in (1, 4) then e.pool + 1 else e.pool end as pool, case when e.code in (1, 4) then 0 else e.method end as method
-        from unnest(v_h.event_pool, v_h.event_code, v_h.event_method) e (pool, code, method)
+        select distinct case when e.kind in ('buy', 'buy_to_open') then e.pool + 1 else e.pool end as pool,
+            case when e.kind in ('buy', 'buy_to_open') then 'fifo' else e.method end as method
+        from unnest(v_h.event_pool, v_h.event_kind, v_h.event_method) e (pool, kind, method)
     ) p
     cross join lateral (
         select sum(e.quantity) as units, count(*) as sales
-        from unnest(v_h.event_pool, v_h.event_code, v_h.event_quantity) e (pool, code, quantity)
-        where case when e.code in (1, 4) then e.pool + 1 else e.pool end = p.pool
+        from unnest(v_h.event_pool, v_h.event_kind, v_h.event_quantity) e (pool, kind, quantity)
+        where case when e.kind in ('buy', 'buy_to_open') then e.pool + 1 else e.pool end = p.pool
     ) u
 loop
-    v_side := case v_pool.pool % 2 when 1 then 'long' else 'short' end;
+    v_side := case when v_h.pool_is_long[v_pool.pool] then 'long' else 'short' end;
     if tax.has_undated_lots(p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_side) then
         return null;
     end if;
-    if v_pool.method in (2, 3, 5) then
+    if v_pool.method in ('hifo', 'lofo', 'mintax') then
         v_ids := tax.lots_by_cost(
             p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_pool.units, v_pool.sales, v_pool.method,
-            v_h.instrument_multiplier[(v_pool.pool - 1) / 2 % v_instruments + 1], v_first_day, v_h.event_date[cardinality(v_h.event_date)],
+            v_h.instrument_multiplier[v_h.pool_instrument_place[v_pool.pool]], v_first_day, v_h.event_date[cardinality(v_h.event_date)],
             case when v_h.wash_scope = 'none' then 'infinity' else (v_first_day - c_window)::timestamptz - c_slack end,
             array(
                 select s.lot_id
@@ -32,7 +33,7 @@ loop
         );
     else
         v_ids := tax.lots_by_date(
-            p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_side, v_pool.units, v_pool.method = 1
+            p_user_id, v_h.pool_account[v_pool.pool], v_h.pool_instrument[v_pool.pool], v_side, v_pool.units, v_pool.method = 'lifo'
         );
     end if;
     -- Two methods may reach the same lot.

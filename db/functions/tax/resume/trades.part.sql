@@ -19,7 +19,9 @@ cross join lateral (
     select
         own.id, own.trade_date, own.order_id, own.transaction_type = 'reinvest' as is_reinvested,
         coalesce(own.executed_at, own.trade_date::timestamp at time zone 'America/New_York') as at,
-        ((array_position(v_h.account_id, own.account_id) - 1) * v_instruments + array_position(v_h.instrument_id, own.instrument_id)) * 2 - 1 as pool
+        tax.pool_of(
+            array_position(v_h.account_id, own.account_id), array_position(v_h.instrument_id, own.instrument_id), 'long', v_instruments
+        ) as pool
     from core.transactions own
     where own.user_id = p_user_id
     and own.id = named.id
@@ -34,12 +36,12 @@ end if;
 v_s.first_event := v_known + 1;
 if v_known > 0 then
     v_h.event_id := v_event_ids || v_h.event_id;
-    v_h.event_code := array_fill(0, array[v_known]) || v_h.event_code;
+    v_h.event_kind := array_fill('derived_before'::tax.event_kind, array[v_known]) || v_h.event_kind;
     v_h.event_pool := v_pools || v_h.event_pool;
     v_h.event_date := v_dates || v_h.event_date;
     v_h.event_at := v_ats || v_h.event_at;
     v_h.event_settled := array_fill(null::date, array[v_known]) || v_h.event_settled;
-    v_h.event_method := array_fill(0, array[v_known]) || v_h.event_method;
+    v_h.event_method := array_fill('fifo'::core.lot_method, array[v_known]) || v_h.event_method;
     v_h.event_order := v_orders || v_h.event_order;
     v_h.event_quantity := array_fill(0::numeric, array[v_known]) || v_h.event_quantity;
     v_h.event_opened := array_fill(null::numeric, array[v_known]) || v_h.event_opened;

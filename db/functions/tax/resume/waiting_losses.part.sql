@@ -1,9 +1,9 @@
--- F.1, F.10: losses that nothing has replaced in full, where something is bought or sold short. Fills of one order are judged together:
+-- Losses that nothing has replaced in full (F.1, F.10), where something is bought or sold short. Fills of one order are judged together:
 -- such are derived whole.
 if exists (
-    select from unnest(v_h.event_code, v_h.event_pool) e (code, pool)
-    where e.code in (1, 4, 5)
-    or e.code = 2 and v_h.account_may_short[(e.pool - 1) / 2 / v_instruments + 1]
+    select from unnest(v_h.event_kind, v_h.event_pool) e (kind, pool)
+    where e.kind in ('buy', 'buy_to_open', 'sell_short')
+    or e.kind = 'sell' and v_h.account_may_short[v_h.pool_account_place[e.pool]]
 ) then
     select
         array_agg(
