@@ -295,7 +295,9 @@ as $$
                 select m.long_pool, max(m.at) as last_transaction_at
                 from (
                     select v_pool_long[e.pool] as long_pool, e.at
-                    from unnest(v_h.event_pool, v_event_at) e (pool, at)
+                    from (
+                        select unnest(v_h.event_pool) as pool, unnest(v_event_at) as at
+                    ) e
                     union all
                     select v_pool_long[u.pool], null
                     from unnest(v_unmatched) with ordinality u (quantity, pool)

@@ -1,4 +1,8 @@
 -- Units that come in kind are a piece with all that they carry, paid for with their basis as far as cash is concerned (E.3, F.11).
+-- Reads: v_account, v_account_flow, v_detail, v_event, v_facts, v_kind, v_partner, v_plan.
+-- Changes: v_account_flow, v_new_piece, v_new_pieces, v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_cost, v_piece_covered,
+--   v_piece_gift_basis, v_piece_gift_on, v_piece_held_from, v_piece_inherited, v_piece_native, v_piece_no_purchase, v_piece_opened,
+--   v_piece_quantity.
 if v_kind in ('promotion', 'transfer_in', 'gift_in', 'inheritance') and v_plan.problem is null then
     declare
         v_arrival tax.arrival := tax.read_arrival(v_facts, v_detail, v_partner);

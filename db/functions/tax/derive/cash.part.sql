@@ -1,4 +1,7 @@
 -- Cash of what a rare event closed (F.11); plain trades are summed beforehand, shares from options with their own job.
+-- Reads: v_account_flow, v_closing_other, v_closing_pool, v_closings, v_closings_before_job, v_is_trade, v_legs, v_pool_account,
+--   v_pool_is_long, v_sets_aside.
+-- Changes: v_account_flow.
 if not v_is_trade and not v_sets_aside and v_legs = 0 then
     declare
         v_owner integer;

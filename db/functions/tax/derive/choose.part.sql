@@ -1,4 +1,6 @@
 -- Which pieces, and in what order, where the method is another than FIFO (A.1 to A.8).
+-- Reads: v_event, v_event_date, v_from_pool, v_is_trade, v_kind, v_method, v_piece_next, v_pool_head, v_price, v_units_left.
+-- Changes: v_list, v_pieces_from.
 if v_method = 'mintax' and v_price is null then
     -- include choose/price.part.sql
 end if;

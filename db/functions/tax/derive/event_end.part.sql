@@ -1,4 +1,6 @@
 -- What the jobs of an event that is no plain trade leave to be done.
+-- Reads: v_closing_kind, v_closings, v_closings_before, v_fraction_transaction, v_is_trade.
+-- Changes: v_closing_transaction, v_piece_waits_before, v_pool_ranked_by, v_pool_waiting.
 if not v_is_trade then
     if v_fraction_transaction is not null then
         -- The row that brought the cash for a fraction is the one that closed it.

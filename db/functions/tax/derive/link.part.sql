@@ -1,4 +1,9 @@
 -- New pieces go to their place in lot order (A.2); most belong at the end.
+-- Reads: v_acquisitions, v_event, v_has_option, v_has_short, v_is_sorted, v_new_piece, v_new_pieces, v_piece_next, v_piece_no_purchase,
+--   v_piece_pool, v_piece_source, v_piece_waits_before, v_pool_head, v_pool_is_long, v_pool_ranked_by, v_pool_replaces, v_pool_tail,
+--   v_pool_waiting.
+-- Changes: v_acquisitions, v_has_short, v_new_pieces, v_piece_next, v_piece_previous, v_piece_waits_before, v_pool_head, v_pool_tail,
+--   v_pool_waiting.
 declare
     v_piece integer;
     v_pool integer;

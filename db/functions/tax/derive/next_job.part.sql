@@ -1,4 +1,10 @@
 -- An event may be several jobs: the shares of each option piece, then a fraction paid in cash.
+-- Reads: v_detail, v_event, v_event_at, v_event_date, v_fraction, v_fraction_cash, v_fraction_native, v_fraction_pool, v_from_pool,
+--   v_is_trade, v_kind, v_leg, v_leg_amount, v_leg_buys, v_leg_native, v_leg_pool, v_leg_quantity, v_leg_used, v_leg_wash, v_legs, v_long_pool,
+--   v_pick_transaction, v_pieces, v_pool_is_long, v_pool_long, v_short_pool.
+-- Changes: v_amount_left, v_closing_is, v_event_last_number, v_fraction, v_from_pool, v_leg, v_long_pool, v_method, v_native_left, v_outcome,
+--   v_pick_leg, v_piece_acquired, v_piece_acquired_at, v_piece_held_from, v_piece_number, v_piece_pool, v_piece_source, v_piece_to_open,
+--   v_piece_used, v_piece_wash, v_pieces, v_price, v_sets_aside, v_short_pool, v_units_left.
 exit when v_is_trade or v_kind is null;
 if v_legs > v_leg then
     v_leg := v_leg + 1;

@@ -1,4 +1,7 @@
 -- Pending losses are counted in new units, once for the taxpayer, however many accounts have a row for the change (F.12).
+-- Reads: v_event, v_event_date, v_facts, v_first_loss, v_has_washes, v_instrument, v_instruments, v_kind, v_loss_pool, v_loss_rest, v_losses,
+--   v_plan, v_pool_account, v_pool_instrument, v_pool_is_long, v_rescaled.
+-- Changes: v_loss_pool, v_loss_rest, v_rescaled.
 if v_has_washes and v_plan.concerns_whole_pools and v_kind in ('split', 'stock_dividend', 'symbol_change') then
     declare
         v_change text := concat_ws(

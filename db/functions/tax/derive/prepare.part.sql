@@ -1,4 +1,9 @@
 -- Before the first event: places, what the rules ask of each pool, order where lots can arrive late, fills of one order, basis that came later.
+-- Reads: v_account_flow, v_account_taxable, v_event_date, v_event_id, v_event_kind, v_event_pool, v_events, v_has_washes,
+--   v_instrument_wash_class, v_is_sorted, v_piece_cost, v_piece_source, v_pool_account, v_pool_head, v_pool_instrument, v_pool_is_long, v_pools.
+-- Changes: v_account_flow, v_event_first_fill, v_event_last_fill, v_event_rank, v_event_unrated, v_piece_cost, v_piece_next, v_piece_number,
+--   v_piece_previous, v_piece_source, v_pool_call_class, v_pool_head, v_pool_is_taxable, v_pool_least, v_pool_loses, v_pool_replaces,
+--   v_pool_shares, v_pool_tail, v_pool_wash_class, v_reports.
 select array_agg(p.place), array_fill(1, array[v_events]), array_fill(0, array[v_events]), array_fill(0, array[v_events])
 into v_piece_source, v_piece_number, v_piece_next, v_piece_previous
 from generate_series(1, v_events) p (place);
@@ -54,8 +59,11 @@ if v_has_washes then
                 end as last_fill
             from (
                 select u.place, v_pool_account[u.pool] as account, u.order_id, u.day, u.kind
-                from unnest(v_event_pool, p_history.event_order, v_event_date, v_event_kind) with ordinality u (pool, order_id, day, kind, place)
-                offset 0
+                from (
+                    select
+                        generate_series(1, v_events) as place, unnest(v_event_pool) as pool, unnest(p_history.event_order) as order_id,
+                        unnest(v_event_date) as day, unnest(v_event_kind) as kind
+                ) u
             ) e
         ) o;
     else

@@ -1,4 +1,8 @@
 -- A purchase where no short is open: most events. It is its own piece, at the end of its pool, and its turn ends here.
+-- Reads: c_window, v_event, v_event_date, v_first_loss, v_free_in_window, v_free_tail, v_has_usual_washes, v_is_plain, v_kind, v_long_pool,
+--   v_loss_on, v_loss_rest, v_losses, v_pool_head, v_pool_ranked_by, v_pool_replaces, v_pool_tail, v_pool_waiting, v_short_pool, v_unjudged.
+-- Changes: v_first_loss, v_free_head, v_free_in_window, v_free_next, v_free_previous, v_free_tail, v_piece_next, v_piece_previous,
+--   v_piece_waits_before, v_pool_head, v_pool_tail, v_pool_waiting.
 if v_is_plain and (v_kind = 'buy' and v_pool_head[v_short_pool] = 0 or v_kind = 'buy_to_open') then
     declare
         v_newest integer := v_pool_tail[v_long_pool];

@@ -1,4 +1,7 @@
 -- What a plain trade has no need of: the transaction itself, its partner, and the units held of both sides.
+-- Reads: v_account, v_detail, v_event, v_event_date, v_event_id, v_event_method, v_facts, v_instrument, v_instrument_multiplier,
+--   v_instruments, v_kind, v_long_pool, v_partner, v_piece_next, v_piece_quantity, v_pool_account, v_pool_head, v_pool_instrument, v_short_pool.
+-- Changes: v_account, v_detail, v_event_unrated, v_facts, v_instrument, v_partner.
 v_account := v_pool_account[v_long_pool];
 v_instrument := v_pool_instrument[v_long_pool];
 v_event_unrated[v_event] := false;

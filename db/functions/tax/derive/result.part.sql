@@ -1,5 +1,15 @@
 -- The columns that the loop leaves behind, and the notices that need them all.
 -- An exchange elsewhere may have another day than New York at that instant: the day of the trade is kept, the time of day is given up.
+-- Reads: v_account_flow, v_account_forfeited, v_closing_disallowed, v_closing_event, v_closing_held_from, v_closing_kind, v_closing_lot,
+--   v_closing_native_lot, v_closing_native_other, v_closing_opened, v_closing_ordinal, v_closing_other, v_closing_permanent, v_closing_piece,
+--   v_closing_pool, v_closing_quantity, v_closing_term_on, v_closing_transaction, v_closings, v_event_id, v_event_unrated, v_has_family,
+--   v_has_option, v_has_short, v_is_sorted, v_match_amount, v_match_closing, v_match_order, v_match_permanent, v_match_piece, v_match_pool,
+--   v_match_quantity, v_merged_new, v_merged_old, v_notice_code, v_notice_related, v_notice_sentence, v_notice_transaction, v_notices,
+--   v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_closed_by, v_piece_cost, v_piece_covered, v_piece_gift_basis,
+--   v_piece_gift_on, v_piece_held_from, v_piece_inherited, v_piece_native, v_piece_no_purchase, v_piece_number, v_piece_opened,
+--   v_piece_placed_by, v_piece_pool, v_piece_quantity, v_piece_source, v_piece_used, v_piece_wash, v_pool_unmatched, v_premium_amount,
+--   v_premium_event, v_premium_piece, v_premium_quantity, v_result, v_step_event, v_step_piece, v_step_state.
+-- Changes: v_notice_code, v_notice_related, v_notice_sentence, v_notice_transaction, v_notices, v_piece_acquired_at, v_result.
 declare
     v_piece integer;
 begin

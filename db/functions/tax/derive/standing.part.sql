@@ -1,4 +1,13 @@
 -- Where the book stood: pieces in lot order, those that may still replace a loss in the order of their purchase, losses still looking for one.
+-- Reads: v_closing_event, v_closing_piece, v_closings, v_event_date, v_event_first_fill, v_events, v_free_head, v_free_tail, v_losses,
+--   v_piece_acquired, v_piece_acquired_at, v_piece_cost, v_piece_held_from, v_piece_native, v_piece_no_purchase, v_piece_number, v_piece_opened,
+--   v_piece_pool, v_piece_quantity, v_piece_source, v_piece_used, v_pieces, v_pool_replaces, v_pool_tail.
+-- Changes: v_closing_disallowed, v_closing_event, v_closing_held_from, v_closing_kind, v_closing_lot, v_closing_ordinal, v_closing_other,
+--   v_closing_permanent, v_closing_piece, v_closing_pool, v_closing_quantity, v_closings, v_event_last_number, v_free_head, v_free_in_window,
+--   v_free_next, v_free_previous, v_free_tail, v_loss_closing, v_loss_left, v_loss_matches, v_loss_on, v_loss_pool, v_loss_purchase,
+--   v_loss_rest, v_losses, v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_cost, v_piece_covered, v_piece_gift_basis,
+--   v_piece_gift_on, v_piece_held_from, v_piece_inherited, v_piece_native, v_piece_next, v_piece_no_purchase, v_piece_number, v_piece_opened,
+--   v_piece_pool, v_piece_previous, v_piece_quantity, v_piece_source, v_piece_used, v_piece_wash, v_pieces, v_pool_head, v_pool_tail.
 if p_standing.first_event is not null then
     v_piece_source := v_piece_source || p_standing.lot_event;
     v_piece_number := v_piece_number || p_standing.lot_number;

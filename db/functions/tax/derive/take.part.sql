@@ -1,5 +1,14 @@
 -- Units leave the pool, piece by piece. The piece gives its share of its amount, the event its share of its own; who takes the last unit takes what
 -- is left (N.4). What is set aside has closings too, until it is known what becomes of it.
+-- Reads: v_account_forfeited, v_amount_left, v_closing_is, v_closings, v_closings_before, v_event, v_from_pool, v_has_native,
+--   v_instrument_native_scale, v_is_plain, v_list, v_list_most, v_native_left, v_piece_cost, v_piece_gift_basis, v_piece_gift_on,
+--   v_piece_held_from, v_piece_native, v_piece_next, v_piece_previous, v_piece_quantity, v_piece_waits_before, v_piece_wash, v_pieces_from,
+--   v_pool_account, v_pool_head, v_pool_instrument, v_pool_ranked_by, v_pool_tail, v_pool_waiting, v_sets_aside, v_units_left.
+-- Changes: v_account_forfeited, v_amount_left, v_closing_event, v_closing_gift_basis, v_closing_held_from, v_closing_kind, v_closing_lot,
+--   v_closing_native_lot, v_closing_native_other, v_closing_opened, v_closing_ordinal, v_closing_other, v_closing_piece, v_closing_pool,
+--   v_closing_quantity, v_closing_wash, v_closings, v_native_left, v_piece_closed_by, v_piece_cost, v_piece_gift_basis, v_piece_native,
+--   v_piece_next, v_piece_previous, v_piece_quantity, v_piece_waits_before, v_piece_wash, v_pieces_from, v_pool_head, v_pool_tail,
+--   v_pool_waiting, v_units_left.
 declare
     v_piece integer;
     v_place integer := 0;

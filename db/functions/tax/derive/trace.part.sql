@@ -1,4 +1,7 @@
 -- What the event before did to the pieces asked for (lots_explain): their states, where they are not those of before.
+-- Reads: v_event, v_event_id, v_looked_at, v_piece_acquired, v_piece_cost, v_piece_gift_basis, v_piece_held_from, v_piece_opened,
+--   v_piece_pool, v_piece_quantity, v_piece_source, v_piece_wash, v_pieces, v_steps, v_trace, v_traced, v_traced_state.
+-- Changes: v_looked_at, v_step_event, v_step_piece, v_step_state, v_steps, v_traced, v_traced_state.
 declare
     v_piece integer;
     v_state tax.piece_state;

@@ -1,5 +1,11 @@
 -- Whole pools, lot by lot in lot order: new units and cash are apportioned (C.2, N.4), then each kind of event does its own with each lot. Capital is
 -- returned to what is held, not to what is owed.
+-- Reads: v_account, v_closings, v_closings_before, v_detail, v_event, v_event_method, v_facts, v_instrument, v_instrument_native_scale,
+--   v_instruments, v_kind, v_piece_cost, v_piece_held_from, v_piece_native, v_piece_next, v_piece_opened, v_piece_quantity, v_plan, v_pool_head,
+--   v_pool_is_long.
+-- Changes: v_closing_event, v_closing_held_from, v_closing_kind, v_closing_lot, v_closing_native_lot, v_closing_native_other,
+--   v_closing_opened, v_closing_ordinal, v_closing_other, v_closing_piece, v_closing_pool, v_closing_quantity, v_closings, v_piece_cost,
+--   v_piece_native, v_piece_opened, v_piece_quantity, v_piece_wash, v_pool_head, v_pool_tail.
 if v_plan.concerns_whole_pools then
     declare
         v_is_exchange constant boolean := v_kind in ('split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_mixed');

@@ -1,5 +1,7 @@
 -- Lots of known basis share one pool, spread over them again in lot order; FIFO goes on from there. A lot that is named to leave in kind takes
 -- the average with it (A.7).
+-- Reads: v_from_pool, v_instrument_native_scale, v_list, v_piece_cost, v_piece_native, v_piece_quantity, v_piece_wash, v_pool_instrument.
+-- Changes: v_piece_cost, v_piece_native, v_piece_wash, v_pool_ranked_by.
 declare
     v_piece integer;
     v_quantity numeric;

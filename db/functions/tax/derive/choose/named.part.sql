@@ -1,4 +1,6 @@
 -- The lots named, in the order named, pieces in lot order; FIFO for what they do not cover (A.6).
+-- Reads: v_event_id, v_list, v_list_most, v_notices, v_pick_leg, v_pick_transaction, v_piece_quantity, v_piece_source.
+-- Changes: v_list, v_list_most, v_notice_code, v_notice_related, v_notice_sentence, v_notice_transaction, v_notices, v_pieces_from.
 declare
     v_named integer[] := '{}';
     v_names integer := 0;

@@ -1,4 +1,6 @@
 -- Tax-optimised, lots are ranked by the gross unit price of the sale, in the tax currency (A.8).
+-- Reads: c_tried_sale, v_event, v_event_id, v_from_pool, v_instrument_multiplier, v_pool_instrument.
+-- Changes: v_price.
 if v_event_id[v_event] = c_tried_sale then
     v_price := p_options #>> '{sale,unit_price}';
 else

@@ -1,4 +1,7 @@
 -- By cost, or by the tax that the event would cause, as a list for this event (A.5, A.8).
+-- Reads: v_event, v_event_date, v_from_pool, v_instrument_multiplier, v_list, v_method, v_piece_cost, v_piece_held_from, v_piece_inherited,
+--   v_piece_quantity, v_pool_instrument, v_price.
+-- Changes: v_list, v_list_most, v_pieces_from.
 select array_agg(v_list[o.place] order by o.turn), null
 into v_list, v_list_most
 from (

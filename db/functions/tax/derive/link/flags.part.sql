@@ -1,4 +1,8 @@
 -- A short opened against shares with a gain, a put bought on shares held for a year or less, is a notice (A.11).
+-- Reads: v_account_taxable, v_event, v_event_date, v_event_id, v_instrument_wash_class, v_notices, v_piece, v_piece_cost, v_piece_held_from,
+--   v_piece_next, v_piece_quantity, v_piece_source, v_pool, v_pool_account, v_pool_head, v_pool_instrument, v_pool_is_long, v_pools,
+--   v_stock_pools.
+-- Changes: v_notice_code, v_notice_related, v_notice_sentence, v_notice_transaction, v_notices, v_stock_pools.
 declare
     v_is_short constant boolean := not v_pool_is_long[v_pool];
     v_of constant integer := v_pool_instrument[v_pool];

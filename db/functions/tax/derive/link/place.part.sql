@@ -1,5 +1,8 @@
 -- The place of a piece that may be older than the newest (A.2) becomes v_before: looked for from the piece that was linked just now, or from the
 -- end; unknown dates come first.
+-- Reads: v_before, v_behind, v_event_rank, v_linked, v_piece, v_piece_acquired, v_piece_acquired_at, v_piece_next, v_piece_number,
+--   v_piece_pool, v_piece_previous, v_piece_source, v_pool.
+-- Changes: v_before, v_behind.
 if v_linked <> 0 and v_piece_pool[v_linked] = v_pool
     and (
         coalesce(v_piece_acquired[v_linked], '-infinity'), coalesce(v_piece_acquired_at[v_linked], '-infinity'),

@@ -1,4 +1,6 @@
 -- A taxable exchange disposes of each lot at the average (A.7).
+-- Reads: v_lot, v_native_scale, v_piece_cost, v_piece_native, v_piece_quantity, v_piece_wash.
+-- Changes: v_piece_cost, v_piece_native, v_piece_wash.
 declare
     v_known constant integer[] := array(
         select l.piece

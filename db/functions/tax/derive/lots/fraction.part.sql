@@ -1,4 +1,7 @@
 -- The fraction is that of the account's total (C.3): rounded up at no cost, or sold for cash in a job of its own, or kept.
+-- Reads: v_detail, v_event, v_event_id, v_fraction, v_fraction_native, v_new_left, v_notices, v_partner, v_to_pool.
+-- Changes: v_fraction, v_fraction_cash, v_fraction_native, v_fraction_pool, v_fraction_transaction, v_notice_code, v_notice_sentence,
+--   v_notice_transaction, v_notices, v_rounded_up.
 if v_detail.fraction_handling = 'round_up' then
     v_rounded_up := ceil(v_new_left) - v_new_left;
 elsif v_fraction = 0

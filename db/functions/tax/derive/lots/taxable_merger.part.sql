@@ -1,4 +1,10 @@
 -- An exchange that is no reorganisation is a sale for cash and value, and a purchase at value (C.8).
+-- Reads: v_account, v_account_flow, v_account_forfeited, v_basis, v_cash, v_detail, v_event, v_event_at, v_event_date, v_is_long,
+--   v_native_cash, v_native_proceeds, v_new_pieces, v_new_units, v_old_units, v_piece, v_piece_gift_basis, v_piece_gift_on, v_pieces, v_place,
+--   v_proceeds, v_to_pool, v_value.
+-- Changes: v_account_flow, v_account_forfeited, v_basis, v_closed_units, v_closes, v_event_last_number, v_held_from, v_native_proceeds,
+--   v_new_piece, v_new_pieces, v_opened_on, v_piece_acquired, v_piece_acquired_at, v_piece_closed_by, v_piece_cost, v_piece_held_from,
+--   v_piece_native, v_piece_number, v_piece_opened, v_piece_pool, v_piece_quantity, v_piece_source, v_pieces, v_proceeds, v_value.
 v_closes := 'merger_taxable';
 v_closed_units := v_old_units;
 v_value := round(v_new_units * v_detail.value_per_new_share * v_detail.rate, 2);

@@ -1,5 +1,11 @@
 -- The best piece of a pool that is sold from by cost or by tax becomes v_piece. Each turn puts one piece into its heap, takes one out, or finds the
 -- best. Heaps are numbered by their pool: by cost, short-term; then long-term; then by the day on which a piece becomes long-term.
+-- Reads: v_event, v_event_date, v_event_rank, v_from_pool, v_heap_root, v_instrument_multiplier, v_is_sorted, v_method, v_node_key,
+--   v_node_left, v_node_piece, v_node_right, v_nodes, v_piece, v_piece_acquired, v_piece_acquired_at, v_piece_cost, v_piece_held_from,
+--   v_piece_inherited, v_piece_is_long_term, v_piece_node, v_piece_number, v_piece_quantity, v_piece_source, v_piece_waits_before,
+--   v_pool_instrument, v_pool_waiting, v_pools, v_price.
+-- Changes: v_heap_root, v_node_key, v_node_left, v_node_piece, v_node_right, v_nodes, v_piece, v_piece_is_long_term, v_piece_node,
+--   v_piece_waits_before, v_pool_waiting.
 declare
     v_long_term constant integer := v_from_pool + v_pools;
     v_by_anniversary constant integer := v_from_pool + 2 * v_pools;

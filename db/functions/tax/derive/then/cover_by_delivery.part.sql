@@ -1,4 +1,10 @@
 -- Each piece delivered meets the shorts in their order; both amounts are of that closing (A.11).
+-- Reads: v_account, v_account_forfeited, v_closing_lot, v_closing_native_lot, v_closing_native_other, v_closing_piece, v_closing_quantity,
+--   v_closings, v_closings_before, v_delivered, v_delivered_gift_basis, v_delivered_lot, v_delivered_native, v_delivered_quantity, v_event,
+--   v_instrument, v_instrument_native_scale, v_long_pool, v_piece_acquired, v_piece_gift_on, v_piece_held_from.
+-- Changes: v_account_forfeited, v_closing_event, v_closing_held_from, v_closing_kind, v_closing_lot, v_closing_native_lot,
+--   v_closing_native_other, v_closing_opened, v_closing_ordinal, v_closing_other, v_closing_piece, v_closing_pool, v_closing_quantity,
+--   v_closing_sold_on, v_closing_term_on, v_closings, v_delivered_gift_basis, v_delivered_lot, v_delivered_native, v_delivered_quantity.
 declare
     v_native_scale constant integer := v_instrument_native_scale[v_instrument];
     v_cover integer[] := v_closing_piece[v_closings_before + 1 : v_closings];

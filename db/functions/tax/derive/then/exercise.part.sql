@@ -1,4 +1,10 @@
 -- The option leaves no closing; its amount moves into the shares, which are the next jobs, the legs (D.3).
+-- Reads: v_account_flow, v_closing_lot, v_closing_native_lot, v_closing_piece, v_closing_quantity, v_closing_wash, v_closings,
+--   v_closings_before, v_detail, v_event, v_facts, v_from_pool, v_has_native, v_instrument, v_is_tracing, v_leg_amount, v_leg_buys,
+--   v_leg_native, v_leg_pool, v_leg_quantity, v_partner, v_piece_used, v_plan, v_pool_account, v_pool_unmatched, v_premiums, v_units_left.
+-- Changes: v_account_flow, v_closings, v_event_id, v_event_unrated, v_leg_amount, v_leg_buys, v_leg_native, v_leg_pool, v_leg_quantity,
+--   v_leg_used, v_leg_wash, v_legs, v_pool_unmatched, v_premium_amount, v_premium_event, v_premium_piece, v_premium_quantity, v_premiums,
+--   v_price.
 declare
     v_is_bought constant boolean := v_plan.side = 'long';
     v_is_linked constant boolean := v_partner.kind is not distinct from 'exercise';

@@ -1,4 +1,13 @@
 -- The pieces go where they are sent, with all that they carry; or they leave for good (E.1, E.6).
+-- Reads: v_account_flow, v_closing_gift_basis, v_closing_lot, v_closing_native_lot, v_closing_piece, v_closing_quantity, v_closing_wash,
+--   v_closings, v_closings_before, v_event, v_event_date, v_event_last_number, v_facts, v_free_next, v_from_pool, v_has_native, v_long_pool,
+--   v_new_pieces, v_outcome, v_piece_acquired, v_piece_acquired_at, v_piece_closed_by, v_piece_covered, v_piece_gift_on, v_piece_held_from,
+--   v_piece_inherited, v_piece_no_purchase, v_piece_number, v_piece_source, v_piece_used, v_pieces, v_plan, v_pool_account, v_pool_is_long,
+--   v_pool_unmatched, v_units_left.
+-- Changes: v_account_flow, v_closings, v_event_last_number, v_free_next, v_free_previous, v_free_tail, v_new_piece, v_new_pieces,
+--   v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_closed_by, v_piece_cost, v_piece_covered, v_piece_gift_basis,
+--   v_piece_gift_on, v_piece_held_from, v_piece_inherited, v_piece_native, v_piece_no_purchase, v_piece_number, v_piece_opened,
+--   v_piece_placed_by, v_piece_pool, v_piece_quantity, v_piece_source, v_piece_used, v_piece_wash, v_pieces, v_pool_unmatched.
 if v_units_left > 0 then
     v_pool_unmatched[v_long_pool] := coalesce(v_pool_unmatched[v_long_pool], 0) + v_units_left;
     if v_outcome = 'move' then

@@ -1,4 +1,8 @@
 -- Losses of an order are judged after its last fill, in the order in which the shares sold were acquired (F.7).
+-- Reads: c_window, v_closing_event, v_closing_piece, v_event, v_event_date, v_event_last_fill, v_event_rank, v_first_loss, v_free_in_window,
+--   v_free_next, v_is_trade, v_loss_on, v_loss_rest, v_losses, v_method, v_piece_acquired, v_piece_acquired_at, v_piece_number, v_piece_source,
+--   v_unjudged.
+-- Changes: v_first_loss, v_free_in_window, v_judged, v_unjudged.
 v_judged := '{}';
 if v_event_last_fill[v_event] = v_event and cardinality(v_unjudged) > 0 then
     if v_closing_event[v_unjudged[1]] = v_event and (cardinality(v_unjudged) = 1 or v_is_trade and v_method = 'fifo') then

@@ -1,5 +1,8 @@
 -- What an acquisition has left may replace a later loss. Shares from an option come last on their day, and those of a merger first, but they lie
 -- where their time puts them (A.2, F.7).
+-- Reads: v_before, v_event_rank, v_free_in_window, v_free_previous, v_free_tail, v_is_sorted, v_piece, v_piece_acquired, v_piece_acquired_at,
+--   v_piece_number, v_piece_source.
+-- Changes: v_before, v_free_head, v_free_in_window, v_free_next, v_free_previous, v_free_tail.
 declare
     v_behind integer := 0;
 begin

@@ -1,4 +1,7 @@
 -- Closings at a loss wait for the last fill of their order (F.1, F.2, F.6).
+-- Reads: v_closing_kind, v_closing_lot, v_closing_other, v_closing_pool, v_closings, v_closings_before, v_pool_is_long, v_pool_loses,
+--   v_unjudged.
+-- Changes: v_unjudged.
 declare
     v_pool integer;
 begin

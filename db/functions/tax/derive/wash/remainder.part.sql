@@ -1,4 +1,10 @@
 -- The part that is not matched becomes a piece of its own (F.10); in lot order it comes behind what was cut off before (A.2).
+-- Reads: v_event_last_number, v_following, v_free_next, v_has_native, v_has_rare, v_instrument_native_scale, v_is_loss_round, v_matched,
+--   v_piece, v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_cost, v_piece_covered, v_piece_held_from, v_piece_native,
+--   v_piece_next, v_piece_number, v_piece_opened, v_piece_source, v_piece_wash, v_pieces, v_pool, v_pool_instrument, v_quantity, v_remainder.
+-- Changes: v_event_last_number, v_following, v_free_next, v_free_previous, v_free_tail, v_piece_acquired, v_piece_acquired_at,
+--   v_piece_arrived, v_piece_cost, v_piece_covered, v_piece_held_from, v_piece_native, v_piece_next, v_piece_number, v_piece_opened,
+--   v_piece_pool, v_piece_previous, v_piece_quantity, v_piece_source, v_piece_wash, v_pieces, v_pool_tail, v_remainder.
 declare
     v_of_matched numeric;
     v_last integer;
