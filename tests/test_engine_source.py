@@ -1,4 +1,4 @@
-"""The event loop is one function of many parts: what each part says at its head of the loop's variables is so."""
+"""The event loop is one function of many parts: what each says of the variables at its head is so."""
 
 from __future__ import annotations
 
@@ -68,5 +68,46 @@ def test_only_two_places_know_how_pools_are_numbered() -> None:
 
 def test_nothing_else_is_put_together() -> None:
     """Parts are for the loop, whose arrays no function can share; everything else is functions."""
-    frames = [path for path in resources.repeatable_files() if len({line.path for line in source.read(path).lines}) > 1]
+    frames = [
+        path
+        for path in resources.repeatable_files()
+        if len({line.path for line in source.read(path).lines}) > 1
+    ]
     assert frames == [FRAME]
+
+
+COPIES = tuple(FRAME.parent / file for file in ("run.sql", "store.sql", "append.sql"))
+TABLES = (
+    "Rows of core.positions",
+    "Rows of core.tax_lots",
+    "What open lots remember beyond their rows",
+    "Rows of tax.closings",
+    "Rows of tax.wash_matches",
+    "Rows of tax.notices",
+)
+
+
+def block_after(text: str, mark: str) -> list[str]:
+    """The lines between the next bracket that is opened at a line's end and its end, less indentation."""
+    lines = text[text.index(mark) :].splitlines()[1:]
+    margin = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    end = next(place for place, line in enumerate(lines) if line.rstrip(",") == f"{margin})")
+    return [line.removeprefix(margin) for line in lines[1:end]]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_a_row_is_is_the_same_wherever_rows_are_made(table: str) -> None:
+    """The statements repeat it, because passing rows costs more than deriving them; they must not differ."""
+    mark = f"-- {table}: the same text in run.sql, store.sql and append.sql."
+    first, *others = (block_after(path.read_text(encoding="utf-8"), mark) for path in COPIES)
+    assert len(first) > 5
+    assert others == [first, first]
+
+
+def test_what_the_queries_look_into_is_declared_alike() -> None:
+    mark = "    -- Arrays that are addressed by place must be variables: only those are kept unpacked.\n"
+    first, *others = (
+        re.split(r"\n\n|\nbegin", path.read_text(encoding="utf-8").split(mark)[1])[0] for path in COPIES
+    )
+    assert first.count(":=") > 25
+    assert others == [first, first]

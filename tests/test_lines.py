@@ -58,7 +58,11 @@ def test_the_command_prints_the_place_and_the_line() -> None:
 
 @pytest.mark.parametrize(
     ("function", "number", "what"),
-    [("tax.derive", 1_000_000, "has no line"), ("tax.derive_all", 1, "no file declares"), ("tax.rounded()", 1, "no file")],
+    [
+        ("tax.derive", 1_000_000, "has no line"),
+        ("tax.derive_all", 1, "no file declares"),
+        ("tax.rounded()", 1, "no file"),
+    ],
 )
 def test_what_is_nowhere_is_said(function: str, number: int, what: str) -> None:
     with pytest.raises(Problem, match=what):

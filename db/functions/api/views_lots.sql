@@ -270,7 +270,7 @@ from (
     select n.user_id, n.id, n.code, n.sentence, n.transaction_id, n.related_transaction_id
     from tax.notices n
     union all
-    -- F.13: what is provisional depends on the last day that any import brought, so it is said when asked.
+    -- What is provisional depends on the last day that any import brought, so it is said when asked (F.13).
     select distinct
         c.user_id, null::bigint, 'provisional_loss'::tax.notice_code,
         'A purchase after the last imported day may still replace what was sold at this loss.',

@@ -48,7 +48,7 @@ begin
     end if;
     v_method := tax.lot_method(v_user_id, v_account_id, v_instrument.id, v_on, v_method);
 
-    -- N.3: gross and fees are translated and rounded one by one. Without a rate the amounts stay unknown.
+    -- Gross and fees are translated and rounded one by one (N.3). Without a rate the amounts stay unknown.
     v_rate := coalesce(what_if_sale.fx_rate, case when v_instrument.currency = v_tax_currency then 1 end);
     v_native := what_if_sale.quantity * what_if_sale.price * v_instrument.multiplier;
     v_amount := round(v_native * v_rate, 2) - round(what_if_sale.fees * v_rate, 2);

@@ -1,4 +1,4 @@
--- F.11 on what is stored: gains and open basis of a group are the cash that went through it. Groups of plain trades are summed from the transactions
+-- Conservation of cash, on what is stored (F.11): gains and open basis of a group are the cash that went through it. Groups of plain trades are summed from the transactions
 -- alone; where other events are, the engine is asked what cash they moved. Taxable accounts; groups without an exchange rate are left out.
 
 -- Whether a group holds nothing but trades in the tax currency, and what these paid and brought. Statistics may not know the rows yet: no nested loops.

@@ -94,7 +94,7 @@ create type tax.event_partner as (
 
 comment on type tax.event_partner is 'The row that an event speaks for, and basis and date that were supplied later.';
 
--- E.5: the newest statement wins, basis and date each on its own.
+-- Of basis and dates supplied later the newest statement wins, each on its own (E.5).
 create function tax.supplied_basis(p_user_id uuid, p_transaction_ids bigint[])
 returns table (to_id bigint, basis numeric, acquired_on date)
 language sql

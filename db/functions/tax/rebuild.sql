@@ -242,7 +242,8 @@ $$;
 comment on function tax.verify(uuid) is
     'Derives everything of one person aside and returns each row that differs from what is stored; stored or derived is null where the row is only in the other.';
 
--- F.11 and the totals of section K: taxable accounts, groups without a rate left out of nothing here: a missing amount simply does not add.
+-- What came in and went out over the taxable accounts, beside the cash that must equal it (F.11). No group is left out here: an amount that is missing
+-- simply does not add.
 create function tax.totals(p_user_id uuid)
 returns jsonb
 language sql

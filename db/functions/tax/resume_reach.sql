@@ -161,7 +161,8 @@ begin
         if v_pool.method in ('hifo', 'lofo', 'mintax') then
             v_ids := tax.lots_by_cost(
                 p_user_id, p_history.pool_account[v_pool.pool], p_history.pool_instrument[v_pool.pool], v_pool.units, v_pool.sales, v_pool.method,
-                p_history.instrument_multiplier[p_history.pool_instrument_place[v_pool.pool]], p_first_day, p_history.event_date[cardinality(p_history.event_date)],
+                p_history.instrument_multiplier[p_history.pool_instrument_place[v_pool.pool]], p_first_day,
+                p_history.event_date[cardinality(p_history.event_date)],
                 case when p_history.wash_scope = 'none' then 'infinity' else (p_first_day - c_window)::timestamptz - c_slack end,
                 array(
                     select s.lot_id

@@ -129,11 +129,13 @@ begin
                             array_position(p_history.account_id, t.account_id) as account_place,
                             coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
                             tax.pool_of(
-                                array_position(p_history.account_id, t.account_id), array_position(p_history.instrument_id, t.instrument_id), 'long', v_instruments
+                                array_position(p_history.account_id, t.account_id),
+                                array_position(p_history.instrument_id, t.instrument_id), 'long', v_instruments
                             ) as opened_by_pool,
                             s.is_used, s.is_purchase, s.gift_loss_basis, s.gift_loss_holding_start, s.is_inherited, s.is_covered, s.arrived_on,
                             tax.pool_of(
-                                array_position(p_history.account_id, o.account_id), array_position(p_history.instrument_id, o.instrument_id), o.side, v_instruments
+                                array_position(p_history.account_id, o.account_id),
+                                array_position(p_history.instrument_id, o.instrument_id), o.side, v_instruments
                             ) as pool,
                             -- What was supplied as a day stands for its first instant in New York.
                             case
@@ -226,7 +228,8 @@ begin
         select
             own.*, m.replaced, m.matches,
             tax.pool_of(
-                array_position(p_history.account_id, own.account_id), array_position(p_history.instrument_id, own.instrument_id), own.side, v_instruments
+                array_position(p_history.account_id, own.account_id),
+                array_position(p_history.instrument_id, own.instrument_id), own.side, v_instruments
             ) as pool
         from tax.closings own
         cross join lateral (

@@ -113,7 +113,7 @@ select is(
         pg_temp.asked(pg_temp.facts('option_exercise', '{"held_long": 0, "partner_long_pool": 9, "deliverable": 100}'), '{"exercise_settlement": "linked"}', '{"kind": "exercise", "units": 300}'),
         'outcome', 'target_pool', 'units', 'problem_code'
     ),
-    'exercise 9 3 unknown_direction', 'the shares of a linked row move although no option is held'
+    'exercise 9 3.0000000000000000 unknown_direction', 'the shares of a linked row move although no option is held'
 );
 select is(
     pg_temp.told(pg_temp.asked(pg_temp.facts('option_exercise', '{"underlying_pool": 7}'), '{"exercise_settlement": "linked"}'), 'closing_kind', 'outcome', 'problem'),

@@ -31,7 +31,9 @@ def find(function: str, number: int, files: Sequence[Path] | None = None) -> sou
     if len(fitting) != 1:
         longest = max(len(body) for body in bodies)
         raise Problem(
-            f"{function} has no line {number}" if not fitting else f"{len(fitting)} functions are called {function}",
+            f"{function} has no line {number}"
+            if not fitting
+            else f"{len(fitting)} functions are called {function}",
             where=str(bodies[0][0].path),
             why=f"its body has {longest} lines" if not fitting else "their arguments tell them apart",
             unchanged="nothing was done",

@@ -1,4 +1,4 @@
-"""What the parts of a function that is put together use of its variables, for the tests that hold them to it."""
+"""What the parts of a function that is put together use of its variables, for tests to compare."""
 
 from __future__ import annotations
 

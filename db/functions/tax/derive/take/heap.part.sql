@@ -108,7 +108,9 @@ begin
                 v_other_piece := v_node_piece[v_other];
                 if v_node_key[v_other] < v_node_key[v_one]
                     or v_node_key[v_other] = v_node_key[v_one] and (
-                        v_is_sorted and (v_piece_source[v_other_piece], v_piece_number[v_other_piece]) < (v_piece_source[v_one_piece], v_piece_number[v_one_piece])
+                        v_is_sorted
+                            and (v_piece_source[v_other_piece], v_piece_number[v_other_piece])
+                                < (v_piece_source[v_one_piece], v_piece_number[v_one_piece])
                         or not v_is_sorted
                             and (
                                 coalesce(v_piece_acquired[v_other_piece], '-infinity'), coalesce(v_piece_acquired_at[v_other_piece], '-infinity'),
