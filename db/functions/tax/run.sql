@@ -20,6 +20,13 @@ declare
     -- Arrays that are addressed by place must be variables: only those are kept unpacked.
     v_pool_account integer[] := v_h.pool_account_place;
     v_pool_instrument integer[] := v_h.pool_instrument_place;
+    v_pool_account_id bigint[] := v_h.pool_account;
+    v_pool_instrument_id bigint[] := v_h.pool_instrument;
+    v_account_taxable boolean[] := v_h.account_taxable;
+    v_account_reports boolean[] := v_h.account_reports;
+    v_instrument_1256 boolean[] := v_h.instrument_1256;
+    v_instrument_type core.instrument_type[] := v_h.instrument_type;
+    v_instrument_strike numeric[] := v_h.instrument_strike;
     v_pool_is_long boolean[] := v_h.pool_is_long;
     v_pool_long integer[] := v_h.pool_long;
     v_has_native boolean := v_h.has_native;
@@ -73,8 +80,8 @@ begin
         -- Rows of core.tax_lots: the same text in run.sql, store.sql and append.sql.
         derived as (
             select
-                v_h.pool_account[v_pool[p.place]] as account_id,
-                v_h.pool_instrument[v_pool[p.place]] as instrument_id,
+                v_pool_account_id[v_pool[p.place]] as account_id,
+                v_pool_instrument_id[v_pool[p.place]] as instrument_id,
                 v_event_id[v_source[p.place]] as opening_transaction_id,
                 v_number[p.place] as piece,
                 (case when v_pool_is_long[v_pool[p.place]] then 'long' else 'short' end)::core.lot_side as side,
@@ -99,8 +106,8 @@ begin
         -- What open lots remember beyond their rows: the same text in run.sql, store.sql and append.sql.
         state as (
             select
-                v_h.pool_account[v_pool[p.place]] as account_id,
-                v_h.pool_instrument[v_pool[p.place]] as instrument_id,
+                v_pool_account_id[v_pool[p.place]] as account_id,
+                v_pool_instrument_id[v_pool[p.place]] as instrument_id,
                 v_event_id[v_source[p.place]] as opening_transaction_id,
                 v_number[p.place] as piece,
                 (case when v_pool_is_long[v_pool[p.place]] then 'long' else 'short' end)::core.lot_side as side,
@@ -143,8 +150,8 @@ begin
         -- Rows of core.positions: the same text in run.sql, store.sql and append.sql.
         derived as (
             select
-                v_h.pool_account[p.long_pool] as account_id,
-                v_h.pool_instrument[p.long_pool] as instrument_id,
+                v_pool_account_id[p.long_pool] as account_id,
+                v_pool_instrument_id[p.long_pool] as instrument_id,
                 coalesce(l.quantity, 0) - coalesce(v_unmatched[p.long_pool], 0) as quantity,
                 case when l.quantity <> 0 then
                     round(l.cost_basis / (l.quantity * v_h.instrument_multiplier[v_pool_instrument[p.long_pool]]), 6)
@@ -162,10 +169,7 @@ begin
             from (
                 select m.long_pool, max(m.at) as last_transaction_at
                 from (
-                    select v_pool_long[e.pool] as long_pool, e.at
-                    from (
-                        select unnest(v_h.event_pool) as pool, unnest(v_event_at) as at
-                    ) e
+                    select v_pool_long[unnest(v_h.event_pool)] as long_pool, unnest(v_event_at) as at
                     union all
                     select v_pool_long[u.pool], null
                     from unnest(v_unmatched) with ordinality u (quantity, pool)
@@ -233,8 +237,8 @@ begin
             select
                 coalesce(c.closing_transaction, v_event_id[c.event]) as closing_transaction_id,
                 c.ordinal,
-                v_h.pool_account[c.pool] as account_id,
-                v_h.pool_instrument[c.pool] as instrument_id,
+                v_pool_account_id[c.pool] as account_id,
+                v_pool_instrument_id[c.pool] as instrument_id,
                 c.side,
                 c.kind,
                 c.quantity,
@@ -252,15 +256,15 @@ begin
                 c.term,
                 c.taxable,
                 case
-                    when c.kind = 'cover' and c.basis > c.proceeds and v_h.instrument_strike[c.instrument] is null
+                    when c.kind = 'cover' and c.basis > c.proceeds and v_instrument_strike[c.instrument] is null
                         then date_part('year', tax.settles_on(c.closed_on, v_h.event_settled[c.event]))::integer
                     else date_part('year', c.closed_on)::integer
                 end as tax_year,
                 case
                     when not c.taxable or c.term in ('1256', 'unknown') then null
-                    when not v_h.account_reports[c.account]
+                    when not v_account_reports[c.account]
                         then case
-                            when v_h.instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'L' else 'I' end
+                            when v_instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'L' else 'I' end
                             else case c.term when 'long' then 'F' else 'C' end
                         end
                     when c.basis is not null
@@ -272,18 +276,18 @@ begin
                             end
                         )
                         then case
-                            when v_h.instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'J' else 'G' end
+                            when v_instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'J' else 'G' end
                             else case c.term when 'long' then 'D' else 'A' end
                         end
-                    when v_h.instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'K' else 'H' end
+                    when v_instrument_type[c.instrument] = 'digital' then case c.term when 'long' then 'K' else 'H' end
                     else case c.term when 'long' then 'E' else 'B' end
                 end as box
             from (
                 select
                     d.*,
-                    v_h.account_taxable[d.account] as taxable,
+                    v_account_taxable[d.account] as taxable,
                     (case
-                        when v_h.instrument_1256[d.instrument] then '1256'
+                        when v_instrument_1256[d.instrument] then '1256'
                         when d.kind = 'unmatched' then 'unknown'
                         when d.side = 'short' then 'short'
                         when v_inherited[d.piece] then 'long'
@@ -297,18 +301,19 @@ begin
                         b.*,
                         v_pool_account[b.pool] as account,
                         v_pool_instrument[b.pool] as instrument,
-                        (case when v_pool_is_long[b.pool] then 'long' else 'short' end)::core.lot_side as side,
-                        coalesce(b.stated_kind, (case when v_pool_is_long[b.pool] then 'sale' else 'cover' end)::tax.closing_kind) as kind,
+                        (case when b.is_long then 'long' else 'short' end)::core.lot_side as side,
+                        coalesce(b.stated_kind, (case when b.is_long then 'sale' else 'cover' end)::tax.closing_kind) as kind,
                         coalesce(b.stated_opened, v_acquired[b.piece]) as opened_on,
                         coalesce(b.stated_held_from, v_held_from[b.piece]) as held_from,
                         coalesce(b.stated_term_on, v_event_date[b.event]) as term_on,
                         v_event_date[b.event] as closed_on,
-                        case when v_pool_is_long[b.pool] then b.other else b.lot end as proceeds,
-                        case when v_pool_is_long[b.pool] then b.lot else b.other end as basis
+                        case when b.is_long then b.other else b.lot end as proceeds,
+                        case when b.is_long then b.lot else b.other end as basis
                     from (
                         select
                             u.*,
-                            coalesce(u.stated_pool, v_pool[u.piece]) as pool
+                            coalesce(u.stated_pool, v_pool[u.piece]) as pool,
+                            v_pool_is_long[coalesce(u.stated_pool, v_pool[u.piece])] as is_long
                         from (
                             select
                                 unnest(v_d.closing_event) as event,
@@ -355,8 +360,8 @@ begin
                 v_d.closing_ordinal[m.closing] as loss_ordinal,
                 m.match_order,
                 v_event_id[v_source[m.piece]] as replacement_transaction_id,
-                v_h.pool_account[m.pool] as replacement_account_id,
-                v_h.pool_instrument[m.pool] as replacement_instrument_id,
+                v_pool_account_id[m.pool] as replacement_account_id,
+                v_pool_instrument_id[m.pool] as replacement_instrument_id,
                 v_number[m.piece] as replacement_piece,
                 m.is_permanent,
                 m.quantity,
