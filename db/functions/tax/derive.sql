@@ -209,10 +209,10 @@ declare
     v_partner tax.event_partner;
     v_facts tax.event_facts;
     v_plan tax.event_plan;
-    v_fraction_pool integer;
-    v_fraction numeric;
-    v_fraction_cash numeric;
-    v_fraction_native numeric;
+    v_second_pool integer;
+    v_second_units numeric;
+    v_second_amount numeric;
+    v_second_native_amount numeric;
     v_fraction_transaction bigint;
     v_legs integer;
     v_leg integer;
@@ -241,8 +241,8 @@ declare
     v_pick_leg tax.pick_leg;
     v_pieces_from tax.pieces_from;
     v_list integer[];
-    v_list_most numeric[];
-    v_closing_is tax.closing_kind;
+    v_list_limit numeric[];
+    v_closes_as tax.closing_kind;
     v_outcome tax.units_outcome;
     v_sets_aside boolean;
     v_piece_to_open integer;

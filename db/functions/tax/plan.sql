@@ -19,7 +19,8 @@ create type tax.event_facts as (
     new_instrument integer,
     multiplier numeric,
     scale integer,
-    deliverable numeric
+    deliverable numeric,
+    is_digital boolean
 );
 
 comment on type tax.event_facts is

@@ -23,7 +23,7 @@ begin
         v_plan.outcome := 'move';
         v_plan.target_pool := p_facts.partner_long_pool;
         -- Cover outlasts a move only with a transfer statement, and with a digital asset never (E.8).
-        v_plan.loses_cover := p_facts.scale = 18 or not coalesce(p_partner.covered, p_detail.covered, true);
+        v_plan.loses_cover := p_facts.is_digital or not coalesce(p_partner.covered, p_detail.covered, true);
         if p_detail.position_effect = 'open'
             or p_detail.position_effect = 'auto' and p_facts.long_is_flat and p_facts.partner_is_short
         then
@@ -104,7 +104,7 @@ begin
         v_arrival.is_inherited := true;
     end if;
     -- A digital asset that moves loses its cover, whatever is stated, here as between own accounts (E.8).
-    if p_facts.kind in ('gift_in', 'inheritance') or p_facts.kind = 'transfer_in' and p_facts.scale = 18 then
+    if p_facts.kind in ('gift_in', 'inheritance') or p_facts.kind = 'transfer_in' and p_facts.is_digital then
         v_arrival.is_covered := false;
     elsif p_facts.kind = 'transfer_in' and p_detail.covered is not null then
         v_arrival.is_covered := p_detail.covered;

@@ -8,7 +8,7 @@ language sql
 as $$
     select jsonb_populate_record(
         row(
-            p_kind, '2024-05-06', 'lifo', null, 10, 0, false, false, 1, 2, null, null, null, null, 1, 8, 1
+            p_kind, '2024-05-06', 'lifo', null, 10, 0, false, false, 1, 2, null, null, null, null, 1, 8, 1, false
         )::tax.event_facts,
         p_changed
     )
@@ -66,7 +66,7 @@ select is(
 );
 select is(
     pg_temp.told(
-        pg_temp.asked(pg_temp.facts('transfer_out', '{"units": 4, "partner_long_pool": 5, "scale": 18}'), '{"covered": true}', '{"kind": "transfer"}'),
+        pg_temp.asked(pg_temp.facts('transfer_out', '{"units": 4, "partner_long_pool": 5, "is_digital": true}'), '{"covered": true}', '{"kind": "transfer"}'),
         'loses_cover'
     ),
     'true', 'a digital asset that moves loses its cover'

@@ -1,10 +1,10 @@
 -- An event may be several jobs: the shares of each option piece, then a fraction paid in cash.
--- Reads: v_detail, v_event, v_event_at, v_event_date, v_fraction, v_fraction_cash, v_fraction_native, v_fraction_pool, v_from_pool,
---   v_is_trade, v_kind, v_leg, v_leg_amount, v_leg_buys, v_leg_native, v_leg_pool, v_leg_quantity, v_leg_used, v_leg_wash, v_legs, v_long_pool,
---   v_pick_transaction, v_pieces, v_pool_is_long, v_pool_long, v_short_pool.
--- Changes: v_amount_left, v_closing_is, v_event_last_number, v_fraction, v_from_pool, v_leg, v_long_pool, v_method, v_native_left, v_outcome,
---   v_pick_leg, v_piece_acquired, v_piece_acquired_at, v_piece_held_from, v_piece_number, v_piece_pool, v_piece_source, v_piece_to_open,
---   v_piece_used, v_piece_wash, v_pieces, v_price, v_sets_aside, v_short_pool, v_units_left.
+-- Reads: v_detail, v_event, v_event_at, v_event_date, v_from_pool, v_is_trade, v_kind, v_leg, v_leg_amount, v_leg_buys, v_leg_native,
+--   v_leg_pool, v_leg_quantity, v_leg_used, v_leg_wash, v_legs, v_long_pool, v_pick_transaction, v_pieces, v_pool_is_long, v_pool_long,
+--   v_second_amount, v_second_native_amount, v_second_pool, v_second_units, v_short_pool.
+-- Changes: v_amount_left, v_closes_as, v_event_last_number, v_from_pool, v_leg, v_long_pool, v_method, v_native_left, v_outcome, v_pick_leg,
+--   v_piece_acquired, v_piece_acquired_at, v_piece_held_from, v_piece_number, v_piece_pool, v_piece_source, v_piece_to_open, v_piece_used,
+--   v_piece_wash, v_pieces, v_price, v_second_units, v_sets_aside, v_short_pool, v_units_left.
 exit when v_is_trade or v_kind is null;
 if v_legs > v_leg then
     v_leg := v_leg + 1;
@@ -19,7 +19,7 @@ if v_legs > v_leg then
     v_piece_pool[v_event] := v_leg_pool;
     if v_leg_buys then
         v_from_pool := v_short_pool;
-        v_closing_is := 'cover';
+        v_closes_as := 'cover';
         v_outcome := 'open_long';
         v_method := 'fifo';
         v_pieces := v_pieces + 1;
@@ -35,7 +35,7 @@ if v_legs > v_leg then
         v_piece_used[v_pieces] := v_leg_used[v_leg];
     else
         v_from_pool := v_leg_pool;
-        v_closing_is := 'sale';
+        v_closes_as := 'sale';
         v_outcome := 'close_or_short';
         v_method := case
             when p_options ? 'method' then tax.tried_method(
@@ -52,18 +52,18 @@ if v_legs > v_leg then
             )
         end;
     end if;
-elsif v_fraction > 0 then
-    v_from_pool := v_fraction_pool;
+elsif v_second_units > 0 then
+    v_from_pool := v_second_pool;
     v_long_pool := v_pool_long[v_from_pool];
     v_short_pool := v_long_pool + 1;
-    v_units_left := v_fraction;
-    v_amount_left := v_fraction_cash;
-    v_native_left := v_fraction_native;
-    v_price := v_fraction_cash / v_fraction;
+    v_units_left := v_second_units;
+    v_amount_left := v_second_amount;
+    v_native_left := v_second_native_amount;
+    v_price := v_second_amount / v_second_units;
     v_outcome := 'close';
     v_sets_aside := false;
-    v_closing_is := case v_kind when 'option_expiration' then 'expire' when 'merger_cash' then 'merger_cash' else 'cash_in_lieu' end;
-    v_fraction := 0;
+    v_closes_as := case v_kind when 'option_expiration' then 'expire' when 'merger_cash' then 'merger_cash' else 'cash_in_lieu' end;
+    v_second_units := 0;
     v_method := 'fifo';
     if v_pool_is_long[v_from_pool] then
         v_method := case

@@ -1,7 +1,7 @@
 -- Units leave the pool, piece by piece. The piece gives its share of its amount, the event its share of its own; who takes the last unit takes what
 -- is left (N.4). What is set aside has closings too, until it is known what becomes of it.
--- Reads: v_account_forfeited, v_amount_left, v_closing_is, v_closings, v_closings_before, v_event, v_from_pool, v_has_native,
---   v_instrument_native_scale, v_is_plain, v_list, v_list_most, v_native_left, v_piece_cost, v_piece_gift_basis, v_piece_gift_on,
+-- Reads: v_account_forfeited, v_amount_left, v_closes_as, v_closings, v_closings_before, v_event, v_from_pool, v_has_native,
+--   v_instrument_native_scale, v_is_plain, v_list, v_list_limit, v_native_left, v_piece_cost, v_piece_gift_basis, v_piece_gift_on,
 --   v_piece_held_from, v_piece_native, v_piece_next, v_piece_previous, v_piece_quantity, v_piece_waits_before, v_piece_wash, v_pieces_from,
 --   v_pool_account, v_pool_head, v_pool_instrument, v_pool_ranked_by, v_pool_tail, v_pool_waiting, v_sets_aside, v_units_left.
 -- Changes: v_account_forfeited, v_amount_left, v_closing_event, v_closing_gift_basis, v_closing_held_from, v_closing_kind, v_closing_lot,
@@ -42,8 +42,8 @@ begin
         exit when v_piece = 0;
         v_held := v_piece_quantity[v_piece];
         v_taken := v_units_left;
-        if v_pieces_from = 'list' and v_list_most[v_place] < v_taken then
-            v_taken := v_list_most[v_place];
+        if v_pieces_from = 'list' and v_list_limit[v_place] < v_taken then
+            v_taken := v_list_limit[v_place];
         end if;
         v_closings := v_closings + 1;
         if v_held <= v_taken then
@@ -103,7 +103,7 @@ begin
                 v_closing_native_other[v_closings] := v_of_native_event;
             end if;
             v_closing_pool[v_closings] := v_from_pool;
-            v_closing_kind[v_closings] := v_closing_is;
+            v_closing_kind[v_closings] := v_closes_as;
             v_closing_held_from[v_closings] := v_piece_held_from[v_piece];
             if v_sets_aside then
                 v_closing_wash[v_closings] := null;

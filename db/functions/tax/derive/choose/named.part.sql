@@ -1,6 +1,6 @@
 -- The lots named, in the order named, pieces in lot order; FIFO for what they do not cover (A.6).
--- Reads: v_event_id, v_list, v_list_most, v_notices, v_pick_leg, v_pick_transaction, v_piece_quantity, v_piece_source.
--- Changes: v_list, v_list_most, v_notice_code, v_notice_related, v_notice_sentence, v_notice_transaction, v_notices, v_pieces_from.
+-- Reads: v_event_id, v_list, v_list_limit, v_notices, v_pick_leg, v_pick_transaction, v_piece_quantity, v_piece_source.
+-- Changes: v_list, v_list_limit, v_notice_code, v_notice_related, v_notice_sentence, v_notice_transaction, v_notices, v_pieces_from.
 declare
     v_named integer[] := '{}';
     v_names integer := 0;
@@ -9,7 +9,7 @@ declare
     v_missing numeric;
     v_free numeric;
 begin
-    v_list_most := '{}';
+    v_list_limit := '{}';
     for v_pick in
         select
             p.opening_transaction_id, p.quantity,
@@ -36,14 +36,14 @@ begin
                 v_free := v_piece_quantity[v_piece];
                 for v_name in 1 .. v_names loop
                     if v_named[v_name] = v_piece then
-                        v_free := v_free - v_list_most[v_name];
+                        v_free := v_free - v_list_limit[v_name];
                     end if;
                 end loop;
                 if v_free > 0 then
                     v_names := v_names + 1;
                     v_named[v_names] := v_piece;
-                    v_list_most[v_names] := least(v_free, v_missing);
-                    v_missing := v_missing - v_list_most[v_names];
+                    v_list_limit[v_names] := least(v_free, v_missing);
+                    v_missing := v_missing - v_list_limit[v_names];
                 end if;
             end if;
         end loop;
