@@ -76,6 +76,17 @@ def test_nothing_else_is_put_together() -> None:
     assert frames == [FRAME]
 
 
+def test_a_rule_is_cited_behind_a_sentence() -> None:
+    """A comment says what the rule demands there; its number alone, or first, says nothing."""
+    number_first = re.compile(r"^\s*-- [A-Z]\.\d", re.MULTILINE)
+    found = [
+        path.name
+        for path in FRAME.parent.rglob("*.sql")
+        if number_first.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
 COPIES = tuple(FRAME.parent / file for file in ("run.sql", "store.sql", "append.sql"))
 TABLES = (
     "Rows of core.positions",
