@@ -21,6 +21,8 @@ declare
     c_window constant integer := 30;
     -- The number of a sale that is only tried (what_if.sql).
     c_tried_sale constant bigint := 0;
+    -- Heaps are sorted by numbers: a day is the number of days from here.
+    c_day_zero constant date := '2000-01-01';
     v_result tax.derivation;
 
     -- events, by place
@@ -202,7 +204,7 @@ declare
     v_short_pool integer;
     v_closings_before integer;
 
-    -- the same, of what is no plain trade
+    -- the same, of what is no plain trade; the second job that it may ask for; the shares of an exercise, by leg; what is delivered against a short
     v_account integer;
     v_instrument integer;
     v_detail tax.event_detail;

@@ -1,9 +1,9 @@
 -- The best piece of a pool that is sold from by cost or by tax becomes v_piece. Each turn puts one piece into its heap, takes one out, or finds the
 -- best. Heaps are numbered by their pool: by cost, short-term; then long-term; then by the day on which a piece becomes long-term.
--- Reads: v_event, v_event_date, v_event_rank, v_from_pool, v_heap_root, v_instrument_multiplier, v_is_sorted, v_method, v_node_key,
---   v_node_left, v_node_piece, v_node_right, v_nodes, v_piece, v_piece_acquired, v_piece_acquired_at, v_piece_cost, v_piece_held_from,
---   v_piece_inherited, v_piece_is_long_term, v_piece_node, v_piece_number, v_piece_quantity, v_piece_source, v_piece_waits_before,
---   v_pool_instrument, v_pool_waiting, v_pools, v_price.
+-- Reads: c_day_zero, v_event, v_event_date, v_event_rank, v_from_pool, v_heap_root, v_instrument_multiplier, v_is_sorted, v_method,
+--   v_node_key, v_node_left, v_node_piece, v_node_right, v_nodes, v_piece, v_piece_acquired, v_piece_acquired_at, v_piece_cost,
+--   v_piece_held_from, v_piece_inherited, v_piece_is_long_term, v_piece_node, v_piece_number, v_piece_quantity, v_piece_source,
+--   v_piece_waits_before, v_pool_instrument, v_pool_waiting, v_pools, v_price.
 -- Changes: v_heap_root, v_node_key, v_node_left, v_node_piece, v_node_right, v_nodes, v_piece, v_piece_is_long_term, v_piece_node,
 --   v_piece_waits_before, v_pool_waiting.
 declare
@@ -28,7 +28,7 @@ begin
             v_heap := v_by_anniversary;
             v_nodes := v_nodes + 1;
             v_node_piece[v_nodes] := v_becomes_long_term;
-            v_node_key[v_nodes] := tax.first_long_date(v_piece_held_from[v_becomes_long_term]) - date '2000-01-01';
+            v_node_key[v_nodes] := tax.first_long_date(v_piece_held_from[v_becomes_long_term]) - c_day_zero;
             v_node_left[v_nodes] := 0;
             v_node_right[v_nodes] := 0;
             v_one := v_heap_root[v_heap];
@@ -71,7 +71,7 @@ begin
                 and (v_piece_node[v_node_piece[v_best_long_term]] <> v_best_long_term or v_piece_quantity[v_node_piece[v_best_long_term]] = 0)
             then
                 v_heap := v_long_term;
-            elsif v_next_long_term <> 0 and v_node_key[v_next_long_term] <= v_event_date[v_event] - date '2000-01-01' then
+            elsif v_next_long_term <> 0 and v_node_key[v_next_long_term] <= v_event_date[v_event] - c_day_zero then
                 v_heap := v_by_anniversary;
                 v_piece := v_node_piece[v_next_long_term];
                 if v_piece_quantity[v_piece] > 0 and v_piece_is_long_term[v_piece] is not true then
