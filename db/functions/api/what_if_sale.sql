@@ -19,7 +19,6 @@ declare
     v_group_id bigint;
     v_on date := coalesce(what_if_sale.date, (now() at time zone 'America/New_York')::date);
     v_method core.lot_method;
-    v_code integer;
     v_rate numeric;
     v_native numeric;
     v_amount numeric;
@@ -47,7 +46,7 @@ begin
     if what_if_sale.method is not null then
         v_method := (ingest.read_methods(array[what_if_sale.method]))[1];
     end if;
-    v_code := tax.lot_method(v_user_id, v_account_id, v_instrument.id, v_on, v_method);
+    v_method := tax.lot_method(v_user_id, v_account_id, v_instrument.id, v_on, v_method);
 
     -- Gross and fees are translated and rounded one by one (N.3.1, N.3.2). Without a rate the amounts stay unknown (N.1).
     v_rate := coalesce(what_if_sale.fx_rate, case when v_instrument.currency = v_tax_currency then 1 end);
@@ -57,7 +56,7 @@ begin
         v_native := round(v_native, 2);
     end if;
     v_sale := jsonb_build_object(
-        'account_id', v_account_id, 'instrument_id', v_instrument.id, 'quantity', what_if_sale.quantity, 'date', v_on, 'method', v_code,
+        'account_id', v_account_id, 'instrument_id', v_instrument.id, 'quantity', what_if_sale.quantity, 'date', v_on, 'method', v_method,
         'amount', v_amount, 'native_amount', case when v_rate = 1 then v_amount else v_native - what_if_sale.fees end,
         'unit_price', what_if_sale.price * v_rate
     );
@@ -176,7 +175,7 @@ begin
         select jsonb_build_object(
             'account', a.account_number, 'symbol', v_instrument.symbol, 'quantity', trim_scale(what_if_sale.quantity)::text,
             'price', trim_scale(what_if_sale.price)::text, 'fees', trim_scale(what_if_sale.fees)::text, 'date', v_on,
-            'method', case v_code when 0 then 'fifo' when 1 then 'lifo' when 2 then 'hifo' when 3 then 'lofo' when 4 then 'average' else 'mintax' end,
+            'method', v_method,
             'currency', v_tax_currency, 'taxable', a.account_type = 'taxable',
             'proceeds', round(t.proceeds, 2)::text, 'basis', round(t.basis, 2)::text, 'gain', round(t.gain, 2)::text, 'disallowed', round(t.disallowed, 2)::text,
             'permanently_disallowed', round(t.permanently_disallowed, 2)::text, 'recognized', round(t.recognized, 2)::text,

@@ -12,7 +12,9 @@ set plan_cache_mode = force_generic_plan
 set enable_nestloop = off
 as $$
 declare
-    v_instruments integer := cardinality(p_history.instrument_id);
+    v_pool_account integer[] := p_history.pool_account_place;
+    v_pool_instrument integer[] := p_history.pool_instrument_place;
+    v_pool_is_long boolean[] := p_history.pool_is_long;
     v_class integer[] := p_history.instrument_wash_class;
     v_index_family text[] := p_history.instrument_index_family;
     v_strike numeric[] := p_history.instrument_strike;
@@ -21,7 +23,7 @@ declare
     v_is_1256 boolean[] := p_history.instrument_1256;
     v_taxable boolean[] := p_history.account_taxable;
     v_event_id bigint[] := p_derivation.event_id;
-    v_event_code integer[] := p_history.event_code;
+    v_event_kind tax.event_kind[] := p_history.event_kind;
     v_event_pool integer[] := p_history.event_pool;
     v_event_date date[] := p_history.event_date;
     v_source integer[] := p_derivation.piece_source;
@@ -55,10 +57,10 @@ begin
                 v_closed_by[p.place] as ended,
                 v_acquired[p.place] as acquired,
                 v_no_purchase[p.place] is null as is_purchase,
-                v_pool[p.place] % 2 = 0 as is_short,
-                coalesce(v_event_code[v_closed_by[p.place]] = 33, false) as is_delivered,
-                v_taxable[(v_pool[p.place] - 1) / 2 / v_instruments + 1] as is_taxable,
-                (v_pool[p.place] - 1) / 2 % v_instruments + 1 as instrument
+                not v_pool_is_long[v_pool[p.place]] as is_short,
+                coalesce(v_event_kind[v_closed_by[p.place]] = 'delivery', false) as is_delivered,
+                v_taxable[v_pool_account[v_pool[p.place]]] as is_taxable,
+                v_pool_instrument[v_pool[p.place]] as instrument
             from (
                 select generate_series(1, cardinality(v_source)) as place
             ) p
@@ -80,11 +82,11 @@ begin
         from (
             select
                 e.event, e.kind, e.quantity,
-                (coalesce(e.pool, v_pool[e.piece]) - 1) / 2 % v_instruments + 1 as instrument,
-                (coalesce(e.pool, v_pool[e.piece]) - 1) / 2 / v_instruments + 1 as account,
-                coalesce(e.pool, v_pool[e.piece]) % 2 = 0 as is_short,
-                case coalesce(e.pool, v_pool[e.piece]) % 2 when 1 then e.other else e.lot end as proceeds,
-                case coalesce(e.pool, v_pool[e.piece]) % 2 when 1 then e.lot else e.other end as basis
+                v_pool_instrument[coalesce(e.pool, v_pool[e.piece])] as instrument,
+                v_pool_account[coalesce(e.pool, v_pool[e.piece])] as account,
+                not v_pool_is_long[coalesce(e.pool, v_pool[e.piece])] as is_short,
+                case when v_pool_is_long[coalesce(e.pool, v_pool[e.piece])] then e.other else e.lot end as proceeds,
+                case when v_pool_is_long[coalesce(e.pool, v_pool[e.piece])] then e.lot else e.other end as basis
             from (
                 select
                     unnest(p_derivation.closing_event) as event,
@@ -153,7 +155,7 @@ begin
     candidate as (
         select 'external_purchase_window'::tax.notice_code as code, p.source, p.acquired, p.class, null::integer as old_instrument, null::numeric as strike, null::text as index_family
         from piece p
-        where v_event_code[p.source] = 21 and not p.is_short and p.class > 0
+        where v_event_kind[p.source] = 'transfer_in' and not p.is_short and p.class > 0
         union all
         select 'deep_put_written', p.source, p.acquired, v_class[p.family], null, p.strike, null
         from piece p
@@ -165,8 +167,8 @@ begin
         ) m
         join piece p on p.instrument = m.new_instrument and p.is_purchase and not p.is_short
         -- Not what was bought of the old issuer and merged.
-        where not v_event_code[p.source] in (1, 4)
-        or (v_event_pool[p.source] - 1) / 2 % v_instruments + 1 = m.new_instrument
+        where not v_event_kind[p.source] in ('buy', 'buy_to_open')
+        or v_pool_instrument[v_event_pool[p.source]] = m.new_instrument
         union all
         select 'similar_fund', p.source, p.acquired, p.class, null, null, p.index_family
         from piece p

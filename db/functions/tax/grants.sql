@@ -19,6 +19,6 @@ $$;
 grant execute on function tax.first_long_date(date) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
 
 -- Functions that act for a person ask for these rules too.
-grant execute on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method), tax.may_average(uuid, bigint, bigint), tax.method_code(core.lot_method),
+grant execute on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method), tax.may_average(uuid, bigint, bigint), tax.selling_method(core.lot_method),
     tax.settles_on(date, date)
     to quantmatrix_writer;

@@ -1,18 +1,19 @@
 -- What the event loop reads of one group: one ordered scan (T.2) into columns, amounts already in the tax currency (N.3.1, N.3.2, B.4).
 -- Columns and not rows, because the loop addresses an event by its number; the number of an event is also that of the lot it may open.
 
-create function tax.method_code(p_method core.lot_method)
-returns integer
+create function tax.selling_method(p_method core.lot_method)
+returns core.lot_method
 language sql
 immutable
 security invoker
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-    select case p_method when 'lifo' then 1 when 'hifo' then 2 when 'lofo' then 3 when 'average' then 4 when 'mintax' then 5 else 0 end
+    select case when p_method in ('lifo', 'hifo', 'lofo', 'average', 'mintax') then p_method else 'fifo' end
 $$;
 
-comment on function tax.method_code(core.lot_method) is 'How the event loop calls a method; 0 is FIFO, which also serves specific identification without lots named.';
+comment on function tax.selling_method(core.lot_method) is
+    'The method by which a sale takes its lots where none are named: FIFO also serves specific identification.';
 
 -- Average basis is for funds, and for stock of a reinvestment plan (A.7).
 create function tax.may_average(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
@@ -35,26 +36,26 @@ $$;
 
 comment on function tax.may_average(uuid, bigint, bigint) is 'Whether average basis is allowed for an instrument in an account.';
 
-create function tax.override_code(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_method core.lot_method)
-returns integer
+create function tax.tried_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_method core.lot_method)
+returns core.lot_method
 language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select case
-        when p_method = 'average' and not tax.may_average(p_user_id, p_account_id, p_instrument_id) then 0
-        else tax.method_code(p_method)
+        when p_method = 'average' and not tax.may_average(p_user_id, p_account_id, p_instrument_id) then 'fifo'
+        else tax.selling_method(p_method)
     end
 $$;
 
-comment on function tax.override_code(uuid, bigint, bigint, core.lot_method) is
-    'Code of a method that is tried instead of every chosen one; FIFO where average is not allowed.';
+comment on function tax.tried_method(uuid, bigint, bigint, core.lot_method) is
+    'The method that is tried instead of every chosen one; FIFO where average is not allowed.';
 
 -- The election for the instrument comes before that for the account, the account's own method and the person's (A.1). An average that was not chosen for this
 -- very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere (A.7).
 create function tax.lot_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_on date, p_named core.lot_method default null)
-returns integer
+returns core.lot_method
 language plpgsql
 stable
 security invoker
@@ -102,22 +103,22 @@ begin
                 detail = format('account %s, instrument %s', p_account_id, p_instrument_id),
                 hint = 'average basis is for fund shares and stock of a reinvestment plan; choose fifo, lifo, hifo, lofo or mintax';
         end if;
-        return 0;
+        return 'fifo';
     end if;
-    return tax.method_code(coalesce(v_chosen, v_general));
+    return tax.selling_method(coalesce(v_chosen, v_general));
 end
 $$;
 
-comment on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method) is 'Code of the method by which lots of an account and instrument are chosen on a day.';
+comment on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method) is 'The method by which lots of an account and instrument are chosen on a day.';
 
 create type tax.history as (
     event_id bigint[],
-    event_code integer[],
+    event_kind tax.event_kind[],
     event_pool integer[],
     event_date date[],
     event_at timestamptz[],
     event_settled date[],
-    event_method integer[],
+    event_method core.lot_method[],
     event_order text[],
     event_quantity numeric[],
     event_opened numeric[],
@@ -147,6 +148,10 @@ create type tax.history as (
     instrument_call_class integer[],
     pool_account bigint[],
     pool_instrument bigint[],
+    pool_account_place integer[],
+    pool_instrument_place integer[],
+    pool_is_long boolean[],
+    pool_long integer[],
     tax_currency text,
     wash_scope core.wash_scope,
     is_plain boolean,
@@ -157,7 +162,7 @@ create type tax.history as (
 );
 
 comment on type tax.history is
-    'One group of instruments as columns: events in the order of T.2, accounts, instruments, and pools. A pool is one side of an account and instrument: 2n - 1 long, 2n short. Event codes: 1 buy, 2 sell, 3 sell marked closing, 4 purchase that covers nothing, 5 short sale; others need a further look at the transaction.';
+    'One group of instruments as columns: events in the order of T.2, accounts, instruments, and pools. A pool is one side of an account and instrument, the short one behind the long one, whose place is pool_long of both. The method of an event is specific where lots are named for it.';
 
 -- Rows that another row speaks for: corrected ones and their cancellation, arriving legs, stock legs, cash for a fraction.
 create function tax.spoken_for(p_user_id uuid)
@@ -219,7 +224,7 @@ declare
     v_person uuid[] := array[p_user_id];
     v_default core.lot_method;
     v_override core.lot_method := p_options ->> 'method';
-    v_override_code constant integer := tax.method_code((p_options ->> 'method')::core.lot_method);
+    v_tried constant core.lot_method := tax.selling_method((p_options ->> 'method')::core.lot_method);
     v_as_of date := p_options ->> 'as_of';
     v_has_choices boolean;
     v_has_picks boolean;
@@ -313,11 +318,16 @@ begin
 
     select
         array_agg(a.id order by a.place, i.place, s.side),
-        array_agg(i.id order by a.place, i.place, s.side)
-    into v_h.pool_account, v_h.pool_instrument
+        array_agg(i.id order by a.place, i.place, s.side),
+        array_agg(a.place::integer order by a.place, i.place, s.side),
+        array_agg(i.place::integer order by a.place, i.place, s.side),
+        array_agg(s.side = 'long' order by a.place, i.place, s.side),
+        array_agg(tax.pool_of(a.place::integer, i.place::integer, 'long', cardinality(v_h.instrument_id)) order by a.place, i.place, s.side)
+    into
+        v_h.pool_account, v_h.pool_instrument, v_h.pool_account_place, v_h.pool_instrument_place, v_h.pool_is_long, v_h.pool_long
     from unnest(v_h.account_id) with ordinality a (id, place)
     cross join unnest(v_h.instrument_id) with ordinality i (id, place)
-    cross join generate_series(1, 2) s (side);
+    cross join unnest(enum_range(null::core.lot_side)) s (side);
 
     with named as (
         select distinct p.transaction_id as id
@@ -337,30 +347,32 @@ begin
         select
             t.id,
             case t.transaction_type
-                when 'buy' then case t.position_effect when 'open' then 4 else 1 end
-                when 'sell' then case t.position_effect when 'open' then 5 when 'close' then 3 else 2 end
-                when 'reinvest' then 4
-                when 'promotion' then 20
-                when 'transfer_in' then 21
-                when 'transfer_out' then 22
-                when 'gift_in' then 23
-                when 'gift_out' then 24
-                when 'inheritance' then 25
-                when 'option_expiration' then 30
-                when 'option_exercise' then 31
-                when 'option_assignment' then 32
-                when 'delivery' then 33
-                when 'mark_to_market' then 34
-                when 'split' then 40
-                when 'stock_dividend' then 41
-                when 'spinoff' then 42
-                when 'symbol_change' then 43
-                when 'merger_stock' then 44
-                when 'merger_cash' then 45
-                when 'merger_mixed' then 46
-                when 'return_of_capital' then 47
-                when 'cash_in_lieu' then 48
-            end as code,
+                when 'buy' then case t.position_effect when 'open' then 'buy_to_open'::tax.event_kind else 'buy' end
+                when 'sell' then case t.position_effect when 'open' then 'sell_short'::tax.event_kind when 'close' then 'sell_to_close' else 'sell' end
+                when 'reinvest' then 'buy_to_open'
+                when 'promotion' then 'promotion'
+                when 'transfer_in' then 'transfer_in'
+                when 'transfer_out' then 'transfer_out'
+                when 'gift_in' then 'gift_in'
+                when 'gift_out' then 'gift_out'
+                when 'inheritance' then 'inheritance'
+                when 'option_expiration' then 'option_expiration'
+                when 'option_exercise' then 'option_exercise'
+                when 'option_assignment' then 'option_assignment'
+                when 'delivery' then 'delivery'
+                when 'mark_to_market' then 'mark_to_market'
+                when 'split' then 'split'
+                when 'stock_dividend' then 'stock_dividend'
+                when 'spinoff' then 'spinoff'
+                when 'symbol_change' then 'symbol_change'
+                when 'merger_stock' then 'merger_stock'
+                when 'merger_cash' then 'merger_cash'
+                when 'merger_mixed' then 'merger_mixed'
+                when 'return_of_capital' then 'return_of_capital'
+                when 'cash_in_lieu' then 'cash_in_lieu'
+            end as kind,
+            t.transaction_type in ('buy', 'sell', 'reinvest') as is_trade,
+            t.transaction_type = 'sell' as is_sale,
             a.place as account_place,
             i.place as instrument_place,
             t.trade_date,
@@ -370,9 +382,9 @@ begin
             t.settlement_date,
             t.order_id,
             case
-                when v_has_picks and t.id in (select n.id from named n) then 9
-                when v_override = 'average' and (t.account_id, t.instrument_id) not in (select m.account_id, m.instrument_id from may_average m) then 0
-                when v_override is not null then v_override_code
+                when v_has_picks and t.id in (select n.id from named n) then 'specific'
+                when v_override = 'average' and (t.account_id, t.instrument_id) not in (select m.account_id, m.instrument_id from may_average m) then 'fifo'
+                when v_override is not null then v_tried
                 when x.lot_method is not null or v_has_choices
                     then tax.lot_method(p_user_id, t.account_id, t.instrument_id, t.trade_date, x.lot_method)
                 else a.method
@@ -411,7 +423,7 @@ begin
             offset 0
         ) t
         join (
-            select u.id, u.place, tax.method_code(coalesce(own.lot_method, v_default)) as method
+            select u.id, u.place, tax.selling_method(coalesce(own.lot_method, v_default)) as method
             from unnest(v_h.account_id) with ordinality u (id, place)
             join core.accounts own on own.user_id = p_user_id and own.id = u.id
             offset 0
@@ -432,7 +444,9 @@ begin
     translated as (
         select
             e.id,
-            e.code,
+            e.kind,
+            e.is_trade,
+            -- As tax.pool_of has it; a call for each row would cost more than reading it.
             ((e.account_place - 1) * cardinality(v_h.instrument_id) + e.instrument_place)::integer * 2 - 1 as pool,
             e.trade_date,
             e.at,
@@ -442,14 +456,14 @@ begin
             e.quantity,
             case
                 when e.costs = 0 then round(e.gross * e.rate, 2)
-                when e.code in (2, 3, 5) then round(e.gross * e.rate, 2) - round(e.costs * e.fee_rate, 2)
+                when e.is_sale then round(e.gross * e.rate, 2) - round(e.costs * e.fee_rate, 2)
                 else round(e.gross * e.rate, 2) + round(e.costs * e.fee_rate, 2)
             end as amount,
             case
                 when e.currency = v_h.tax_currency and e.rate = 1 and not e.has_foreign_fee then null
                 else
                     case when e.currency = v_h.tax_currency then round(e.gross, 2) else e.gross end
-                    + case when e.code in (2, 3, 5) then -1 else 1 end
+                    + case when e.is_sale then -1 else 1 end
                     * case
                         when e.costs = 0 then 0
                         when e.has_foreign_fee then round(e.costs * e.fee_rate / e.rate, 8)
@@ -460,9 +474,11 @@ begin
             e.gross is not null and (e.rate is null or e.costs <> 0 and e.fee_rate is null) as unrated,
             e.is_reinvested,
             case
-                when e.code between 40 and 47 then 0
-                when e.code in (30, 31, 32) and not e.has_time then 2
-                when e.code = 34 then 3
+                when e.kind in (
+                    'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_cash', 'merger_mixed', 'return_of_capital'
+                ) then 0
+                when e.kind in ('option_expiration', 'option_exercise', 'option_assignment') and not e.has_time then 2
+                when e.kind = 'mark_to_market' then 3
                 else 1
             end as phase,
             e.sequence,
@@ -470,7 +486,7 @@ begin
             e.source,
             e.dedupe_key
         from event e
-        where e.code is not null
+        where e.kind is not null
         offset 0
     ),
     ordered as (
@@ -480,7 +496,7 @@ begin
     )
     select
         array_agg(o.id),
-        array_agg(o.code),
+        array_agg(o.kind),
         array_agg(o.pool),
         array_agg(o.trade_date),
         array_agg(o.at),
@@ -488,17 +504,17 @@ begin
         array_agg(o.method),
         array_agg(o.order_id),
         array_agg(o.quantity),
-        array_agg(case when o.code in (1, 4, 5) then o.quantity end),
+        array_agg(case when o.kind in ('buy', 'buy_to_open', 'sell_short') then o.quantity end),
         array_agg(o.amount),
         array_agg(coalesce(o.native, o.amount)),
         array_agg(o.unrated),
         case when bool_or(o.is_reinvested) then array_agg(o.is_reinvested) end,
-        bool_and(o.code <= 5 and o.method = 0),
-        bool_and(o.code <= 5),
+        bool_and(o.is_trade and o.method = 'fifo'),
+        bool_and(o.is_trade),
         bool_or(o.is_foreign),
         bool_or(o.order_id is not null)
     into
-        v_h.event_id, v_h.event_code, v_h.event_pool, v_h.event_date, v_h.event_at, v_h.event_settled, v_h.event_method,
+        v_h.event_id, v_h.event_kind, v_h.event_pool, v_h.event_date, v_h.event_at, v_h.event_settled, v_h.event_method,
         v_h.event_order, v_h.event_quantity, v_h.event_opened, v_h.event_amount, v_h.event_native, v_h.event_unrated, v_h.event_reinvested,
         v_h.is_plain, v_h.is_sorted, v_h.has_native, v_h.has_orders
     from ordered o;
@@ -512,11 +528,11 @@ begin
     into v_h.account_plain_flow
     from unnest(v_h.account_id) with ordinality a (id, place)
     left join (
-        select (e.pool - 1) / 2 / cardinality(v_h.instrument_id) + 1 as place, sum(case when e.code in (2, 3, 5) then e.amount else - e.amount end) as amount
+        select v_h.pool_account_place[e.pool] as place, sum(case when e.kind in ('sell', 'sell_to_close', 'sell_short') then e.amount else - e.amount end) as amount
         from (
-            select unnest(v_h.event_pool) as pool, unnest(v_h.event_code) as code, unnest(v_h.event_amount) as amount
+            select unnest(v_h.event_pool) as pool, unnest(v_h.event_kind) as kind, unnest(v_h.event_amount) as amount
         ) e
-        where e.code <= 5
+        where e.kind in ('buy', 'buy_to_open', 'sell', 'sell_to_close', 'sell_short')
         group by 1
     ) f on f.place = a.place;
 

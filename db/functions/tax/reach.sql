@@ -89,7 +89,7 @@ comment on function tax.lots_by_date(uuid, bigint, bigint, core.lot_side, numeri
 -- to both, and inherited lots are long-term whatever their date: these are reached, but count for nothing. Nor do as many of the largest as the
 -- sales but one may leave in part: what remains of a lot has its cost in whole cents, and thereby another rank.
 create function tax.lots_by_cost(
-    p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_units numeric, p_sales bigint, p_method integer, p_multiplier numeric,
+    p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_units numeric, p_sales bigint, p_method core.lot_method, p_multiplier numeric,
     p_first_day date, p_last_day date, p_steady_before timestamptz, p_inherited bigint[]
 )
 returns bigint[]
@@ -122,7 +122,7 @@ begin
     into v_long_first, v_long_last
     from generate_series(365, 368) d (days);
 
-    foreach v_term in array case p_method when 5 then array['short', 'long'] else array['either'] end loop
+    foreach v_term in array case p_method when 'mintax' then array['short', 'long'] else array['either'] end loop
         if v_term = 'short' then
             open v_lots for
                 select l.*
@@ -135,7 +135,7 @@ begin
                 and l.acquired_at >= p_first_day::timestamptz - c_year
                 and l.holding_start > v_long_first
                 order by l.cost_remaining / l.quantity_remaining desc;
-        elsif p_method = 3 then
+        elsif p_method = 'lofo' then
             open v_lots for
                 select l.*
                 from core.tax_lots l
@@ -192,7 +192,7 @@ begin
 end
 $$;
 
-comment on function tax.lots_by_cost(uuid, bigint, bigint, numeric, bigint, integer, numeric, date, date, timestamptz, bigint[]) is
+comment on function tax.lots_by_cost(uuid, bigint, bigint, numeric, bigint, core.lot_method, numeric, date, date, timestamptz, bigint[]) is
     'Numbers of the open lots of a pool that sales of so many units can reach by cost or by tax (A.5, A.8).';
 
 -- Units count only in lots that certainly may replace: bought in the window of the last sale as well, and not of a purchase of which something is

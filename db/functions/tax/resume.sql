@@ -2,48 +2,6 @@
 -- first, and those young enough to replace a loss; of the losses, those whose window is open and which nothing has replaced yet. The event loop goes
 -- on from there. Whatever is not plain (a corporate action in the window, an average, lots named, a row that is not the last one) is derived whole.
 
-create type tax.standing as (
-    first_event integer,
-    lot_id bigint[],
-    lot_event integer[],
-    lot_number integer[],
-    lot_last_number integer[],
-    lot_pool integer[],
-    lot_opened numeric[],
-    lot_quantity numeric[],
-    lot_cost numeric[],
-    lot_native numeric[],
-    lot_acquired date[],
-    lot_acquired_at timestamptz[],
-    lot_held_from date[],
-    lot_wash numeric[],
-    lot_used boolean[],
-    lot_no_purchase boolean[],
-    lot_gift_basis numeric[],
-    lot_gift_on date[],
-    lot_inherited boolean[],
-    lot_covered boolean[],
-    lot_arrived date[],
-    loss_id bigint[],
-    loss_event integer[],
-    loss_source integer[],
-    loss_ordinal integer[],
-    loss_pool integer[],
-    loss_kind tax.closing_kind[],
-    loss_quantity numeric[],
-    loss_lot numeric[],
-    loss_other numeric[],
-    loss_held_from date[],
-    loss_disallowed numeric[],
-    loss_permanent numeric[],
-    loss_rest numeric[],
-    loss_left numeric[],
-    loss_matches integer[]
-);
-
-comment on type tax.standing is
-    'Where the book of a group stands, as far as appended trades can reach it: open lots in lot order and losses whose window is open. Events before first_event are only those that these refer to.';
-
 create type tax.resumption as (
     history tax.history,
     standing tax.standing
@@ -115,18 +73,13 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 declare
-    c_window constant integer := 30;
-    -- An instant lies within five days of its date of trade.
-    c_slack constant interval := '6 days';
     v_h tax.history;
     v_s tax.standing;
     v_result tax.resumption;
     v_instruments integer;
     v_first_day date;
-    v_pool record;
-    v_side core.lot_side;
-    v_ids bigint[];
-    v_lot_ids bigint[] := '{}';
+    v_lot_ids bigint[];
+    v_lots tax.standing_lots;
     v_loss_ids bigint[] := '{}';
     v_event_ids bigint[];
     v_pools integer[];
@@ -135,8 +88,6 @@ declare
     v_orders text[];
     v_reinvested boolean[];
     v_known integer;
-    v_is_spread boolean;
-    v_is_foreign boolean;
 begin
     v_h := tax.read_history(p_user_id, p_group_id, '{}', p_appended);
     v_result.history := v_h;
@@ -154,40 +105,103 @@ begin
     v_instruments := cardinality(v_h.instrument_id);
     v_first_day := v_h.event_date[1];
 
-    -- include resume/must_be_plain.part.sql
-
-    -- include resume/reach.part.sql
+    if tax.must_be_derived_whole(p_user_id, v_h, p_appended, v_first_day) then
+        return null;
+    end if;
+    v_lot_ids := tax.reachable_lots(p_user_id, v_h, v_first_day);
+    if v_lot_ids is null then
+        return null;
+    end if;
 
     if v_h.wash_scope <> 'none' then
         -- What is closed may be a loss, which lots bought lately replace, unless they have replaced one.
-        if not v_h.event_code <@ array[1, 4] then
+        if exists (select from unnest(v_h.event_kind) e (kind) where e.kind not in ('buy', 'buy_to_open')) then
             v_lot_ids := v_lot_ids || tax.lots_to_replace(
                 p_user_id, v_h.instrument_id, v_lot_ids,
                 -- What replaces the loss of one sale may be what the next one sells, when it has become dear by that.
                 (
                     select case when count(*) = 1 then sum(e.quantity) end
-                    from unnest(v_h.event_code, v_h.event_quantity) e (code, quantity)
-                    where not e.code in (1, 4)
+                    from unnest(v_h.event_kind, v_h.event_quantity) e (kind, quantity)
+                    where e.kind not in ('buy', 'buy_to_open')
                 ),
                 v_first_day, v_h.event_date[cardinality(v_h.event_date)]
             );
         end if;
 
-        -- include resume/waiting_losses.part.sql
+        v_loss_ids := tax.waiting_losses(p_user_id, p_group_id, v_h, p_appended, v_first_day);
+        if v_loss_ids is null then
+            return null;
+        end if;
     end if;
 
-    -- include resume/lots.part.sql
+    v_lots := tax.standing_lots(p_user_id, v_h, v_lot_ids);
+    if v_lots is null then
+        return null;
+    end if;
+    v_s := v_lots.standing;
+    v_event_ids := v_lots.event_id;
+    v_pools := v_lots.event_pool;
+    v_dates := v_lots.event_date;
+    v_ats := v_lots.event_at;
+    v_orders := v_lots.event_order;
+    v_reinvested := v_lots.event_reinvested;
+    -- Purchases and sales of the losses, beside the purchases of the lots.
+    select
+        v_event_ids || coalesce(array_agg(t.id), '{}'), v_pools || coalesce(array_agg(t.pool), '{}'), v_dates || coalesce(array_agg(t.trade_date), '{}'),
+        v_ats || coalesce(array_agg(t.at), '{}'), v_orders || coalesce(array_agg(t.order_id), '{}'),
+        v_reinvested || coalesce(array_agg(t.is_reinvested), '{}')
+    into v_event_ids, v_pools, v_dates, v_ats, v_orders, v_reinvested
+    from (
+        select distinct unnest(array[c.opening_transaction_id, c.closing_transaction_id]) as id
+        from unnest(v_loss_ids) i (id)
+        cross join lateral (
+            select own.*
+            from tax.closings own
+            where own.user_id = p_user_id
+            and own.id = i.id
+            offset 0
+        ) c
+    ) named
+    cross join lateral (
+        select
+            own.id, own.trade_date, own.order_id, own.transaction_type = 'reinvest' as is_reinvested,
+            coalesce(own.executed_at, own.trade_date::timestamp at time zone 'America/New_York') as at,
+            tax.pool_of(
+                array_position(v_h.account_id, own.account_id), array_position(v_h.instrument_id, own.instrument_id), 'long', v_instruments
+            ) as pool
+        from core.transactions own
+        where own.user_id = p_user_id
+        and own.id = named.id
+        offset 0
+    ) t
+    where array_position(v_event_ids, t.id) is null;
+    v_known := coalesce(cardinality(v_event_ids), 0);
+    if array_position(v_pools, null) is not null then
+        return null;
+    end if;
 
-    -- include resume/trades.part.sql
-
+    v_s.first_event := v_known + 1;
+    if v_known > 0 then
+        v_h.event_id := v_event_ids || v_h.event_id;
+        v_h.event_kind := array_fill('derived_before'::tax.event_kind, array[v_known]) || v_h.event_kind;
+        v_h.event_pool := v_pools || v_h.event_pool;
+        v_h.event_date := v_dates || v_h.event_date;
+        v_h.event_at := v_ats || v_h.event_at;
+        v_h.event_settled := array_fill(null::date, array[v_known]) || v_h.event_settled;
+        v_h.event_method := array_fill('fifo'::core.lot_method, array[v_known]) || v_h.event_method;
+        v_h.event_order := v_orders || v_h.event_order;
+        v_h.event_quantity := array_fill(0::numeric, array[v_known]) || v_h.event_quantity;
+        v_h.event_opened := array_fill(null::numeric, array[v_known]) || v_h.event_opened;
+        v_h.event_amount := array_fill(null::numeric, array[v_known]) || v_h.event_amount;
+        v_h.event_native := array_fill(null::numeric, array[v_known]) || v_h.event_native;
+        v_h.event_unrated := array_fill(false, array[v_known]) || v_h.event_unrated;
+        v_h.event_reinvested := v_reinvested || coalesce(v_h.event_reinvested, array_fill(false, array[cardinality(v_h.event_id) - v_known]));
+        v_h.has_orders := v_h.has_orders or v_orders <> array_fill(null::text, array[v_known]);
+    end if;
     v_h.is_plain := false;
-
-    v_h.has_native := v_h.has_native or v_is_foreign;
-
-    -- include resume/losses.part.sql
-
+    v_h.has_native := v_h.has_native or v_lots.is_foreign;
     v_result.history := v_h;
-    v_result.standing := v_s;
+    v_result.standing := tax.standing_losses(p_user_id, p_group_id, v_h, v_s, v_loss_ids, v_event_ids);
     return v_result;
 end
 $$;

@@ -111,7 +111,7 @@ comment on function tax.start_of_day(date) is 'T.2: a row without a time of day 
 
 -- The order in which a method uses the lots of one pool (A.5, A.8). Arrays are parallel and in lot order; the answer holds places in them.
 -- In PL/pgSQL, which keeps its plan.
-create function tax.selection_key(p_method integer, p_quantity numeric, p_cost numeric, p_multiplier numeric)
+create function tax.selection_key(p_method core.lot_method, p_quantity numeric, p_cost numeric, p_multiplier numeric)
 returns numeric
 language plpgsql
 immutable
@@ -123,15 +123,15 @@ begin
     if p_cost is null then
         return 'infinity';
     end if;
-    return case p_method when 3 then 1 else -1 end * round(p_cost / (p_quantity * p_multiplier), 4);
+    return case p_method when 'lofo' then 1 else -1 end * round(p_cost / (p_quantity * p_multiplier), 4);
 end
 $$;
 
-comment on function tax.selection_key(integer, numeric, numeric, numeric) is
-    'What lots that are chosen by their unit cost (N.6) are sorted by, smallest first: 2 highest cost first, 3 lowest cost first; unknown basis last.';
+comment on function tax.selection_key(core.lot_method, numeric, numeric, numeric) is
+    'What lots that are chosen by their unit cost (N.6) are sorted by, smallest first: the lowest cost under LOFO, else the highest; unknown basis last.';
 
 create function tax.selection_order(
-    p_method integer, p_price numeric, p_closed_on date, p_multiplier numeric,
+    p_method core.lot_method, p_price numeric, p_closed_on date, p_multiplier numeric,
     p_quantities numeric[], p_costs numeric[], p_held_from date[], p_inherited boolean[]
 )
 returns integer[]
@@ -149,12 +149,12 @@ begin
             order by
                 l.unit_cost is null,
                 case
-                    when p_method <> 5 then 0
+                    when p_method <> 'mintax' then 0
                     when p_price < l.unit_cost then case when l.is_long then 1 else 0 end
                     when p_price = l.unit_cost then case when l.is_long then 3 else 2 end
                     else case when l.is_long then 4 else 5 end
                 end,
-                case when p_method = 3 then l.unit_cost else - l.unit_cost end,
+                case when p_method = 'lofo' then l.unit_cost else - l.unit_cost end,
                 l.place
         )
         from (
@@ -163,7 +163,7 @@ begin
                 round(o.cost / (o.quantity * p_multiplier), 4) as unit_cost,
                 -- Only around the anniversary does the calendar have to be asked (A.9).
                 case
-                    when p_method <> 5 then null
+                    when p_method <> 'mintax' then null
                     when o.inherited then true
                     when p_closed_on - o.held_from < 366 then false
                     when p_closed_on - o.held_from > 367 then true
@@ -175,5 +175,5 @@ begin
 end
 $$;
 
-comment on function tax.selection_order(integer, numeric, date, numeric, numeric[], numeric[], date[], boolean[]) is
-    'Places of the lots in the order of use: 2 highest cost first, 3 lowest cost first, 5 tax-optimised at p_price.';
+comment on function tax.selection_order(core.lot_method, numeric, date, numeric, numeric[], numeric[], date[], boolean[]) is
+    'Places of the lots in the order of use: the highest cost first under HIFO, the lowest under LOFO, tax-optimised by the tax at p_price.';

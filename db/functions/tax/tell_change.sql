@@ -13,7 +13,7 @@ as $$
 declare
     v_event constant integer := p_after ->> 'event';
     v_piece constant integer := p_after ->> 'piece';
-    v_code constant integer := p_after ->> 'code';
+    v_kind constant tax.event_kind := p_after ->> 'kind';
     v_is_short constant boolean := p_after ->> 'side' = 'short';
     v_units numeric := p_before ->> 'quantity';
     v_cost numeric := p_before ->> 'cost';
@@ -68,7 +68,7 @@ begin
     where c.event = v_event
     and c.piece = v_piece;
 
-    if p_before is null and v_code = 46 then
+    if p_before is null and v_kind = 'merger_mixed' then
         v_units := v_to_units + v_gone_units;
         v_cost := round(v_units * v_x.value_per_new_share * v_x.rate, 2);
         v_lines := v_lines || case
@@ -102,8 +102,8 @@ begin
         where (s ->> 'event')::integer = v_event
         and (s ->> 'source')::integer = v_event;
 
-        if v_code <= 5 then
-            v_lines := v_lines || tax.tell_net(v_x, v_multiplier, (p_after ->> 'net')::numeric, v_code in (2, 3, 5));
+        if v_kind in ('buy', 'buy_to_open', 'sell', 'sell_to_close', 'sell_short') then
+            v_lines := v_lines || tax.tell_net(v_x, v_multiplier, (p_after ->> 'net')::numeric, v_kind in ('sell', 'sell_to_close', 'sell_short'));
             if v_total_units < (p_after ->> 'net_quantity')::numeric then
                 v_lines := v_lines || format(
                     '%s of %s units closed what was open before, for %s; %s is left for the rest',
@@ -113,7 +113,7 @@ begin
             elsif v_total is distinct from (p_after ->> 'net')::numeric then
                 v_lines := v_lines || format('basis supplied later: %s', tax.shown_money(v_total));
             end if;
-        elsif v_code in (31, 32) then
+        elsif v_kind in ('option_exercise', 'option_assignment') then
             for v_row in
                 select m.quantity, m.amount, m.opening_transaction_id
                 from jsonb_to_recordset(p_trace -> 'premiums') as m (event integer, quantity numeric, amount numeric, opening_transaction_id bigint)
@@ -128,7 +128,7 @@ begin
             from jsonb_to_recordset(p_trace -> 'premiums') as m (event integer, amount numeric)
             where m.event = v_event;
             -- A bought call adds what it cost, a written put takes off what it brought.
-            v_part := case when v_code = 32 then -1 else 1 end * coalesce(v_part, 0);
+            v_part := case when v_kind = 'option_assignment' then -1 else 1 end * coalesce(v_part, 0);
             v_lines := v_lines || format(
                 'paid at the strike with fees %s %s option %s = %s', tax.shown_money(v_total - v_part), case when v_part < 0 then '−' else '+' end,
                 tax.shown_money(abs(v_part)), tax.shown_money(v_total)
@@ -138,14 +138,14 @@ begin
             v_lines := v_lines || case
                 when v_total is null then 'no basis is known; quantmatrix basis set supplies it'
                 when v_partner.later_basis is not null then format('basis supplied later: %s', tax.shown_money(v_total))
-                when v_code = 23 then format(
+                when v_kind = 'gift_in' then format(
                     'the donor''s basis %s%s', tax.shown_money(v_total),
                     case when p_after ->> 'gift_basis' is not null
                         then format('; for a loss the value at the gift, %s', tax.shown_money((p_after ->> 'gift_basis')::numeric))
                         else ''
                     end
                 )
-                when v_code = 25 then format('value at death %s', tax.shown_money(v_total))
+                when v_kind = 'inheritance' then format('value at death %s', tax.shown_money(v_total))
                 else format('basis as delivered %s', tax.shown_money(v_total))
             end;
             if p_after ->> 'acquired' is distinct from p_after ->> 'date' then
@@ -161,7 +161,7 @@ begin
         v_cost := v_to_cost - v_washed;
 
     elsif p_is_cut then
-        if v_code = 42 then
+        if v_kind = 'spinoff' then
             v_lines := v_lines || format(
                 '%s units for %s of the parent%s', tax.shown_units(v_to_units + v_gone_units), tax.shown_units(v_units),
                 case when v_x.ratio_numerator is not null
@@ -187,9 +187,9 @@ begin
         end if;
 
     else
-        if v_code between 40 and 46 and v_code <> 42 and v_to_units + v_gone_units <> v_units then
+        if v_kind in ('split', 'stock_dividend', 'symbol_change', 'merger_stock', 'merger_cash', 'merger_mixed') and v_to_units + v_gone_units <> v_units then
             v_lines := v_lines || case
-                when v_x.ratio_numerator is not null and v_code <> 41
+                when v_x.ratio_numerator is not null and v_kind <> 'stock_dividend'
                     then format(
                         '%s × %s / %s = %s units', tax.shown_units(v_units), tax.shown_units(v_x.ratio_numerator), tax.shown_units(v_x.ratio_denominator),
                         tax.shown_units(v_to_units + v_gone_units)
@@ -199,10 +199,10 @@ begin
             v_units := v_to_units + v_gone_units;
         end if;
 
-        if v_code = 34 then
+        if v_kind = 'mark_to_market' then
             v_lines := v_lines || format('its value %s is the new basis', tax.shown_money(v_to_cost));
             v_cost := v_to_cost;
-        elsif v_code = 47 and v_cost is not null then
+        elsif v_kind = 'return_of_capital' and v_cost is not null then
             v_lines := v_lines || format(
                 'capital returned: %s%s', tax.shown_money(v_cost - v_to_cost),
                 case when v_x.amount_per_share is not null
@@ -212,13 +212,13 @@ begin
             );
             v_lines := v_lines || format('%s − %s = %s', tax.shown_money(v_cost), tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost));
             v_cost := v_to_cost;
-        elsif v_code = 42 and v_is_subject and v_x.basis_fraction is not null and v_cost is not null then
+        elsif v_kind = 'spinoff' and v_is_subject and v_x.basis_fraction is not null and v_cost is not null then
             v_lines := v_lines || format(
                 '%s of the basis went to what was spun off: %s − %s = %s', tax.shown_units(v_x.basis_fraction), tax.shown_money(v_cost),
                 tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost)
             );
             v_cost := v_to_cost;
-        elsif v_code = 46 and v_is_subject and v_cost is distinct from v_to_cost + v_gone then
+        elsif v_kind = 'merger_mixed' and v_is_subject and v_cost is distinct from v_to_cost + v_gone then
             select c.other, c.other - c.lot
             into v_part, v_base
             from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, piece integer, quantity numeric, lot numeric, other numeric)
@@ -234,7 +234,7 @@ begin
             v_cost := v_cost - v_part + v_base;
         end if;
 
-        if v_code <> 34 and v_gone_units = 0 and v_to_units < v_units then
+        if v_kind <> 'mark_to_market' and v_gone_units = 0 and v_to_units < v_units then
             v_lines := v_lines || case
                 when v_to_units = 0 then format('all %s units go, with the basis %s', tax.shown_units(v_units), tax.shown_money(v_cost))
                 else format(
@@ -246,7 +246,7 @@ begin
         end if;
     end if;
 
-    if v_code in (42, 46) or v_code <> 34 and v_gone_units > 0 and p_before is not null and not p_is_cut then
+    if v_kind in ('spinoff', 'merger_mixed') or v_kind <> 'mark_to_market' and v_gone_units > 0 and p_before is not null and not p_is_cut then
         if v_cost <> v_to_cost - v_washed + v_gone then
             v_lines := v_lines || format(
                 'as average over all lots of known basis: %s becomes %s', tax.shown_money(v_cost), tax.shown_money(v_to_cost - v_washed + v_gone)
@@ -277,7 +277,7 @@ begin
             (select a.account_number from core.accounts a where a.user_id = p_user_id and a.id = (p_after ->> 'account_id')::bigint)
         );
     end if;
-    if v_code <> 42 and p_before ->> 'instrument_id' <> p_after ->> 'instrument_id' then
+    if v_kind <> 'spinoff' and p_before ->> 'instrument_id' <> p_after ->> 'instrument_id' then
         v_lines := v_lines || format(
             '%s became %s; dates go along',
             (select i.symbol from core.instruments i where i.id = (p_before ->> 'instrument_id')::bigint),

@@ -98,11 +98,10 @@ begin
     loop
         -- The shares of an exercise may be a row of their own, which then stands for the event.
         select
-            case (v_state ->> 'code')::integer
-                when 31 then 'option_exercise'
-                when 32 then 'option_assignment'
+            case
+                when v_state ->> 'kind' in ('option_exercise', 'option_assignment') then (v_state ->> 'kind')::core.transaction_type
                 else t.transaction_type
-            end::core.transaction_type as type,
+            end as type,
             i.symbol, a.account_number as account
         into v_row
         from core.transactions t

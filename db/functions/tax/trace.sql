@@ -15,7 +15,7 @@ declare
     v_n integer := cardinality(v_h.event_id);
     v_event_id bigint[] := v_d.event_id;
     v_event_date date[] := v_h.event_date || v_h.event_date[v_n];
-    v_event_code integer[] := v_h.event_code;
+    v_event_kind tax.event_kind[] := v_h.event_kind;
     v_event_amount numeric[] := v_h.event_amount;
     v_event_quantity numeric[] := v_h.event_quantity;
     v_source integer[] := v_d.piece_source;
@@ -42,11 +42,11 @@ begin
         'states', (
             select jsonb_agg(
                 jsonb_build_object(
-                    'event', t.event, 'transaction_id', v_event_id[t.event], 'date', v_event_date[t.event], 'code', v_event_code[t.event],
+                    'event', t.event, 'transaction_id', v_event_id[t.event], 'date', v_event_date[t.event], 'kind', v_event_kind[t.event],
                     'net', v_event_amount[t.event], 'net_quantity', v_event_quantity[t.event],
                     'piece', t.piece, 'number', v_number[t.piece], 'source', v_source[t.piece], 'opening_transaction_id', v_event_id[v_source[t.piece]],
                     'account_id', v_h.pool_account[t.pool], 'instrument_id', v_h.pool_instrument[t.pool],
-                    'side', case t.pool % 2 when 1 then 'long' else 'short' end,
+                    'side', case when v_h.pool_is_long[t.pool] then 'long' else 'short' end,
                     'quantity', t.quantity, 'cost', t.cost, 'wash', t.wash, 'gift_basis', t.gift_basis, 'held_from', t.held_from, 'acquired', t.acquired
                 )
                 order by t.event, t.piece
@@ -63,7 +63,7 @@ begin
                 jsonb_agg(
                     jsonb_build_object(
                         'event', c.event, 'ordinal', c.ordinal, 'transaction_id', coalesce(c.transaction_id, v_event_id[c.event]), 'piece', c.piece,
-                        'quantity', c.quantity, 'lot', c.lot, 'other', c.other, 'code', v_event_code[c.event], 'net', v_event_amount[c.event],
+                        'quantity', c.quantity, 'lot', c.lot, 'other', c.other, 'kind', v_event_kind[c.event], 'net', v_event_amount[c.event],
                         'net_quantity', v_event_quantity[c.event]
                     )
                     order by c.event, c.ordinal

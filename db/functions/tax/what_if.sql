@@ -14,11 +14,11 @@ declare
     v_quantity constant numeric := p_sale ->> 'quantity';
     v_amount constant numeric := p_sale ->> 'amount';
     v_native constant numeric := p_sale ->> 'native_amount';
-    v_method constant integer := p_sale ->> 'method';
-    v_pool integer := 2 * (
-        (array_position(v_h.account_id, (p_sale ->> 'account_id')::bigint) - 1) * cardinality(v_h.instrument_id)
-        + array_position(v_h.instrument_id, (p_sale ->> 'instrument_id')::bigint)
-    ) - 1;
+    v_method constant core.lot_method := p_sale ->> 'method';
+    v_pool integer := tax.pool_of(
+        array_position(v_h.account_id, (p_sale ->> 'account_id')::bigint),
+        array_position(v_h.instrument_id, (p_sale ->> 'instrument_id')::bigint), 'long', cardinality(v_h.instrument_id)
+    );
     v_before integer;
 begin
     if v_h.event_id is null then
@@ -27,13 +27,16 @@ begin
     -- It comes after all of its day but what the clearing house does at its end (T.3).
     select count(*)
     into v_before
-    from unnest(v_h.event_code, v_h.event_date, v_h.event_at) e (code, day, at)
+    from unnest(v_h.event_kind, v_h.event_date, v_h.event_at) e (kind, day, at)
     where e.day < v_on
     or e.day = v_on
-    and not (e.code = 34 or e.code in (30, 31, 32) and e.at = tax.start_of_day(v_on));
+    and not (
+        e.kind = 'mark_to_market'
+        or e.kind in ('option_expiration', 'option_exercise', 'option_assignment') and e.at = tax.start_of_day(v_on)
+    );
 
     v_h.event_id := array_append(v_h.event_id[: v_before], 0::bigint) || v_h.event_id[v_before + 1 :];
-    v_h.event_code := array_append(v_h.event_code[: v_before], 3) || v_h.event_code[v_before + 1 :];
+    v_h.event_kind := array_append(v_h.event_kind[: v_before], 'sell_to_close'::tax.event_kind) || v_h.event_kind[v_before + 1 :];
     v_h.event_pool := array_append(v_h.event_pool[: v_before], v_pool) || v_h.event_pool[v_before + 1 :];
     v_h.event_date := array_append(v_h.event_date[: v_before], v_on) || v_h.event_date[v_before + 1 :];
     v_h.event_at := array_append(v_h.event_at[: v_before], v_at) || v_h.event_at[v_before + 1 :];
@@ -48,11 +51,11 @@ begin
     if v_h.event_reinvested is not null then
         v_h.event_reinvested := array_append(v_h.event_reinvested[: v_before], false) || v_h.event_reinvested[v_before + 1 :];
     end if;
-    v_h.is_plain := v_h.is_plain and v_method = 0;
+    v_h.is_plain := v_h.is_plain and v_method = 'fifo';
     v_h.has_native := v_h.has_native or v_amount is distinct from v_native;
     return v_h;
 end
 $$;
 
 comment on function tax.with_sale(tax.history, jsonb) is
-    'The events with one more sale: account_id, instrument_id, quantity, date, method (code), amount and native_amount (net of fees), unit_price in the tax currency.';
+    'The events with one more sale: account_id, instrument_id, quantity, date, method, amount and native_amount (net of fees), unit_price in the tax currency.';

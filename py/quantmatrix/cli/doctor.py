@@ -15,7 +15,7 @@ import click
 from quantmatrix.backup import copies, keep
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database import chain, signing
+from quantmatrix.database import chain, lines, signing
 from quantmatrix.database import migrate as migrations
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
@@ -26,6 +26,7 @@ from quantmatrix.services.environment import Environment
 from quantmatrix.services.layout import make_data_dir, read_state
 from quantmatrix.services.postgres import LEAST_FREE_BYTES
 from quantmatrix.services.report import forgotten, servers
+from quantmatrix.terminal import data
 
 Check = tuple[str, Callable[[], str]]
 # A worker beats every five seconds and seals each minute; a transaction may hold the seal back for ten.
@@ -33,15 +34,34 @@ WORKER_SECONDS = 60
 SEAL_SECONDS = 900
 
 
-@click.command()
-@click.pass_obj
-def doctor(settings: Settings) -> ExitCode:
+@click.group(invoke_without_command=True, short_help="Check everything the servers need.")
+@click.pass_context
+def doctor(context: click.Context) -> ExitCode | None:
     """Check everything the servers need, and say what to do where something is missing. Starts nothing.
 
     \b
       quantmatrix doctor
       quantmatrix doctor --format json
     """
+    return _examine_all(context.obj) if context.invoked_subcommand is None else None
+
+
+@doctor.command("explain-line")
+@click.argument("function")
+@click.argument("line", type=click.IntRange(min=1))
+def explain_line(function: str, line: int) -> None:
+    """Say where a line of a function stands in the files.
+
+    The context of an error counts the lines of the whole function, which may be put together of parts.
+
+    \b
+      quantmatrix doctor explain-line tax.derive 1234
+    """
+    found = lines.find(function, line)
+    data(f"{found.path}:{found.number}: {found.text.strip()}")
+
+
+def _examine_all(settings: Settings) -> ExitCode:
     rows = [_examine(name, check) for name, check in _checks(settings.environment)]
     write_rows(rows, settings.format)
     return ExitCode.DONE if all(row["result"] == "ok" for row in rows) else ExitCode.FAILED

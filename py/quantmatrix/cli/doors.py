@@ -127,6 +127,7 @@ DOORS: dict[str, frozenset[str]] = {
     "down": SERVERS,
     "status": SERVERS | ROWS,
     "doctor": SERVERS | ROWS,
+    "doctor explain-line": NOWHERE,
     "backup": PEOPLE | ROWS,
     "restore": PEOPLE | ROWS,
     "serve": SERVERS,

@@ -1,55 +1,49 @@
 -- New pieces go to their place in lot order (A.2); most belong at the end.
-v_hint := 0;
-for v_i in 1 .. v_link_count loop
-    v_s := v_links[v_i];
-    v_p := v_pool[v_s];
-    v_a := v_tail[v_p];
-    if not v_sorted and v_a <> 0 then
-        if v_hint <> 0 and v_pool[v_hint] = v_p
-            and (coalesce(v_acquired[v_hint], '-infinity'), coalesce(v_acquired_at[v_hint], '-infinity'), v_event_rank[v_source[v_hint]], v_number[v_hint])
-                <= (coalesce(v_acquired[v_s], '-infinity'), coalesce(v_acquired_at[v_s], '-infinity'), v_event_rank[v_source[v_s]], v_number[v_s])
-        then
-            v_a := v_hint;
-            loop
-                v_b := v_next[v_a];
-                exit when v_b = 0
-                    or (coalesce(v_acquired[v_s], '-infinity'), coalesce(v_acquired_at[v_s], '-infinity'), v_event_rank[v_source[v_s]], v_number[v_s])
-                        < (coalesce(v_acquired[v_b], '-infinity'), coalesce(v_acquired_at[v_b], '-infinity'), v_event_rank[v_source[v_b]], v_number[v_b]);
-                v_a := v_b;
-            end loop;
-        else
-            while v_a <> 0
-                and (coalesce(v_acquired[v_s], '-infinity'), coalesce(v_acquired_at[v_s], '-infinity'), v_event_rank[v_source[v_s]], v_number[v_s])
-                    < (coalesce(v_acquired[v_a], '-infinity'), coalesce(v_acquired_at[v_a], '-infinity'), v_event_rank[v_source[v_a]], v_number[v_a])
-            loop
-                v_a := v_previous[v_a];
-            end loop;
+-- Reads: v_acquisitions, v_event, v_has_option, v_has_short, v_is_sorted, v_new_piece, v_new_pieces, v_piece_next, v_piece_no_purchase,
+--   v_piece_pool, v_piece_source, v_piece_waits_before, v_pool_head, v_pool_is_long, v_pool_ranked_by, v_pool_replaces, v_pool_tail,
+--   v_pool_waiting.
+-- Changes: v_acquisitions, v_has_short, v_new_pieces, v_piece_next, v_piece_previous, v_piece_waits_before, v_pool_head, v_pool_tail,
+--   v_pool_waiting.
+declare
+    v_piece integer;
+    v_pool integer;
+    v_before integer;
+    v_behind integer;
+    v_linked integer := 0;
+begin
+    for v_place in 1 .. v_new_pieces loop
+        v_piece := v_new_piece[v_place];
+        v_pool := v_piece_pool[v_piece];
+        v_before := v_pool_tail[v_pool];
+        if not v_is_sorted and v_before <> 0 then
+            -- include link/place.part.sql
         end if;
-    end if;
-    v_hint := v_s;
-    if v_a = 0 then
-        v_b := v_head[v_p];
-        v_head[v_p] := v_s;
-    else
-        v_b := v_next[v_a];
-        v_next[v_a] := v_s;
-    end if;
-    v_previous[v_s] := v_a;
-    v_next[v_s] := v_b;
-    if v_b = 0 then
-        v_tail[v_p] := v_s;
-    else
-        v_previous[v_b] := v_s;
-    end if;
-    if v_ranked_by[v_p] is not null and v_waits_before[v_s] is null then
-        v_waits_before[v_s] := v_waiting[v_p];
-        v_waiting[v_p] := v_s;
-    end if;
-    v_has_short := v_has_short or v_p % 2 = 0;
-    if (v_p % 2 = 0 or v_has_option) and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
-        -- include link/flags.part.sql
-    end if;
-    if v_pool_may_replace[v_p] and v_source[v_s] = v_k and v_no_purchase[v_s] is null then
-        v_acquisitions := v_acquisitions || v_s;
-    end if;
-end loop;
+        v_linked := v_piece;
+        if v_before = 0 then
+            v_behind := v_pool_head[v_pool];
+            v_pool_head[v_pool] := v_piece;
+        else
+            v_behind := v_piece_next[v_before];
+            v_piece_next[v_before] := v_piece;
+        end if;
+        v_piece_previous[v_piece] := v_before;
+        v_piece_next[v_piece] := v_behind;
+        if v_behind = 0 then
+            v_pool_tail[v_pool] := v_piece;
+        else
+            v_piece_previous[v_behind] := v_piece;
+        end if;
+        if v_pool_ranked_by[v_pool] is not null and v_piece_waits_before[v_piece] is null then
+            v_piece_waits_before[v_piece] := v_pool_waiting[v_pool];
+            v_pool_waiting[v_pool] := v_piece;
+        end if;
+        v_has_short := v_has_short or not v_pool_is_long[v_pool];
+        if (not v_pool_is_long[v_pool] or v_has_option) and v_piece_source[v_piece] = v_event and v_piece_no_purchase[v_piece] is null then
+            -- include link/flags.part.sql
+        end if;
+        if v_pool_replaces[v_pool] and v_piece_source[v_piece] = v_event and v_piece_no_purchase[v_piece] is null then
+            v_acquisitions := v_acquisitions || v_piece;
+        end if;
+    end loop;
+    v_new_pieces := 0;
+end;

@@ -1,44 +1,54 @@
--- A purchase where no short is open: most events. It is its own piece, at the end of its pool.
-if v_plain and (v_code = 1 and v_head[v_long + 1] = 0 or v_code = 4) then
-    v_s := v_tail[v_long];
-    if v_s = 0 then
-        v_head[v_long] := v_k;
-    else
-        v_next[v_s] := v_k;
-    end if;
-    v_tail[v_long] := v_k;
+-- A purchase where no short is open: most events. It is its own piece, at the end of its pool, and its turn ends here.
+-- Reads: c_window, v_event, v_event_date, v_first_loss, v_free_in_window, v_free_tail, v_has_usual_washes, v_is_plain, v_kind, v_long_pool,
+--   v_loss_on, v_loss_rest, v_losses, v_pool_head, v_pool_ranked_by, v_pool_replaces, v_pool_tail, v_pool_waiting, v_short_pool, v_unjudged.
+-- Changes: v_first_loss, v_free_head, v_free_in_window, v_free_next, v_free_previous, v_free_tail, v_piece_next, v_piece_previous,
+--   v_piece_waits_before, v_pool_head, v_pool_tail, v_pool_waiting.
+if v_is_plain and (v_kind = 'buy' and v_pool_head[v_short_pool] = 0 or v_kind = 'buy_to_open') then
+    declare
+        v_newest integer := v_pool_tail[v_long_pool];
+    begin
+        if v_newest = 0 then
+            v_pool_head[v_long_pool] := v_event;
+        else
+            v_piece_next[v_newest] := v_event;
+        end if;
+    end;
+    v_pool_tail[v_long_pool] := v_event;
     continue;
 end if;
 
 -- With wash sales the same, where no loss waits for a replacement or for the last fill of its order: it may replace a loss to come.
-if v_usual and (v_code = 1 and v_head[v_long + 1] = 0 or v_code = 4) then
-    while v_loss_first <= v_loss and (v_loss_rest[v_loss_first] = 0 or v_loss_on[v_loss_first] < v_event_date[v_k] - 30) loop
-        v_loss_first := v_loss_first + 1;
+if v_has_usual_washes and (v_kind = 'buy' and v_pool_head[v_short_pool] = 0 or v_kind = 'buy_to_open') then
+    while v_first_loss <= v_losses and (v_loss_rest[v_first_loss] = 0 or v_loss_on[v_first_loss] < v_event_date[v_event] - c_window) loop
+        v_first_loss := v_first_loss + 1;
     end loop;
-    if v_loss_first > v_loss and v_incomplete = '{}' then
-        v_s := v_tail[v_long];
-        v_previous[v_k] := v_s;
-        if v_s = 0 then
-            v_head[v_long] := v_k;
-        else
-            v_next[v_s] := v_k;
-        end if;
-        v_tail[v_long] := v_k;
-        if v_ranked_by[v_long] is not null then
-            v_waits_before[v_k] := v_waiting[v_long];
-            v_waiting[v_long] := v_k;
-        end if;
-        if v_pool_may_replace[v_long] then
-            v_free_previous[v_k] := v_free_tail;
-            v_free_next[v_k] := 0;
-            if v_free_tail = 0 then
-                v_free_head := v_k;
+    if v_first_loss > v_losses and v_unjudged = '{}' then
+        declare
+            v_newest integer := v_pool_tail[v_long_pool];
+        begin
+            v_piece_previous[v_event] := v_newest;
+            if v_newest = 0 then
+                v_pool_head[v_long_pool] := v_event;
             else
-                v_free_next[v_free_tail] := v_k;
+                v_piece_next[v_newest] := v_event;
             end if;
-            v_free_tail := v_k;
-            if v_free_start = 0 then
-                v_free_start := v_k;
+        end;
+        v_pool_tail[v_long_pool] := v_event;
+        if v_pool_ranked_by[v_long_pool] is not null then
+            v_piece_waits_before[v_event] := v_pool_waiting[v_long_pool];
+            v_pool_waiting[v_long_pool] := v_event;
+        end if;
+        if v_pool_replaces[v_long_pool] then
+            v_free_previous[v_event] := v_free_tail;
+            v_free_next[v_event] := 0;
+            if v_free_tail = 0 then
+                v_free_head := v_event;
+            else
+                v_free_next[v_free_tail] := v_event;
+            end if;
+            v_free_tail := v_event;
+            if v_free_in_window = 0 then
+                v_free_in_window := v_event;
             end if;
         end if;
         continue;

@@ -1,120 +1,149 @@
--- N.4: the piece gives its share of its amount, the event its share of its own; who takes the last unit takes what is left.
-while v_left > 0 loop
-    if v_select = 0 then
-        v_s := v_head[v_from];
-    elsif v_select = 1 then
-        v_s := v_tail[v_from];
-    elsif v_select = 3 then
-        -- include take/heap.part.sql
-    else
-        v_i := v_i + 1;
-        v_s := v_list[v_i];
-        if v_s is null then
-            v_select := 0;
-            v_s := v_head[v_from];
+-- Units leave the pool, piece by piece. The piece gives its share of its amount, the event its share of its own; who takes the last unit takes what
+-- is left (N.4). What is set aside has closings too, until it is known what becomes of it.
+-- Reads: v_account_forfeited, v_amount_left, v_closes_as, v_closings, v_closings_before, v_event, v_from_pool, v_has_native,
+--   v_instrument_native_scale, v_is_plain, v_list, v_list_limit, v_native_left, v_piece_cost, v_piece_gift_basis, v_piece_gift_on,
+--   v_piece_held_from, v_piece_native, v_piece_next, v_piece_previous, v_piece_quantity, v_piece_waits_before, v_piece_wash, v_pieces_from,
+--   v_pool_account, v_pool_head, v_pool_instrument, v_pool_ranked_by, v_pool_tail, v_pool_waiting, v_sets_aside, v_units_left.
+-- Changes: v_account_forfeited, v_amount_left, v_closing_event, v_closing_gift_basis, v_closing_held_from, v_closing_kind, v_closing_lot,
+--   v_closing_native_lot, v_closing_native_other, v_closing_opened, v_closing_ordinal, v_closing_other, v_closing_piece, v_closing_pool,
+--   v_closing_quantity, v_closing_wash, v_closings, v_native_left, v_piece_closed_by, v_piece_cost, v_piece_gift_basis, v_piece_native,
+--   v_piece_next, v_piece_previous, v_piece_quantity, v_piece_waits_before, v_piece_wash, v_pieces_from, v_pool_head, v_pool_tail,
+--   v_pool_waiting, v_units_left.
+declare
+    v_piece integer;
+    v_place integer := 0;
+    v_before integer;
+    v_behind integer;
+    v_held numeric;
+    v_taken numeric;
+    v_of_lot numeric;
+    v_of_native_lot numeric;
+    v_of_event numeric;
+    v_of_native_event numeric;
+    v_of_wash numeric;
+    v_of_gift_basis numeric;
+    v_owner integer;
+begin
+    while v_units_left > 0 loop
+        if v_pieces_from = 'oldest' then
+            v_piece := v_pool_head[v_from_pool];
+        elsif v_pieces_from = 'newest' then
+            v_piece := v_pool_tail[v_from_pool];
+        elsif v_pieces_from = 'heap' then
+            -- include take/heap.part.sql
+        else
+            v_place := v_place + 1;
+            v_piece := v_list[v_place];
+            if v_piece is null then
+                v_pieces_from := 'oldest';
+                v_piece := v_pool_head[v_from_pool];
+            end if;
         end if;
-    end if;
-    exit when v_s = 0;
-    v_q := v_quantity[v_s];
-    v_t := v_left;
-    if v_select = 2 and v_caps[v_i] < v_t then
-        v_t := v_caps[v_i];
-    end if;
-    v_c := v_c + 1;
-    if v_q <= v_t then
-        v_t := v_q;
-        v_of_lot := v_cost[v_s];
-        v_quantity[v_s] := 0;
-        v_closed_by[v_s] := v_k;
-        v_b := v_next[v_s];
-        if v_plain then
-            v_head[v_from] := v_b;
-            if v_b = 0 then
-                v_tail[v_from] := 0;
+        exit when v_piece = 0;
+        v_held := v_piece_quantity[v_piece];
+        v_taken := v_units_left;
+        if v_pieces_from = 'list' and v_list_limit[v_place] < v_taken then
+            v_taken := v_list_limit[v_place];
+        end if;
+        v_closings := v_closings + 1;
+        if v_held <= v_taken then
+            v_taken := v_held;
+            v_of_lot := v_piece_cost[v_piece];
+            v_piece_quantity[v_piece] := 0;
+            v_piece_closed_by[v_piece] := v_event;
+            v_behind := v_piece_next[v_piece];
+            if v_is_plain then
+                v_pool_head[v_from_pool] := v_behind;
+                if v_behind = 0 then
+                    v_pool_tail[v_from_pool] := 0;
+                end if;
+            else
+                v_of_native_lot := v_piece_native[v_piece];
+                v_before := v_piece_previous[v_piece];
+                if v_before = 0 then
+                    v_pool_head[v_from_pool] := v_behind;
+                else
+                    v_piece_next[v_before] := v_behind;
+                end if;
+                if v_behind = 0 then
+                    v_pool_tail[v_from_pool] := v_before;
+                else
+                    v_piece_previous[v_behind] := v_before;
+                end if;
             end if;
         else
-            v_of_native := v_native[v_s];
-            v_a := v_previous[v_s];
-            if v_a = 0 then
-                v_head[v_from] := v_b;
-            else
-                v_next[v_a] := v_b;
+            v_of_lot := round(v_piece_cost[v_piece] * v_taken / v_held, 2);
+            v_piece_quantity[v_piece] := v_held - v_taken;
+            v_piece_cost[v_piece] := v_piece_cost[v_piece] - v_of_lot;
+            if v_has_native then
+                v_of_native_lot := round(v_piece_native[v_piece] * v_taken / v_held, v_instrument_native_scale[v_pool_instrument[v_from_pool]]);
+                v_piece_native[v_piece] := v_piece_native[v_piece] - v_of_native_lot;
             end if;
-            if v_b = 0 then
-                v_tail[v_from] := v_a;
-            else
-                v_previous[v_b] := v_a;
+            -- Rounding may have changed what a unit of the rest costs.
+            if v_pool_ranked_by[v_from_pool] is not null and v_piece_waits_before[v_piece] is null then
+                v_piece_waits_before[v_piece] := v_pool_waiting[v_from_pool];
+                v_pool_waiting[v_from_pool] := v_piece;
             end if;
         end if;
-    else
-        v_of_lot := round(v_cost[v_s] * v_t / v_q, 2);
-        v_quantity[v_s] := v_q - v_t;
-        v_cost[v_s] := v_cost[v_s] - v_of_lot;
-        if v_has_native then
-            v_of_native := round(v_native[v_s] * v_t / v_q, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1]);
-            v_native[v_s] := v_native[v_s] - v_of_native;
+        if v_taken = v_units_left then
+            v_of_event := v_amount_left;
+        else
+            v_of_event := round(v_amount_left * v_taken / v_units_left, 2);
+            v_amount_left := v_amount_left - v_of_event;
         end if;
-        -- Rounding may have changed what a unit of the rest costs.
-        if v_ranked_by[v_from] is not null and v_waits_before[v_s] is null then
-            v_waits_before[v_s] := v_waiting[v_from];
-            v_waiting[v_from] := v_s;
-        end if;
-    end if;
-    if v_t = v_left then
-        v_part := v_amount;
-    else
-        v_part := round(v_amount * v_t / v_left, 2);
-        v_amount := v_amount - v_part;
-    end if;
 
-    if not v_plain then
-        if v_has_native then
-            v_native_part := case v_t
-                when v_left then v_native_amount
-                else round(v_native_amount * v_t / v_left, p_history.instrument_native_scale[(v_from - 1) / 2 % v_instruments + 1])
-            end;
-            v_native_amount := v_native_amount - v_native_part;
-            v_c_native_lot[v_c] := v_of_native;
-            v_c_native_other[v_c] := v_native_part;
-        end if;
-        v_c_pool[v_c] := v_from;
-        v_c_kind[v_c] := v_kind;
-        v_c_held_from[v_c] := v_held_from[v_s];
-        if v_then >= c_move then
-            v_c_wash[v_c] := null;
-            v_c_gift[v_c] := null;
-        end if;
-        if v_wash[v_s] <> 0 then
-            v_extra := case v_t when v_q then v_wash[v_s] else round(v_wash[v_s] * v_t / v_q, 2) end;
-            v_wash[v_s] := v_wash[v_s] - v_extra;
-            if v_then >= c_move then
-                v_c_wash[v_c] := v_extra;
+        if not v_is_plain then
+            if v_has_native then
+                v_of_native_event := case v_taken
+                    when v_units_left then v_native_left
+                    else round(v_native_left * v_taken / v_units_left, v_instrument_native_scale[v_pool_instrument[v_from_pool]])
+                end;
+                v_native_left := v_native_left - v_of_native_event;
+                v_closing_native_lot[v_closings] := v_of_native_lot;
+                v_closing_native_other[v_closings] := v_of_native_event;
             end if;
-        end if;
-        if v_gift_basis[v_s] is not null then
-            v_extra := case v_t when v_q then v_gift_basis[v_s] else round(v_gift_basis[v_s] * v_t / v_q, 2) end;
-            v_gift_basis[v_s] := v_gift_basis[v_s] - v_extra;
-            if v_then >= c_move then
-                v_c_gift[v_c] := v_extra;
-            elsif v_part <= v_of_lot then
-                -- A.10: a gift worth less than the donor's basis, judged for each closing.
-                v_a := (v_from - 1) / 2 / v_instruments + 1;
-                v_forfeited[v_a] := v_forfeited[v_a] + v_of_lot - greatest(v_part, v_extra);
-                if v_part < v_extra then
-                    v_of_lot := v_extra;
-                    v_c_opened[v_c] := v_gift_on[v_s];
-                    v_c_held_from[v_c] := v_gift_on[v_s];
-                else
-                    v_of_lot := v_part;
+            v_closing_pool[v_closings] := v_from_pool;
+            v_closing_kind[v_closings] := v_closes_as;
+            v_closing_held_from[v_closings] := v_piece_held_from[v_piece];
+            if v_sets_aside then
+                v_closing_wash[v_closings] := null;
+                v_closing_gift_basis[v_closings] := null;
+            end if;
+            if v_piece_wash[v_piece] <> 0 then
+                v_of_wash := case v_taken when v_held then v_piece_wash[v_piece] else round(v_piece_wash[v_piece] * v_taken / v_held, 2) end;
+                v_piece_wash[v_piece] := v_piece_wash[v_piece] - v_of_wash;
+                if v_sets_aside then
+                    v_closing_wash[v_closings] := v_of_wash;
+                end if;
+            end if;
+            if v_piece_gift_basis[v_piece] is not null then
+                v_of_gift_basis := case v_taken
+                    when v_held then v_piece_gift_basis[v_piece]
+                    else round(v_piece_gift_basis[v_piece] * v_taken / v_held, 2)
+                end;
+                v_piece_gift_basis[v_piece] := v_piece_gift_basis[v_piece] - v_of_gift_basis;
+                if v_sets_aside then
+                    v_closing_gift_basis[v_closings] := v_of_gift_basis;
+                elsif v_of_event <= v_of_lot then
+                    -- A gift worth less than the donor's basis is judged for each closing (A.10).
+                    v_owner := v_pool_account[v_from_pool];
+                    v_account_forfeited[v_owner] := v_account_forfeited[v_owner] + v_of_lot - greatest(v_of_event, v_of_gift_basis);
+                    if v_of_event < v_of_gift_basis then
+                        v_of_lot := v_of_gift_basis;
+                        v_closing_opened[v_closings] := v_piece_gift_on[v_piece];
+                        v_closing_held_from[v_closings] := v_piece_gift_on[v_piece];
+                    else
+                        v_of_lot := v_of_event;
+                    end if;
                 end if;
             end if;
         end if;
-    end if;
-    v_left := v_left - v_t;
-    v_c_event[v_c] := v_k;
-    v_c_ordinal[v_c] := v_c - v_first;
-    v_c_piece[v_c] := v_s;
-    v_c_quantity[v_c] := v_t;
-    v_c_lot[v_c] := v_of_lot;
-    v_c_other[v_c] := v_part;
-end loop;
+        v_units_left := v_units_left - v_taken;
+        v_closing_event[v_closings] := v_event;
+        v_closing_ordinal[v_closings] := v_closings - v_closings_before;
+        v_closing_piece[v_closings] := v_piece;
+        v_closing_quantity[v_closings] := v_taken;
+        v_closing_lot[v_closings] := v_of_lot;
+        v_closing_other[v_closings] := v_of_event;
+    end loop;
+end;

@@ -1,28 +1,34 @@
--- The states of the pieces asked for, after each event that changed them (lots_explain).
-if v_tracing then
-    -- What the event before did to the pieces asked for.
-    if v_k > 1 and v_event_id[v_k - 1] = any (v_trace) and v_opened[v_k - 1] is not null then
-        v_traced := v_traced || (v_k - 1);
+-- What the event before did to the pieces asked for (lots_explain): their states, where they are not those of before.
+-- Reads: v_event, v_event_id, v_looked_at, v_piece_acquired, v_piece_cost, v_piece_gift_basis, v_piece_held_from, v_piece_opened,
+--   v_piece_pool, v_piece_quantity, v_piece_source, v_piece_wash, v_pieces, v_steps, v_trace, v_traced, v_traced_state.
+-- Changes: v_looked_at, v_step_event, v_step_piece, v_step_state, v_steps, v_traced, v_traced_state.
+declare
+    v_piece integer;
+    v_state tax.piece_state;
+begin
+    if v_event > 1 and v_event_id[v_event - 1] = any (v_trace) and v_piece_opened[v_event - 1] is not null then
+        v_traced := v_traced || (v_event - 1);
     end if;
-    for v_s in v_looked + 1 .. v_m loop
-        if v_event_id[v_source[v_s]] = any (v_trace) then
-            v_traced := v_traced || v_s;
+    for v_cut in v_looked_at + 1 .. v_pieces loop
+        if v_event_id[v_piece_source[v_cut]] = any (v_trace) then
+            v_traced := v_traced || v_cut;
         end if;
     end loop;
-    v_looked := v_m;
-    for v_i in 1 .. cardinality(v_traced) loop
-        v_s := v_traced[v_i];
+    v_looked_at := v_pieces;
+    for v_place in 1 .. cardinality(v_traced) loop
+        v_piece := v_traced[v_place];
         v_state := (
-            v_pool[v_s], v_quantity[v_s], case when v_quantity[v_s] > 0 then v_cost[v_s] when v_cost[v_s] is not null then 0 end,
-            case when v_quantity[v_s] > 0 then coalesce(v_wash[v_s], 0) else 0 end, v_gift_basis[v_s], v_held_from[v_s], v_acquired[v_s]
+            v_piece_pool[v_piece], v_piece_quantity[v_piece],
+            case when v_piece_quantity[v_piece] > 0 then v_piece_cost[v_piece] when v_piece_cost[v_piece] is not null then 0 end,
+            case when v_piece_quantity[v_piece] > 0 then coalesce(v_piece_wash[v_piece], 0) else 0 end,
+            v_piece_gift_basis[v_piece], v_piece_held_from[v_piece], v_piece_acquired[v_piece]
         );
-        if v_state::text is distinct from v_states[v_i] then
-            v_states[v_i] := v_state::text;
+        if v_state::text is distinct from v_traced_state[v_place] then
+            v_traced_state[v_place] := v_state::text;
             v_steps := v_steps + 1;
-            v_t_event[v_steps] := v_k - 1;
-            v_t_piece[v_steps] := v_s;
-            v_t_state[v_steps] := v_state;
+            v_step_event[v_steps] := v_event - 1;
+            v_step_piece[v_steps] := v_piece;
+            v_step_state[v_steps] := v_state;
         end if;
     end loop;
-    exit when v_k > v_n + cardinality(v_reports);
-end if;
+end;

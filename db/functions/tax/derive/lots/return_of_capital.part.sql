@@ -1,17 +1,18 @@
--- B.6: capital returned lowers the basis, what exceeds it is a gain.
--- Lots of unknown basis are skipped; the gain beyond the basis is the lot's own.
-if v_of_lot is not null then
-    v_flow[v_account] := v_flow[v_account] + v_cash;
-    if v_cash > v_of_lot then
-        v_kind := 'roc_excess';
-        v_part := v_cash - v_of_lot;
-        v_native_part := greatest(0, v_native_cash - v_of_native);
-        v_of_lot := 0;
-        v_of_native := 0;
+-- Capital returned lowers the basis, what exceeds it is a gain of the lot (B.6). Lots of unknown basis are skipped.
+-- Reads: v_account, v_account_flow, v_basis, v_cash, v_native_basis, v_native_cash, v_piece, v_piece_cost, v_piece_gift_basis, v_piece_native.
+-- Changes: v_account_flow, v_basis, v_closes, v_native_basis, v_native_proceeds, v_piece_cost, v_piece_gift_basis, v_piece_native, v_proceeds.
+if v_basis is not null then
+    v_account_flow[v_account] := v_account_flow[v_account] + v_cash;
+    if v_cash > v_basis then
+        v_closes := 'roc_excess';
+        v_proceeds := v_cash - v_basis;
+        v_native_proceeds := greatest(0, v_native_cash - v_native_basis);
+        v_basis := 0;
+        v_native_basis := 0;
     end if;
-    v_cost[v_s] := greatest(0, v_cost[v_s] - v_cash);
-    if v_gift_basis[v_s] is not null then
-        v_gift_basis[v_s] := greatest(0, v_gift_basis[v_s] - v_cash);
+    v_piece_cost[v_piece] := greatest(0, v_piece_cost[v_piece] - v_cash);
+    if v_piece_gift_basis[v_piece] is not null then
+        v_piece_gift_basis[v_piece] := greatest(0, v_piece_gift_basis[v_piece] - v_cash);
     end if;
 end if;
-v_native[v_s] := greatest(0, v_native[v_s] - v_native_cash);
+v_piece_native[v_piece] := greatest(0, v_piece_native[v_piece] - v_native_cash);

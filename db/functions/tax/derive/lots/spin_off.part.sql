@@ -1,31 +1,37 @@
--- C.5: basis, a deferred loss and a gift's loss basis split alike; an unknown share leaves the child's basis unknown.
-v_m := v_m + 1;
-v_source[v_m] := v_source[v_s];
-v_number[v_m] := v_number[v_s];
-v_pool[v_m] := v_target;
-v_opened[v_m] := v_t;
-v_quantity[v_m] := v_t;
-v_cost[v_m] := round(v_cost[v_s] * v_x.basis_fraction, 2);
-v_native[v_m] := round(v_native[v_s] * v_x.basis_fraction, p_history.instrument_native_scale[v_instrument]);
-if v_x.basis_fraction is not null then
-    v_cost[v_s] := v_cost[v_s] - v_cost[v_m];
-    v_native[v_s] := v_native[v_s] - v_native[v_m];
-    v_wash[v_m] := round(v_wash[v_s] * v_x.basis_fraction, 2);
-    v_wash[v_s] := v_wash[v_s] - v_wash[v_m];
-    if v_gift_basis[v_s] is not null then
-        v_gift_basis[v_m] := round(v_gift_basis[v_s] * v_x.basis_fraction, 2);
-        v_gift_basis[v_s] := v_gift_basis[v_s] - v_gift_basis[v_m];
-        v_gift_on[v_m] := v_gift_on[v_s];
+-- Basis, a deferred loss and a gift's loss basis split alike; an unknown share leaves the child's basis unknown (C.5).
+-- Reads: v_detail, v_event, v_event_date, v_native_scale, v_new_pieces, v_new_units, v_piece, v_piece_acquired, v_piece_acquired_at,
+--   v_piece_cost, v_piece_covered, v_piece_gift_basis, v_piece_gift_on, v_piece_held_from, v_piece_inherited, v_piece_native, v_piece_number,
+--   v_piece_source, v_piece_used, v_piece_wash, v_pieces, v_to_pool.
+-- Changes: v_new_piece, v_new_pieces, v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_cost, v_piece_covered,
+--   v_piece_gift_basis, v_piece_gift_on, v_piece_held_from, v_piece_inherited, v_piece_native, v_piece_no_purchase, v_piece_number,
+--   v_piece_opened, v_piece_placed_by, v_piece_pool, v_piece_quantity, v_piece_source, v_piece_used, v_piece_wash, v_pieces.
+v_pieces := v_pieces + 1;
+v_piece_source[v_pieces] := v_piece_source[v_piece];
+v_piece_number[v_pieces] := v_piece_number[v_piece];
+v_piece_pool[v_pieces] := v_to_pool;
+v_piece_opened[v_pieces] := v_new_units;
+v_piece_quantity[v_pieces] := v_new_units;
+v_piece_cost[v_pieces] := round(v_piece_cost[v_piece] * v_detail.basis_fraction, 2);
+v_piece_native[v_pieces] := round(v_piece_native[v_piece] * v_detail.basis_fraction, v_native_scale);
+if v_detail.basis_fraction is not null then
+    v_piece_cost[v_piece] := v_piece_cost[v_piece] - v_piece_cost[v_pieces];
+    v_piece_native[v_piece] := v_piece_native[v_piece] - v_piece_native[v_pieces];
+    v_piece_wash[v_pieces] := round(v_piece_wash[v_piece] * v_detail.basis_fraction, 2);
+    v_piece_wash[v_piece] := v_piece_wash[v_piece] - v_piece_wash[v_pieces];
+    if v_piece_gift_basis[v_piece] is not null then
+        v_piece_gift_basis[v_pieces] := round(v_piece_gift_basis[v_piece] * v_detail.basis_fraction, 2);
+        v_piece_gift_basis[v_piece] := v_piece_gift_basis[v_piece] - v_piece_gift_basis[v_pieces];
+        v_piece_gift_on[v_pieces] := v_piece_gift_on[v_piece];
     end if;
 end if;
-v_acquired[v_m] := v_acquired[v_s];
-v_acquired_at[v_m] := v_acquired_at[v_s];
-v_held_from[v_m] := v_held_from[v_s];
-v_used[v_m] := v_used[v_s];
-v_no_purchase[v_m] := true;
-v_inherited[v_m] := v_inherited[v_s];
-v_covered[v_m] := v_covered[v_s];
-v_arrived[v_m] := v_event_date[v_k];
-v_placed_by[v_m] := v_k;
-v_link_count := v_link_count + 1;
-v_links[v_link_count] := v_m;
+v_piece_acquired[v_pieces] := v_piece_acquired[v_piece];
+v_piece_acquired_at[v_pieces] := v_piece_acquired_at[v_piece];
+v_piece_held_from[v_pieces] := v_piece_held_from[v_piece];
+v_piece_used[v_pieces] := v_piece_used[v_piece];
+v_piece_no_purchase[v_pieces] := true;
+v_piece_inherited[v_pieces] := v_piece_inherited[v_piece];
+v_piece_covered[v_pieces] := v_piece_covered[v_piece];
+v_piece_arrived[v_pieces] := v_event_date[v_event];
+v_piece_placed_by[v_pieces] := v_event;
+v_new_pieces := v_new_pieces + 1;
+v_new_piece[v_new_pieces] := v_pieces;

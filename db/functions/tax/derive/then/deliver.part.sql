@@ -1,16 +1,15 @@
--- The held shares are set aside; the shorts they close come next.
-v_count := v_c - v_first;
-v_delivered := v_c_piece[v_first + 1 : v_c];
-v_weights := v_c_quantity[v_first + 1 : v_c];
-v_leg_amount := v_c_lot[v_first + 1 : v_c];
-v_leg_native := v_c_native_lot[v_first + 1 : v_c];
-v_leg_gift := v_c_gift[v_first + 1 : v_c];
-v_left := 0;
-foreach v_q in array v_weights loop
-    v_left := v_left + v_q;
-end loop;
-v_c := v_first;
-v_from := v_long + 1;
-v_method := 0;
-v_then := c_deliver_short;
-continue;
+-- The held shares are set aside; the shorts that they close are the next job (A.11).
+-- Reads: v_closing_gift_basis, v_closing_lot, v_closing_native_lot, v_closing_piece, v_closing_quantity, v_closings, v_closings_before,
+--   v_delivered_quantity, v_short_pool.
+-- Changes: v_closings, v_delivered, v_delivered_gift_basis, v_delivered_lot, v_delivered_native, v_delivered_quantity, v_from_pool, v_method,
+--   v_outcome, v_units_left.
+v_delivered := v_closing_piece[v_closings_before + 1 : v_closings];
+v_delivered_quantity := v_closing_quantity[v_closings_before + 1 : v_closings];
+v_delivered_lot := v_closing_lot[v_closings_before + 1 : v_closings];
+v_delivered_native := v_closing_native_lot[v_closings_before + 1 : v_closings];
+v_delivered_gift_basis := v_closing_gift_basis[v_closings_before + 1 : v_closings];
+v_units_left := (select coalesce(sum(d.quantity), 0) from unnest(v_delivered_quantity) d (quantity));
+v_closings := v_closings_before;
+v_from_pool := v_short_pool;
+v_method := 'fifo';
+v_outcome := 'cover_by_delivery';

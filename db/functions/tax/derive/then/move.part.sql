@@ -1,66 +1,86 @@
--- E.1: the pieces go where they are sent, with all that they carry; or they leave for good.
-if v_left > 0 then
-    v_unmatched[v_long] := coalesce(v_unmatched[v_long], 0) + v_left;
-    if v_then = c_move then
+-- The pieces go where they are sent, with all that they carry; or they leave for good (E.1, E.6).
+-- Reads: v_account_flow, v_closing_gift_basis, v_closing_lot, v_closing_native_lot, v_closing_piece, v_closing_quantity, v_closing_wash,
+--   v_closings, v_closings_before, v_event, v_event_date, v_event_last_number, v_facts, v_free_next, v_from_pool, v_has_native, v_long_pool,
+--   v_new_pieces, v_outcome, v_piece_acquired, v_piece_acquired_at, v_piece_closed_by, v_piece_covered, v_piece_gift_on, v_piece_held_from,
+--   v_piece_inherited, v_piece_no_purchase, v_piece_number, v_piece_source, v_piece_used, v_pieces, v_plan, v_pool_account, v_pool_is_long,
+--   v_pool_unmatched, v_units_left.
+-- Changes: v_account_flow, v_closings, v_event_last_number, v_free_next, v_free_previous, v_free_tail, v_new_piece, v_new_pieces,
+--   v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_closed_by, v_piece_cost, v_piece_covered, v_piece_gift_basis,
+--   v_piece_gift_on, v_piece_held_from, v_piece_inherited, v_piece_native, v_piece_no_purchase, v_piece_number, v_piece_opened,
+--   v_piece_placed_by, v_piece_pool, v_piece_quantity, v_piece_source, v_piece_used, v_piece_wash, v_pieces, v_pool_unmatched.
+if v_units_left > 0 then
+    v_pool_unmatched[v_long_pool] := coalesce(v_pool_unmatched[v_long_pool], 0) + v_units_left;
+    if v_outcome = 'move' then
         -- What left without being held arrives without a lot: the other account has the units, and nobody knows more.
-        v_unmatched[v_partner_pool] := coalesce(v_unmatched[v_partner_pool], 0) - v_left;
+        v_pool_unmatched[v_facts.partner_long_pool] := coalesce(v_pool_unmatched[v_facts.partner_long_pool], 0) - v_units_left;
     end if;
 end if;
-v_a := (v_from - 1) / 2 / v_instruments + 1;
-v_b := (v_target - 1) / 2 / v_instruments + 1;
-for v_i in v_first + 1 .. v_c loop
-    v_s := v_c_piece[v_i];
-    v_part := case v_from % 2 when 1 then 1 else -1 end * coalesce(v_c_lot[v_i], 0);
-    v_flow[v_a] := v_flow[v_a] + v_part;
-    continue when v_then = c_leave;
-    v_flow[v_b] := v_flow[v_b] - v_part;
-    v_r := v_s;
-    if v_closed_by[v_s] is distinct from v_k or v_lose_cover and v_covered[v_s] is distinct from false then
-        -- A part moves, or one whose earlier sales were still covered: a piece of its own, with all that the lot carries.
-        v_m := v_m + 1;
-        v_r := v_m;
-        v_source[v_r] := v_source[v_s];
-        v_last_number[v_source[v_s]] := coalesce(v_last_number[v_source[v_s]], 1) + 1;
-        v_number[v_r] := v_last_number[v_source[v_s]];
-        v_acquired[v_r] := v_acquired[v_s];
-        v_acquired_at[v_r] := v_acquired_at[v_s];
-        v_held_from[v_r] := v_held_from[v_s];
-        v_used[v_r] := v_used[v_s];
-        v_no_purchase[v_r] := v_no_purchase[v_s];
-        v_gift_on[v_r] := v_gift_on[v_s];
-        v_inherited[v_r] := v_inherited[v_s];
-        v_covered[v_r] := v_covered[v_s];
-        if v_free_next[v_s] is not null then
-            v_one := v_s;
-            v_j := v_free_next[v_s];
-            while v_j <> 0 and v_source[v_j] = v_source[v_s] and v_number[v_j] < v_number[v_r] loop
-                v_one := v_j;
-                v_j := v_free_next[v_j];
-            end loop;
-            v_free_next[v_r] := v_j;
-            v_free_previous[v_r] := v_one;
-            v_free_next[v_one] := v_r;
-            if v_j = 0 then
-                v_free_tail := v_r;
-            else
-                v_free_previous[v_j] := v_r;
+declare
+    v_giver integer := v_pool_account[v_from_pool];
+    v_taker integer := v_pool_account[v_plan.target_pool];
+    v_piece integer;
+    v_moved integer;
+    v_value numeric;
+    v_before integer;
+    v_behind integer;
+begin
+    for v_closing in v_closings_before + 1 .. v_closings loop
+        v_piece := v_closing_piece[v_closing];
+        v_value := case when v_pool_is_long[v_from_pool] then 1 else -1 end * coalesce(v_closing_lot[v_closing], 0);
+        v_account_flow[v_giver] := v_account_flow[v_giver] + v_value;
+        continue when v_outcome = 'leave';
+        v_account_flow[v_taker] := v_account_flow[v_taker] - v_value;
+        v_moved := v_piece;
+        if v_piece_closed_by[v_piece] is distinct from v_event or v_plan.loses_cover and v_piece_covered[v_piece] is distinct from false then
+            -- A part moves, or one whose earlier sales were still covered: a piece of its own, with all that the lot carries.
+            v_pieces := v_pieces + 1;
+            v_moved := v_pieces;
+            v_piece_source[v_moved] := v_piece_source[v_piece];
+            v_event_last_number[v_piece_source[v_piece]] := coalesce(v_event_last_number[v_piece_source[v_piece]], 1) + 1;
+            v_piece_number[v_moved] := v_event_last_number[v_piece_source[v_piece]];
+            v_piece_acquired[v_moved] := v_piece_acquired[v_piece];
+            v_piece_acquired_at[v_moved] := v_piece_acquired_at[v_piece];
+            v_piece_held_from[v_moved] := v_piece_held_from[v_piece];
+            v_piece_used[v_moved] := v_piece_used[v_piece];
+            v_piece_no_purchase[v_moved] := v_piece_no_purchase[v_piece];
+            v_piece_gift_on[v_moved] := v_piece_gift_on[v_piece];
+            v_piece_inherited[v_moved] := v_piece_inherited[v_piece];
+            v_piece_covered[v_moved] := v_piece_covered[v_piece];
+            if v_free_next[v_piece] is not null then
+                v_before := v_piece;
+                v_behind := v_free_next[v_piece];
+                while v_behind <> 0
+                    and v_piece_source[v_behind] = v_piece_source[v_piece]
+                    and v_piece_number[v_behind] < v_piece_number[v_moved]
+                loop
+                    v_before := v_behind;
+                    v_behind := v_free_next[v_behind];
+                end loop;
+                v_free_next[v_moved] := v_behind;
+                v_free_previous[v_moved] := v_before;
+                v_free_next[v_before] := v_moved;
+                if v_behind = 0 then
+                    v_free_tail := v_moved;
+                else
+                    v_free_previous[v_behind] := v_moved;
+                end if;
             end if;
         end if;
-    end if;
-    v_closed_by[v_r] := null;
-    v_quantity[v_r] := v_c_quantity[v_i];
-    v_opened[v_r] := v_c_quantity[v_i];
-    v_cost[v_r] := v_c_lot[v_i];
-    v_native[v_r] := case when v_has_native then v_c_native_lot[v_i] else v_c_lot[v_i] end;
-    v_wash[v_r] := v_c_wash[v_i];
-    v_gift_basis[v_r] := v_c_gift[v_i];
-    v_pool[v_r] := v_target;
-    v_arrived[v_r] := v_event_date[v_k];
-    v_placed_by[v_r] := v_k;
-    if v_lose_cover then
-        v_covered[v_r] := false;
-    end if;
-    v_link_count := v_link_count + 1;
-    v_links[v_link_count] := v_r;
-end loop;
-v_c := v_first;
+        v_piece_closed_by[v_moved] := null;
+        v_piece_quantity[v_moved] := v_closing_quantity[v_closing];
+        v_piece_opened[v_moved] := v_closing_quantity[v_closing];
+        v_piece_cost[v_moved] := v_closing_lot[v_closing];
+        v_piece_native[v_moved] := case when v_has_native then v_closing_native_lot[v_closing] else v_closing_lot[v_closing] end;
+        v_piece_wash[v_moved] := v_closing_wash[v_closing];
+        v_piece_gift_basis[v_moved] := v_closing_gift_basis[v_closing];
+        v_piece_pool[v_moved] := v_plan.target_pool;
+        v_piece_arrived[v_moved] := v_event_date[v_event];
+        v_piece_placed_by[v_moved] := v_event;
+        if v_plan.loses_cover then
+            v_piece_covered[v_moved] := false;
+        end if;
+        v_new_pieces := v_new_pieces + 1;
+        v_new_piece[v_new_pieces] := v_moved;
+    end loop;
+end;
+v_closings := v_closings_before;

@@ -1,16 +1,18 @@
--- A.12: what a purchase has left after covering is a lot.
-if v_left = 0 then
-    v_opened[v_open] := null;
+-- What a purchase has left after covering is a lot (A.12).
+-- Reads: v_amount_left, v_leg, v_leg_quantity, v_long_pool, v_native_left, v_new_pieces, v_piece_to_open, v_piece_wash, v_units_left.
+-- Changes: v_new_piece, v_new_pieces, v_piece_cost, v_piece_native, v_piece_opened, v_piece_pool, v_piece_quantity, v_piece_wash.
+if v_units_left = 0 then
+    v_piece_opened[v_piece_to_open] := null;
 else
-    v_quantity[v_open] := v_left;
-    v_opened[v_open] := v_left;
-    v_cost[v_open] := v_amount;
-    v_native[v_open] := v_native_amount;
-    v_pool[v_open] := v_long;
-    if v_wash[v_open] <> 0 then
+    v_piece_quantity[v_piece_to_open] := v_units_left;
+    v_piece_opened[v_piece_to_open] := v_units_left;
+    v_piece_cost[v_piece_to_open] := v_amount_left;
+    v_piece_native[v_piece_to_open] := v_native_left;
+    v_piece_pool[v_piece_to_open] := v_long_pool;
+    if v_piece_wash[v_piece_to_open] <> 0 then
         -- What covered a short took its share of what a wash sale had deferred into the option.
-        v_wash[v_open] := tax.take(v_wash[v_open], v_left, v_leg_quantity[v_leg]);
+        v_piece_wash[v_piece_to_open] := tax.take(v_piece_wash[v_piece_to_open], v_units_left, v_leg_quantity[v_leg]);
     end if;
-    v_link_count := v_link_count + 1;
-    v_links[v_link_count] := v_open;
+    v_new_pieces := v_new_pieces + 1;
+    v_new_piece[v_new_pieces] := v_piece_to_open;
 end if;

@@ -1,32 +1,36 @@
--- What an acquisition has left may replace a later loss.
-if not v_forward and v_s <> 0 and v_quantity[v_s] > 0 and v_used[v_s] is null then
-    v_a := v_free_tail;
-    v_b := 0;
-    -- Shares from an option come last on their day, and those of a merger first, but they lie where their time puts them (A.2, F.7).
-    while v_a <> 0
+-- What an acquisition has left may replace a later loss. Shares from an option come last on their day, and those of a merger first, but they lie
+-- where their time puts them (A.2, F.7).
+-- Reads: v_before, v_event_rank, v_free_in_window, v_free_previous, v_free_tail, v_is_sorted, v_piece, v_piece_acquired, v_piece_acquired_at,
+--   v_piece_number, v_piece_source.
+-- Changes: v_before, v_free_head, v_free_in_window, v_free_next, v_free_previous, v_free_tail.
+declare
+    v_behind integer := 0;
+begin
+    v_before := v_free_tail;
+    while v_before <> 0
         and case
-            when v_source[v_a] = v_source[v_s] then v_number[v_a] > v_number[v_s]
-            else not v_sorted
-                and (v_acquired[v_a], v_acquired_at[v_a], v_event_rank[v_source[v_a]])
-                    > (v_acquired[v_s], v_acquired_at[v_s], v_event_rank[v_source[v_s]])
+            when v_piece_source[v_before] = v_piece_source[v_piece] then v_piece_number[v_before] > v_piece_number[v_piece]
+            else not v_is_sorted
+                and (v_piece_acquired[v_before], v_piece_acquired_at[v_before], v_event_rank[v_piece_source[v_before]])
+                    > (v_piece_acquired[v_piece], v_piece_acquired_at[v_piece], v_event_rank[v_piece_source[v_piece]])
         end
     loop
-        v_b := v_a;
-        v_a := v_free_previous[v_a];
+        v_behind := v_before;
+        v_before := v_free_previous[v_before];
     end loop;
-    v_free_next[v_s] := v_b;
-    v_free_previous[v_s] := v_a;
-    if v_a = 0 then
-        v_free_head := v_s;
+    v_free_next[v_piece] := v_behind;
+    v_free_previous[v_piece] := v_before;
+    if v_before = 0 then
+        v_free_head := v_piece;
     else
-        v_free_next[v_a] := v_s;
+        v_free_next[v_before] := v_piece;
     end if;
-    if v_b = 0 then
-        v_free_tail := v_s;
+    if v_behind = 0 then
+        v_free_tail := v_piece;
     else
-        v_free_previous[v_b] := v_s;
+        v_free_previous[v_behind] := v_piece;
     end if;
-    if v_free_start = v_b then
-        v_free_start := v_s;
+    if v_free_in_window = v_behind then
+        v_free_in_window := v_piece;
     end if;
-end if;
+end;
