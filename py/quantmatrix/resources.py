@@ -50,7 +50,10 @@ def repeatable_files() -> list[Path]:
 def _listed(folder: str) -> list[Path]:
     """The files of a folder of ``db`` in the manifest's order; a ``#`` begins a remark."""
     db = root() / "db"
-    named = (line.partition("#")[0].strip() for line in (db / "manifest.txt").read_text(encoding="utf-8").splitlines())
+    named = (
+        line.partition("#")[0].strip()
+        for line in (db / "manifest.txt").read_text(encoding="utf-8").splitlines()
+    )
     return [db / name for name in named if name.startswith(f"{folder}/")]
 
 

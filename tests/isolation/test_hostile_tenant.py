@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from quantmatrix.cli import cli
-from quantmatrix.database.connect import person
+from quantmatrix.door.login import person
 from quantmatrix.ingest.model import (
     Instrument,
     InstrumentType,

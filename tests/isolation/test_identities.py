@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from quantmatrix.database.connect import PersonSession, person
+from quantmatrix.door.login import PersonSession, person
 from quantmatrix.ingest.model import Instrument, InstrumentType, Line, Transaction, TransactionType
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.importer import Importer, statement

@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from quantmatrix.errors import Problem
-from quantmatrix.ingest.files import load_file
+from quantmatrix.loading.files import load_file
 from quantmatrix.sync import web
 from quantmatrix.sync.documents import Window
 from quantmatrix.sync.failure import Failed

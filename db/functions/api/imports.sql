@@ -70,7 +70,7 @@ $$;
 comment on function api.import_resolve(uuid) is $$Resolve the instruments of a load
 Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names, with those that options are on. QM013: what is stated of an option contradicts its symbol. QM014 (429): more new instruments than one person may add. QM015 (503): somebody adds the same ones right now, try again.$$;
 
-create function api.import_load(load_id uuid, file jsonb)
+create function api.import_load(load_id uuid, file jsonb, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -102,6 +102,9 @@ begin
     if v_file ->> 'source' is null or v_file ->> 'sha256' is null then
         raise exception 'file must hold at least name, source, sha256 and size'
             using errcode = 'QM002', hint = 'and records: how many were staged of it';
+    elsif v_file ? 'dry_run' then
+        -- Where it stood before. Passed over, it would let a trial be kept.
+        raise exception 'file: dry_run is an argument of the function' using errcode = 'QM002';
     end if;
     v_bytes := ingest.take_load(v_user_id, v_load_id, (v_file ->> 'records')::bigint);
 
@@ -189,7 +192,7 @@ begin
                 then 'known'
             else 'imported'
         end;
-        if v_status <> 'imported' or coalesce((v_file ->> 'dry_run')::boolean, false) then
+        if v_status <> 'imported' or import_load.dry_run then
             raise exception 'nothing to keep' using errcode = 'QM010';
         end if;
         -- The same file, read better than last time (a refused row that is understood now), takes the place of its earlier import.
@@ -244,10 +247,62 @@ begin
 end
 $$;
 
-comment on function api.import_load(uuid, jsonb) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, accept_refusals, dry_run (report, and keep nothing), replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+comment on function api.import_load(uuid, jsonb, boolean) is $$Load a staged file
+All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
-create function api.import_undo(sync_id bigint)
+create function ingest.units_held(p_user_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object('account', a.account_number, 'symbol', i.symbol, 'quantity', trim_scale(p.quantity)::text)), '[]')
+    from core.positions p
+    join core.accounts a on a.user_id = p.user_id and a.id = p.account_id
+    cross join lateral (
+        select n.symbol
+        from core.instruments n
+        where n.id = p.instrument_id
+        offset 0
+    ) i
+    where p.user_id = p_user_id
+    and p.quantity <> 0
+$$;
+
+comment on function ingest.units_held(uuid) is 'What is held: a list of {account, symbol, quantity}.';
+
+create function ingest.units_changed(p_before jsonb, p_after jsonb)
+returns jsonb
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with told as (
+        select b.account, b.symbol, b.quantity as before, null as after
+        from jsonb_to_recordset(p_before) as b (account text, symbol text, quantity text)
+        union all
+        select a.account, a.symbol, null, a.quantity
+        from jsonb_to_recordset(p_after) as a (account text, symbol text, quantity text)
+    ),
+    changed as (
+        select t.account, t.symbol, coalesce(max(t.before), '0') as before, coalesce(max(t.after), '0') as after
+        from told t
+        group by t.account, t.symbol
+    )
+    select coalesce(
+        jsonb_agg(
+            jsonb_build_object('account', c.account, 'symbol', c.symbol, 'before', c.before, 'after', c.after)
+            order by c.account collate "C", c.symbol collate "C"
+        ) filter (where c.before <> c.after), '[]'
+    )
+    from changed c
+$$;
+
+comment on function ingest.units_changed(jsonb, jsonb) is 'What differs between two answers of ingest.units_held: a list of {account, symbol, before, after}.';
+
+create function api.import_undo(sync_id bigint, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -261,7 +316,11 @@ declare
     v_ids bigint[];
     v_matched bigint[];
     v_settled record;
+    v_held jsonb;
 begin
+    if import_undo.dry_run then
+        return auth.dry_run(format('select api.import_undo(%L)', import_undo.sync_id));
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     select h.status
     into v_status
@@ -272,7 +331,8 @@ begin
     if v_status = 'undone' then
         -- Once more, as after an answer that was lost: it is as it should be.
         return jsonb_build_object(
-            'sync_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0)
+            'sync_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0),
+            'positions', jsonb_build_array()
         );
     elsif v_status is distinct from 'finished' then
         raise exception 'import % cannot be undone', v_sync_id
@@ -282,6 +342,7 @@ begin
     end if;
     perform set_config('quantmatrix.reason', 'undo of import ' || v_sync_id, true);
 
+    v_held := ingest.units_held(v_user_id);
     v_ids := ingest.touched_by(v_user_id, v_sync_id);
     perform ingest.retire(v_user_id, v_sync_id);
     -- A migration brought alerts too; one that was changed since is the person's own.
@@ -301,13 +362,14 @@ begin
             'removed', v_settled.deleted,
             'changed', v_settled.updated,
             'kept', cardinality(v_ids) - v_settled.deleted
-        )
+        ),
+        'positions', ingest.units_changed(v_held, ingest.units_held(v_user_id))
     );
 end
 $$;
 
-comment on function api.import_undo(bigint) is $$Undo an import
-Removes only transactions that no other import attests; for the others the newest remaining statement decides. Corrections by hand stay. The file may be imported again. Lots are rebuilt in the same transaction.$$;
+comment on function api.import_undo(bigint, boolean) is $$Undo an import
+Removes only transactions that no other import attests; for the others the newest remaining statement decides. Corrections by hand stay. The file may be imported again. positions: the units of each that changed, before and after. Lots are rebuilt in the same transaction. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create function api.import_show(sync_id bigint)
 returns jsonb
@@ -355,12 +417,13 @@ $$;
 comment on function api.import_show(bigint) is $$Show an import
 Its counts, what the file said about itself, lines by verdict, and the refused and unknown lines with their text.$$;
 
+grant execute on function ingest.units_held(uuid), ingest.units_changed(jsonb, jsonb) to quantmatrix_writer;
 grant execute on function
-    api.import_stage(uuid, jsonb, integer), api.import_resolve(uuid), api.import_load(uuid, jsonb), api.import_undo(bigint)
+    api.import_stage(uuid, jsonb, integer), api.import_resolve(uuid), api.import_load(uuid, jsonb, boolean), api.import_undo(bigint, boolean)
     to quantmatrix_user, quantmatrix_importer, quantmatrix_admin;
 grant execute on function api.import_show(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
 alter function api.import_stage(uuid, jsonb, integer) owner to quantmatrix_writer;
 alter function api.import_resolve(uuid) owner to quantmatrix_writer;
-alter function api.import_load(uuid, jsonb) owner to quantmatrix_writer;
-alter function api.import_undo(bigint) owner to quantmatrix_writer;
+alter function api.import_load(uuid, jsonb, boolean) owner to quantmatrix_writer;
+alter function api.import_undo(bigint, boolean) owner to quantmatrix_writer;

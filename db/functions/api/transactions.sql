@@ -82,7 +82,7 @@ $$;
 comment on function ingest.says_the_same(core.transactions, jsonb, jsonb, bigint, bigint, text, jsonb) is
     'Whether a transaction, as it was added, has every value that is said now.';
 
-create function api.transaction_add(transaction jsonb, reason text)
+create function api.transaction_add(transaction jsonb, reason text, dry_run boolean default false)
 returns setof api.transactions
 language plpgsql
 volatile
@@ -104,6 +104,14 @@ declare
     v_most constant integer := 20000;
     v_constraint text;
 begin
+    if transaction_add.dry_run then
+        return query
+        select r.*
+        from jsonb_populate_record(null::api.transactions, auth.dry_run(format(
+            'select to_jsonb(r) from api.transaction_add(%L, %L) r', transaction_add.transaction, transaction_add.reason
+        ))) r;
+        return;
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(transaction_add.reason);
     perform ingest.refuse_unknown_fields(
@@ -232,10 +240,10 @@ exception
 end
 $$;
 
-comment on function api.transaction_add(jsonb, text) is $$Add a transaction by hand
-transaction: an object with account, transaction_type, trade_date or executed_at, symbol (and instrument_type, currency, multiplier, option_type, strike, expiration, underlying where it is new), quantity, price, gross_amount, commission, fees, net_amount, currency, settlement_date, position_effect, order_id, description, new_symbol; terms: an object; links: a list of {kind, from_id or to_id}; picks: a list of {opening_transaction_id, quantity, leg}. Quantities and amounts are signed in the account's view; costs are negative. Amounts of a trade follow from quantity and price where none is stated. external_id: yours; with it the call may be repeated after a lost answer, and returns the row that it made (QM062, 409: that row says something else).$$;
+comment on function api.transaction_add(jsonb, text, boolean) is $$Add a transaction by hand
+transaction: an object with account, transaction_type, trade_date or executed_at, symbol (and instrument_type, currency, multiplier, option_type, strike, expiration, underlying where it is new), quantity, price, gross_amount, commission, fees, net_amount, currency, settlement_date, position_effect, order_id, description, new_symbol; terms: an object; links: a list of {kind, from_id or to_id}; picks: a list of {opening_transaction_id, quantity, leg}. Quantities and amounts are signed in the account's view; costs are negative. Amounts of a trade follow from quantity and price where none is stated. external_id: yours; with it the call may be repeated after a lost answer, and returns the row that it made (QM062, 409: that row says something else). dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-create function api.transaction_correct(transaction_id bigint, changes jsonb, reason text)
+create function api.transaction_correct(transaction_id bigint, changes jsonb, reason text, dry_run boolean default false)
 returns setof api.transactions
 language plpgsql
 volatile
@@ -255,6 +263,14 @@ declare
     v_multiplier numeric;
     v_constraint text;
 begin
+    if transaction_correct.dry_run then
+        return query
+        select r.*
+        from jsonb_populate_record(null::api.transactions, auth.dry_run(format(
+            'select to_jsonb(r) from api.transaction_correct(%L, %L, %L) r', transaction_correct.transaction_id, transaction_correct.changes, transaction_correct.reason
+        ))) r;
+        return;
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(transaction_correct.reason);
     v_old := ingest.transaction_key(v_user_id, transaction_correct.transaction_id);
@@ -414,10 +430,10 @@ exception
 end
 $$;
 
-comment on function api.transaction_correct(bigint, jsonb, text) is $$Correct a transaction
-changes: an object with the fields to change, as in transaction_add; null takes a value away. Amounts of a trade follow quantity, price and costs unless they are given. Imports never undo it.$$;
+comment on function api.transaction_correct(bigint, jsonb, text, boolean) is $$Correct a transaction
+changes: an object with the fields to change, as in transaction_add; null takes a value away. Amounts of a trade follow quantity, price and costs unless they are given. Imports never undo it. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-create function api.transaction_void(transaction_id bigint, reason text)
+create function api.transaction_void(transaction_id bigint, reason text, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -428,6 +444,9 @@ declare
     v_user_id uuid := auth.require_user();
     v_old core.transactions;
 begin
+    if transaction_void.dry_run then
+        return auth.dry_run(format('select api.transaction_void(%L, %L)', transaction_void.transaction_id, transaction_void.reason));
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(transaction_void.reason);
     -- Once more, as after an answer that was lost: it is as it should be.
@@ -472,8 +491,8 @@ begin
 end
 $$;
 
-comment on function api.transaction_void(bigint, text) is $$Void a transaction
-Removes it for good: a later import does not bring it back, and the audit log keeps the old row. Lots are rebuilt.$$;
+comment on function api.transaction_void(bigint, text, boolean) is $$Void a transaction
+Removes it for good: a later import does not bring it back, and the audit log keeps the old row. Lots are rebuilt. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create function api.basis_set(transaction_id bigint, basis numeric default null, acquired_on date default null, reason text default null)
 returns setof api.transactions
@@ -547,11 +566,11 @@ basis: total cost in the tax currency; acquired_on: when they were bought. Unkno
 
 grant execute on function ingest.says_the_same(core.transactions, jsonb, jsonb, bigint, bigint, text, jsonb) to quantmatrix_writer;
 grant execute on function
-    api.transaction_add(jsonb, text), api.transaction_correct(bigint, jsonb, text), api.transaction_void(bigint, text),
+    api.transaction_add(jsonb, text, boolean), api.transaction_correct(bigint, jsonb, text, boolean), api.transaction_void(bigint, text, boolean),
     api.basis_set(bigint, numeric, date, text)
     to quantmatrix_user, quantmatrix_admin;
 
-alter function api.transaction_add(jsonb, text) owner to quantmatrix_writer;
-alter function api.transaction_correct(bigint, jsonb, text) owner to quantmatrix_writer;
-alter function api.transaction_void(bigint, text) owner to quantmatrix_writer;
+alter function api.transaction_add(jsonb, text, boolean) owner to quantmatrix_writer;
+alter function api.transaction_correct(bigint, jsonb, text, boolean) owner to quantmatrix_writer;
+alter function api.transaction_void(bigint, text, boolean) owner to quantmatrix_writer;
 alter function api.basis_set(bigint, numeric, date, text) owner to quantmatrix_writer;

@@ -191,10 +191,10 @@ def _schema(environment: Environment) -> str:
 
 
 def _work_state(environment: Environment) -> dict[str, Any]:
-    from quantmatrix.database.connect import NOBODY, SERVICE, person
+    from quantmatrix.door.login import NOBODY, SERVICE, person
 
     with person(environment, NOBODY, SERVICE) as session:
-        found: dict[str, Any] = session.rows("select work.state() as state")[0]["state"]
+        found: dict[str, Any] = session.call("work.state")
     return found
 
 
