@@ -70,20 +70,20 @@ def test_a_load_of_which_not_all_is_staged_is_refused(importer: Importer, left: 
             "delete from ingest.staging where ctid not in (select ctid from ingest.staging limit %s)", [left]
         )
     file = described(number)
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         load(importer, load_id, file)
-    assert refused.value.sqlstate == "QM011"
-    assert refused.value.diag.message_primary == f"{left} of {number} records are staged"
-    assert "under a new number" in (refused.value.diag.message_hint or "")
+    assert refused.value.code == "QM011"
+    assert refused.value.what == f"{left} of {number} records are staged"
+    assert "under a new number" in (refused.value.next_step or "")
     assert importer.state() == []
     assert one(importer.database, "select count(*) from core.sync_history") == 0
 
 
 def test_a_load_without_its_number_of_records_is_refused(importer: Importer) -> None:
     load_id, _ = staged(importer, file_of(fill(1, 4, 0, 10)))
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         load(importer, load_id, described(None))
-    assert refused.value.sqlstate == "QM002"
+    assert refused.value.code == "QM002"
 
 
 def test_records_that_slipped_in_are_refused_too(importer: Importer) -> None:
@@ -91,9 +91,9 @@ def test_records_that_slipped_in_are_refused_too(importer: Importer) -> None:
     with importer.session() as session, session.transaction() as connection:
         copy_staged(connection, staged_rows(load_id, file_of(fill(2, 4, 0, 10))))
     file = described(number)
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         load(importer, load_id, file)
-    assert refused.value.sqlstate == "QM011"
+    assert refused.value.code == "QM011"
 
 
 def chunk(load_id: uuid.UUID, number: int | None, size: int) -> dict[str, Any]:
@@ -289,9 +289,9 @@ def test_what_one_person_keeps_is_limited(importer: Importer) -> None:
         connection.execute("update auth.settings set stored_megabytes = 1")
     for number in range(1, 17):
         importer.load(file_of(fill(1, number, 0, 10)))
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         importer.load(file_of(fill(1, 17, 0, 10)))
-    assert "QM063" in str(refused.value)
+    assert refused.value.code == "QM063"
     assert len(importer.state()) == 16
 
 

@@ -100,7 +100,7 @@ def audit_verify(settings: Settings, head: str | None) -> ExitCode:
     """
     if _of_everybody(settings):
         settings.environment.ensure_running()
-        with chain.as_owner(settings.environment) as connection:
+        with chain.as_owner(settings.environment.migrator_dsn) as connection:
             chain.seal(connection)
             found = chain.verify(connection, head)
     else:
@@ -130,7 +130,7 @@ def audit_head(settings: Settings) -> None:
     """
     if _of_everybody(settings):
         settings.environment.ensure_running()
-        with chain.as_owner(settings.environment) as connection:
+        with chain.as_owner(settings.environment.migrator_dsn) as connection:
             chain.seal(connection)
             head = chain.head(connection)
     else:
