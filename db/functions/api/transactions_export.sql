@@ -99,6 +99,7 @@ as $$
         'rows', coalesce(jsonb_agg(d.row order by d.number), '[]')
     )
     from told d
+    where (select auth.require_user()) is not null
 $$;
 
 comment on function api.transactions_export(bigint, bigint, integer) is $$Take a book out
