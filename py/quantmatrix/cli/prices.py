@@ -168,19 +168,22 @@ def _decide(settings: Settings, symbol: str, *, accept: bool) -> None:
 def _load(session: Door, path: Path, options: Options, *, dry_run: bool) -> dict[str, Any]:
     from quantmatrix.ingest.detect import choose_parser
     from quantmatrix.ingest.reader import open_source
+    from quantmatrix.loading.files import staged_anew
     from quantmatrix.prices.marks import SOURCES, marks
 
-    load_id = uuid.uuid4()
-    with open_source(path) as file:
-        try:
-            source = choose_parser(file)[0].source
-        except FileRefused:
-            source = ""
-        found = marks(file.text, source, options) if source in SOURCES else read_bars(file.text, options)
-        staged = session.stage(load_id, (_staged(load_id, bar.as_row()) for bar in found))
-    given = {"load_id": str(load_id), "records": staged} if staged else {"prices": []}
-    report: dict[str, Any] = session.call("prices_load", given, dry_run=dry_run)
-    return {"file": path.name, "bars": staged, **report}
+    def attempt() -> dict[str, Any]:
+        load_id = uuid.uuid4()
+        with open_source(path) as file:
+            try:
+                source = choose_parser(file)[0].source
+            except FileRefused:
+                source = ""
+            found = marks(file.text, source, options) if source in SOURCES else read_bars(file.text, options)
+            staged = session.stage(load_id, (_staged(load_id, bar.as_row()) for bar in found))
+        given = {"load_id": str(load_id), "records": staged} if staged else {"prices": []}
+        return {"bars": staged, **session.call("prices_load", given, dry_run=dry_run)}
+
+    return {"file": path.name, **staged_anew(attempt)}
 
 
 def _staged(load_id: uuid.UUID, bar: dict[str, Any]) -> Staged:

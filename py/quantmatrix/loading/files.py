@@ -60,6 +60,11 @@ def load_file(
             records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))
             return load(door, records, describe, dry_run=dry_run)
 
+    return staged_anew(attempt)
+
+
+def staged_anew(attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The result of ``attempt``, which stages and loads, again where what it staged is gone."""
     for _ in range(TRIES - 1):
         try:
             return attempt()
