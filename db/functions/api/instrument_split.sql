@@ -50,7 +50,8 @@ begin
     if instrument_split.dry_run then
         return auth.dry_run(format(
             'select api.instrument_split(%L, %L, %L, %L, %L, %L, %L, %L)',
-            instrument_split.from_instrument, instrument_split.reason, instrument_split.into_instrument, instrument_split.transactions, instrument_split.since, instrument_split.until, instrument_split.account, instrument_split.identifiers
+            instrument_split.from_instrument, instrument_split.reason, instrument_split.into_instrument, instrument_split.transactions,
+            instrument_split.since, instrument_split.until, instrument_split.account, instrument_split.identifiers
         ));
     end if;
     perform ingest.require_all_accounts();

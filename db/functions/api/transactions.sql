@@ -267,7 +267,8 @@ begin
         return query
         select r.*
         from jsonb_populate_record(null::api.transactions, auth.dry_run(format(
-            'select to_jsonb(r) from api.transaction_correct(%L, %L, %L) r', transaction_correct.transaction_id, transaction_correct.changes, transaction_correct.reason
+            'select to_jsonb(r) from api.transaction_correct(%L, %L, %L) r',
+            transaction_correct.transaction_id, transaction_correct.changes, transaction_correct.reason
         ))) r;
         return;
     end if;
