@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -265,7 +266,7 @@ def lived_through(database: Database, seed: int, *, with_hostile: bool) -> dict[
         for act in acts[: int(len(acts) * share)]:
             try:
                 act()
-            except Problem:
+            except (Problem, psycopg.Error):
                 # Refused: as good as not said. What is not refused must not matter either.
                 continue
         order.shuffle(acts)
