@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from quantmatrix.database.connect import person
+from quantmatrix.door.login import person
 from quantmatrix.testing.cluster import Database
 
 WHO = """

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from quantmatrix import resources
 from quantmatrix.database import checksums, fingerprint, ledger, migrate, repeatable, snapshot
-from quantmatrix.database.connect import person
+from quantmatrix.door.login import person
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.credentials import MIGRATOR
 from quantmatrix.testing.cluster import Cluster, Database

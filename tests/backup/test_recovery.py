@@ -18,8 +18,8 @@ from quantmatrix.backup import keep, make, restore
 from quantmatrix.backup.manifest import LEFT_OUT
 from quantmatrix.cli import cli
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database import signing
 from quantmatrix.errors import Problem
+from quantmatrix.services import signing
 from quantmatrix.services.binaries import find_clients
 from quantmatrix.services.embedded import EmbeddedEnvironment
 from quantmatrix.testing.cluster import Api, Cluster, Database

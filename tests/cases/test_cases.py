@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from quantmatrix.cases.check import check, read_case
 from quantmatrix.cases.compare import first_difference
 from quantmatrix.cli import cli
-from quantmatrix.database.connect import NOBODY, PersonSession, person
+from quantmatrix.door.login import NOBODY, PersonSession, person
 from quantmatrix.errors import Problem
 from quantmatrix.testing.cluster import Database
 

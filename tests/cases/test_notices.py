@@ -10,7 +10,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from quantmatrix.cases.check import enter
-from quantmatrix.database.connect import NOBODY, PersonSession, person
+from quantmatrix.door.login import NOBODY, PersonSession, person
 from quantmatrix.testing.cluster import Database
 
 Row = dict[str, Any]

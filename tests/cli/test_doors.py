@@ -12,9 +12,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from quantmatrix.cli import cli, retries
-from quantmatrix.cli.doors import BOOK, DOORS, LOGIN, OPTIONS
+from quantmatrix.cli import cli
+from quantmatrix.cli.doors import BOOK, DOORS, LOGIN, NOT_OVER_THE_API, OPTIONS
 from quantmatrix.cli.settings import FORMATS, Settings
+from quantmatrix.door import retries
 from quantmatrix.errors import ExitCode
 from quantmatrix.testing.cluster import Database
 
@@ -100,6 +101,7 @@ def run(*words: str, environment: dict[str, str] | None = None) -> Result:
 def test_the_table_names_every_command_and_no_other() -> None:
     assert set(COMMANDS) == set(DOORS)
     assert set().union(*DOORS.values()) == {*OPTIONS, "strict"}
+    assert set(NOT_OVER_THE_API) == {name for name, uses in DOORS.items() if "api" not in uses}
 
 
 # They go on until they are stopped, and wait for a database that is away.

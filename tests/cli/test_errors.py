@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 import quantmatrix
 from quantmatrix.cli import cli
-from quantmatrix.cli.errors import explain, report
+from quantmatrix.cli.errors import report
 from quantmatrix.database.connection import open_connection
+from quantmatrix.door.problems import explain
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.testing.cluster import Database
 

@@ -15,12 +15,14 @@ import psycopg
 import pytest
 
 from quantmatrix import resources
-from quantmatrix.cli import api_session, retries
-from quantmatrix.cli.api_session import ApiSession
+from quantmatrix.door import http as api_session
+from quantmatrix.door import retries
+from quantmatrix.door.http import ApiSession
+from quantmatrix.door.login import copy_staged
 from quantmatrix.errors import Problem
-from quantmatrix.ingest.files import load_file
-from quantmatrix.ingest.load import stage
 from quantmatrix.ingest.model import Line, Options, Record
+from quantmatrix.loading.files import load_file
+from quantmatrix.loading.load import staged_rows
 from quantmatrix.services.processes import is_alive, wait_until
 from quantmatrix.testing.cluster import Api, Cluster, Database
 from quantmatrix.testing.importer import Importer, file_of, fill
@@ -46,7 +48,7 @@ def one(database: Database, query: str, *values: Any) -> Any:
 def staged(importer: Importer, records: Iterable[Record]) -> tuple[uuid.UUID, int]:
     load_id = uuid.uuid4()
     with importer.session() as session, session.transaction() as connection:
-        return load_id, stage(connection, load_id, records)
+        return load_id, copy_staged(connection, staged_rows(load_id, records))
 
 
 def described(records: int | None) -> dict[str, Any]:
@@ -68,30 +70,30 @@ def test_a_load_of_which_not_all_is_staged_is_refused(importer: Importer, left: 
             "delete from ingest.staging where ctid not in (select ctid from ingest.staging limit %s)", [left]
         )
     file = described(number)
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         load(importer, load_id, file)
-    assert refused.value.sqlstate == "QM011"
-    assert refused.value.diag.message_primary == f"{left} of {number} records are staged"
-    assert "under a new number" in (refused.value.diag.message_hint or "")
+    assert refused.value.code == "QM011"
+    assert refused.value.what == f"{left} of {number} records are staged"
+    assert "under a new number" in (refused.value.next_step or "")
     assert importer.state() == []
     assert one(importer.database, "select count(*) from core.sync_history") == 0
 
 
 def test_a_load_without_its_number_of_records_is_refused(importer: Importer) -> None:
     load_id, _ = staged(importer, file_of(fill(1, 4, 0, 10)))
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         load(importer, load_id, described(None))
-    assert refused.value.sqlstate == "QM002"
+    assert refused.value.code == "QM002"
 
 
 def test_records_that_slipped_in_are_refused_too(importer: Importer) -> None:
     load_id, number = staged(importer, file_of(fill(1, 4, 0, 10)))
     with importer.session() as session, session.transaction() as connection:
-        stage(connection, load_id, file_of(fill(2, 4, 0, 10)))
+        copy_staged(connection, staged_rows(load_id, file_of(fill(2, 4, 0, 10))))
     file = described(number)
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         load(importer, load_id, file)
-    assert refused.value.sqlstate == "QM011"
+    assert refused.value.code == "QM011"
 
 
 def chunk(load_id: uuid.UUID, number: int | None, size: int) -> dict[str, Any]:
@@ -128,12 +130,12 @@ class Killing(ApiSession):
         self.after = after
         self.chunks = 0
 
-    def call(self, function: str, arguments: Any = None, *, read_only: bool = False) -> Any:
+    def call(self, function: str, arguments: Any = None, *, dry_run: bool = False) -> Any:
         if function == "import_stage":
             self.chunks += 1
             if self.chunks == self.after + 1:
                 self.kill()
-        return super().call(function, arguments, read_only=read_only)
+        return super().call(function, arguments, dry_run=dry_run)
 
     def kill(self) -> None:
         environment = self.cluster.environment
@@ -200,11 +202,11 @@ def test_a_file_that_never_stays_is_refused_in_the_end(
     monkeypatch.setattr(api_session, "CHUNK", 50)
 
     class Losing(ApiSession):
-        def call(self, function: str, arguments: Any = None, *, read_only: bool = False) -> Any:
+        def call(self, function: str, arguments: Any = None, *, dry_run: bool = False) -> Any:
             if function == "import_load":
                 with service.database.connect() as connection:
                     connection.execute("delete from ingest.staging where kind = 'statement'")
-            return super().call(function, arguments, read_only=read_only)
+            return super().call(function, arguments, dry_run=dry_run)
 
     token = service.headers(service.ann)["Authorization"].removeprefix("Bearer ")
     with Losing(service.api.url, token) as session, pytest.raises(Problem) as refused:
@@ -287,9 +289,9 @@ def test_what_one_person_keeps_is_limited(importer: Importer) -> None:
         connection.execute("update auth.settings set stored_megabytes = 1")
     for number in range(1, 17):
         importer.load(file_of(fill(1, number, 0, 10)))
-    with pytest.raises(psycopg.Error) as refused:
+    with pytest.raises(Problem) as refused:
         importer.load(file_of(fill(1, 17, 0, 10)))
-    assert "QM063" in str(refused.value)
+    assert refused.value.code == "QM063"
     assert len(importer.state()) == 16
 
 

@@ -125,9 +125,8 @@ def test_every_function_refuses_what_is_hostile_and_soon(service: Service) -> No
                         "sha256": "c" * 64,
                         "size": 1,
                         "records": answer.json(),
-                        "dry_run": True,
                     }
-                    load = {"load_id": hostile["load_id"], "file": file}
+                    load = {"load_id": hostile["load_id"], "file": file, "dry_run": True}
                     loaded = client.post("/rpc/import_load", json=load, headers=headers)
                     failures += wrong("import_load", hostile, loaded, 0)
         for view in sorted(path for path in described if path != "/" and not path.startswith("/rpc/")):

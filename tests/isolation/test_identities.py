@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from quantmatrix.database.connect import PersonSession, person
+from quantmatrix.door.login import PersonSession, person
+from quantmatrix.errors import Problem
 from quantmatrix.ingest.model import Instrument, InstrumentType, Line, Transaction, TransactionType
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.importer import Importer, statement
@@ -65,8 +66,10 @@ def state_of(session: PersonSession, *descriptors: dict[str, Any]) -> int:
     return int(session.call("import_resolve", {"load_id": load_id}))
 
 
-def refusal(error: psycopg.Error) -> tuple[str, str]:
+def refusal(error: psycopg.Error | Problem) -> tuple[str, str]:
     """Code and message, also of what ends with a status of HTTP."""
+    if isinstance(error, Problem):
+        return str(error.code), error.what
     message = error.diag.message_primary or ""
     if error.sqlstate == "PGRST":
         told = json.loads(message)
@@ -116,7 +119,7 @@ def washed(victim: Importer) -> list[Decimal]:
 def test_terms_that_contradict_the_symbol_are_refused_and_keep_nothing(
     mallory: Importer, victim: Importer, wrong: dict[str, str]
 ) -> None:
-    with mallory.session() as session, pytest.raises(psycopg.Error) as raised:
+    with mallory.session() as session, pytest.raises(Problem) as raised:
         state_of(session, TRUE | wrong)
     code, message = refusal(raised.value)
     assert code in ("QM013", "QM002")
@@ -217,7 +220,7 @@ def test_a_person_adds_so_many_identities_and_no_more(mallory: Importer, victim:
     junk = [{"type": "stock", "symbol": f"JUNK{n}", "currency": "USD"} for n in range(6)]
     with mallory.session() as session:
         assert state_of(session, *junk[:4]) == 4
-        with pytest.raises(psycopg.Error) as raised:
+        with pytest.raises(Problem) as raised:
             state_of(session, *junk)
         # What is known goes on as before.
         assert state_of(session, *junk[:4]) == 4
@@ -257,7 +260,7 @@ def test_nobody_waits_for_identities_that_another_has_not_committed(
     mallory: Importer, victim: Importer
 ) -> None:
     load_id = staged(mallory, TRUE)
-    with uncommitted(mallory, load_id), victim.session() as session, pytest.raises(psycopg.Error) as raised:
+    with uncommitted(mallory, load_id), victim.session() as session, pytest.raises(Problem) as raised:
         state_of(session, TRUE)
     assert refusal(raised.value)[0] == "QM015"
     with victim.session() as session:

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from quantmatrix import resources
-from quantmatrix.cli import cli, retries
+from quantmatrix.cli import cli
+from quantmatrix.door import retries
 from quantmatrix.services import ports
 from quantmatrix.testing.lossy import lossy
 from quantmatrix.testing.people import PASSWORD, Member, People
@@ -213,8 +214,8 @@ def test_a_key_instead_of_a_login(signed_in: Run, run: Run) -> None:
 
 
 def test_what_needs_the_database_says_so(signed_in: Run) -> None:
-    refused = signed_in("export", status=2)
-    assert "not over the API" in refused.stderr
+    refused = signed_in("sync", "run", status=2)
+    assert "holds a lock of the database" in refused.stderr
 
 
 def test_an_api_that_does_not_answer_ends_with_six(run: Run) -> None:

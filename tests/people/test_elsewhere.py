@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ import httpx
 import psycopg
 import pytest
 
-from quantmatrix.database.connect import helper
+from quantmatrix.door.login import helper
 from quantmatrix.oauth.loopback import ticket_from_browser
 from quantmatrix.oauth.page import SignInPage
 from quantmatrix.oauth.providers import Provider, Settings
@@ -138,11 +138,9 @@ class Elsewhere:
 def elsewhere(people: People, openid: str) -> Iterator[Elsewhere]:
     environment = people.service.database.environment
 
-    def ask(query: str, parameters: list[Any]) -> Any:
-        with helper(environment, PAGE) as session, session.transaction() as connection:
-            row = connection.execute(query.encode(), parameters).fetchone()
-        assert row is not None
-        return next(iter(row.values()))
+    def ask(function: str, arguments: Mapping[str, Any]) -> Any:
+        with helper(environment, PAGE) as session:
+            return session.call(function, arguments)
 
     providers: dict[str, Provider] = {
         "local": Provider(

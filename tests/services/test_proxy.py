@@ -18,7 +18,8 @@ import httpx
 import psutil
 import pytest
 
-from quantmatrix.cli.api_session import ApiSession
+from quantmatrix.door.http import ApiSession
+from quantmatrix.door.protocol import Staged
 from quantmatrix.services import ports
 from quantmatrix.services.nginx import NginxServer, ProxyConfig
 from quantmatrix.services.processes import wait_until
@@ -266,7 +267,9 @@ def test_a_file_is_staged_in_chunks_that_pass(proxied: Proxied) -> None:
     service = proxied.people.service
     token = service.headers(service.ann)["Authorization"].removeprefix("Bearer ")
     load_id = uuid.uuid4()
-    rows = [(load_id, "line", n, 0, '{"verdict": "row"}', "é" * 30_000) for n in range(1, 31)]
+    rows: list[Staged] = [
+        (str(load_id), "line", n, 0, '{"verdict": "row"}', "é" * 30_000) for n in range(1, 31)
+    ]
     with ApiSession(proxied.url, token) as session:
         session.stage(load_id, rows)
     with service.database.connect() as connection:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.door.login import PersonSession
 from quantmatrix.sync.run import Settings, run
 from quantmatrix.sync.secrets import seal
 from quantmatrix.testing.broker_server import Fill, FlexServer

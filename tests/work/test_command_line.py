@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from quantmatrix import resources
-from quantmatrix.cli import api_session, cli
-from quantmatrix.cli.api_session import ApiSession
+from quantmatrix.cli import cli
+from quantmatrix.door import http as api_session
+from quantmatrix.door.http import ApiSession
 from quantmatrix.errors import Problem
 from quantmatrix.services.tokens import sign
 from quantmatrix.testing.cluster import Database
@@ -69,7 +70,7 @@ def test_an_interrupted_question_ends_its_job(service: Service, monkeypatch: pyt
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("quantmatrix.cli.api_session.time.sleep", interrupt)
+    monkeypatch.setattr("quantmatrix.door.http.time.sleep", interrupt)
     with ApiSession(service.api.url, token(service)) as session, pytest.raises(KeyboardInterrupt):
         session.job("totals", {})
     assert [job["status"] for job in service.get("jobs", service.ann).json()] == ["cancelled"]

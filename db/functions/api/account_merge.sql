@@ -1,7 +1,7 @@
 -- Two accounts that are one: a mistyped number made a second account, or a broker changed the number. Everything that names the one is moved to the
 -- other, and what files state is settled again, so that the book is as if all had been imported into one account from the start.
 
-create function api.account_merge(from_account text, into_account text, reason text)
+create function api.account_merge(from_account text, into_account text, reason text, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -17,6 +17,12 @@ declare
     v_moved record;
     v_settled jsonb;
 begin
+    if account_merge.dry_run then
+        return auth.dry_run(format(
+            'select api.account_merge(%L, %L, %L)',
+            account_merge.from_account, account_merge.into_account, account_merge.reason
+        ));
+    end if;
     perform ingest.require_all_accounts();
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
@@ -59,8 +65,8 @@ begin
 end
 $$;
 
-comment on function api.account_merge(text, text, text) is $$Merge two accounts that are one
-Everything of from_account is moved to into_account, whose settings hold, and from_account is removed: a number was mistyped, or changed. Rows that both hold count once. Refused (QM002): the same file imported into both, rows of both that you corrected or entered by hand, another type, currency or broker, transfers between them. Keys and shares for from_account alone end. Lots are rebuilt.$$;
-grant execute on function api.account_merge(text, text, text) to quantmatrix_user, quantmatrix_admin;
+comment on function api.account_merge(text, text, text, boolean) is $$Merge two accounts that are one
+Everything of from_account is moved to into_account, whose settings hold, and from_account is removed: a number was mistyped, or changed. Rows that both hold count once. Refused (QM002): the same file imported into both, rows of both that you corrected or entered by hand, another type, currency or broker, transfers between them. Keys and shares for from_account alone end. Lots are rebuilt. dry_run: everything is done and taken back; the answer says what it would have been.$$;
+grant execute on function api.account_merge(text, text, text, boolean) to quantmatrix_user, quantmatrix_admin;
 
-alter function api.account_merge(text, text, text) owner to quantmatrix_writer;
+alter function api.account_merge(text, text, text, boolean) owner to quantmatrix_writer;

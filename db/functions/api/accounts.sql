@@ -71,7 +71,7 @@ $$;
 comment on function api.account_add(text, text, text, text, text) is $$Add an account
 account_type: taxable, ira, roth_ira, 401k or hsa. Importing a statement adds its account by itself. One that is there already is returned where it says the same; QM062 (409) where it says something else.$$;
 
-create function api.account_set(account text, changes jsonb)
+create function api.account_set(account text, changes jsonb, dry_run boolean default false)
 returns setof api.accounts
 language plpgsql
 volatile
@@ -86,15 +86,24 @@ declare
     }';
     v_id bigint;
     v_read jsonb;
+    v_election record;
     v_constraint text;
 begin
+    if account_set.dry_run then
+        return query
+        select r.*
+        from jsonb_populate_record(null::api.accounts, auth.dry_run(format(
+            'select to_jsonb(r) from api.account_set(%L, %L) r', account_set.account, account_set.changes
+        ))) r;
+        return;
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     v_id := ingest.require_account(v_user_id, account_set.account);
     perform ingest.refuse_unknown_fields(
-        account_set.changes, array['name', 'account_type', 'allow_short', 'lot_method', 'reports_1099', 'base_currency', 'status'], 'changes'
+        account_set.changes, array['name', 'account_type', 'allow_short', 'lot_method', 'reports_1099', 'base_currency', 'status', 'election'], 'changes'
     );
-    v_read := ingest.read_fields(account_set.changes, v_types);
-    if v_read = '{}' then
+    v_read := ingest.read_fields(account_set.changes - 'election', v_types);
+    if v_read = '{}' and not account_set.changes ? 'election' then
         raise exception 'changes: nothing to change' using errcode = 'QM002';
     end if;
     update core.accounts a
@@ -108,6 +117,12 @@ begin
         updated_at = now()
     where a.user_id = v_user_id
     and a.id = v_id;
+    if account_set.changes ? 'election' then
+        select e.*
+        into v_election
+        from jsonb_to_record(account_set.changes -> 'election') as e (symbol text, method text, effective_from date);
+        perform api.method_set(account_set.account, v_election.symbol, v_election.method, v_election.effective_from);
+    end if;
     return query select a.* from api.accounts a where a.id = v_id;
 exception
     when unique_violation or check_violation then
@@ -119,8 +134,8 @@ exception
 end
 $$;
 
-comment on function api.account_set(text, jsonb) is $$Change an account
-account: number or name. changes: an object with name, account_type, allow_short, lot_method, reports_1099, base_currency, status; a field left out stays. Lots are rebuilt where it matters.$$;
+comment on function api.account_set(text, jsonb, boolean) is $$Change an account
+account: number or name. changes: an object with name, account_type, allow_short, lot_method, reports_1099, base_currency, status; election: {symbol, method, effective_from}, as method_set takes them; a field left out stays. Lots are rebuilt where it matters. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create function api.account_rename(account text, account_number text)
 returns setof api.accounts
@@ -208,7 +223,7 @@ $$;
 comment on function api.account_remove(text) is $$Remove an empty account
 account: number or name. One with transactions, live imports, evidence or corrections is refused; what an import brought goes by import_undo. The audit log keeps it.$$;
 
-create function api.method_set(account text, symbol text default null, method text default null, effective_from date default null)
+create function api.method_set(account text, symbol text default null, method text default null, effective_from date default null, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -222,6 +237,12 @@ declare
     v_method core.lot_method;
     v_from date := coalesce(method_set.effective_from, date '1900-01-01');
 begin
+    if method_set.dry_run then
+        return auth.dry_run(format(
+            'select api.method_set(%L, %L, %L, %L)',
+            method_set.account, method_set.symbol, method_set.method, method_set.effective_from
+        ));
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     v_account_id := ingest.require_account(v_user_id, method_set.account);
     if nullif(btrim(method_set.symbol), '') is not null then
@@ -237,8 +258,8 @@ begin
 end
 $$;
 
-comment on function api.method_set(text, text, text, date) is $$Choose a lot method
-For an account, or for one instrument in it, from a trade date on (always, if none is given): fifo, lifo, hifo, lofo, average, mintax, specific. Lots are rebuilt.$$;
+comment on function api.method_set(text, text, text, date, boolean) is $$Choose a lot method
+For an account, or for one instrument in it, from a trade date on (always, if none is given): fifo, lifo, hifo, lofo, average, mintax, specific. Lots are rebuilt. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create function api.instrument_facts_set(symbol text, facts jsonb)
 returns setof api.instruments
@@ -304,13 +325,13 @@ comment on function api.instrument_facts_set(text, jsonb) is $$Say what you know
 facts: an object with identical_group, index_family, section_1256, wash_exempt, deliverable_shares, deliverable_cash, name, exchange, underlying (a symbol of yours that an option is on), expiration (of what is no option); a field left out stays, null takes it back. Yours alone; lots are rebuilt.$$;
 
 grant execute on function
-    api.account_add(text, text, text, text, text), api.account_set(text, jsonb), api.method_set(text, text, text, date),
+    api.account_add(text, text, text, text, text), api.account_set(text, jsonb, boolean), api.method_set(text, text, text, date, boolean),
     api.instrument_facts_set(text, jsonb), api.account_rename(text, text), api.account_remove(text)
     to quantmatrix_user, quantmatrix_admin;
 
 alter function api.account_add(text, text, text, text, text) owner to quantmatrix_writer;
-alter function api.account_set(text, jsonb) owner to quantmatrix_writer;
+alter function api.account_set(text, jsonb, boolean) owner to quantmatrix_writer;
 alter function api.account_rename(text, text) owner to quantmatrix_writer;
 alter function api.account_remove(text) owner to quantmatrix_writer;
-alter function api.method_set(text, text, text, date) owner to quantmatrix_writer;
+alter function api.method_set(text, text, text, date, boolean) owner to quantmatrix_writer;
 alter function api.instrument_facts_set(text, jsonb) owner to quantmatrix_writer;

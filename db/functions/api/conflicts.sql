@@ -130,7 +130,7 @@ comment on column api.import_decisions.undo_reason is 'Why it was taken back.';
 comment on column api.import_decisions.sources is 'The sources it is about.';
 comment on column api.import_decisions.day is 'First day of its rows.';
 
-create function api.import_conflict_resolve(conflict text, verdict text, reason text, keep text default null)
+create function api.import_conflict_resolve(conflict text, verdict text, reason text, keep text default null, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -151,6 +151,12 @@ declare
     v_account_id bigint;
     v_settled jsonb;
 begin
+    if import_conflict_resolve.dry_run then
+        return auth.dry_run(format(
+            'select api.import_conflict_resolve(%L, %L, %L, %L)',
+            import_conflict_resolve.conflict, import_conflict_resolve.verdict, import_conflict_resolve.reason, import_conflict_resolve.keep
+        ));
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
     if import_conflict_resolve.verdict is null or import_conflict_resolve.verdict not in ('same', 'different') then
@@ -225,10 +231,10 @@ begin
 end
 $$;
 
-comment on function api.import_conflict_resolve(text, text, text, text) is $$Decide a conflict
-verdict same: the rows tell one event, and those of the source keep count (default: of the source that comes first), the others attest them. different: all of them count. conflict is a name from import_conflicts, or from import_matches to part what was matched. Imports never undo it; import_conflict_reopen does.$$;
+comment on function api.import_conflict_resolve(text, text, text, text, boolean) is $$Decide a conflict
+verdict same: the rows tell one event, and those of the source keep count (default: of the source that comes first), the others attest them. different: all of them count. conflict is a name from import_conflicts, or from import_matches to part what was matched. Imports never undo it; import_conflict_reopen does. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-create function api.import_conflict_reopen(decision bigint, reason text)
+create function api.import_conflict_reopen(decision bigint, reason text, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -241,6 +247,9 @@ declare
     v_accounts bigint[];
     v_days date[];
 begin
+    if import_conflict_reopen.dry_run then
+        return auth.dry_run(format('select api.import_conflict_reopen(%L, %L)', import_conflict_reopen.decision, import_conflict_reopen.reason));
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
     update ingest.decisions d
@@ -269,12 +278,12 @@ begin
 end
 $$;
 
-comment on function api.import_conflict_reopen(bigint, text) is $$Take a decision back
-The rules alone decide again; what they cannot decide is listed again.$$;
+comment on function api.import_conflict_reopen(bigint, text, boolean) is $$Take a decision back
+The rules alone decide again; what they cannot decide is listed again. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 grant execute on function api.import_conflicts(text) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 grant select on api.import_matches, api.import_decisions to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
-grant execute on function api.import_conflict_resolve(text, text, text, text), api.import_conflict_reopen(bigint, text)
+grant execute on function api.import_conflict_resolve(text, text, text, text, boolean), api.import_conflict_reopen(bigint, text, boolean)
     to quantmatrix_user, quantmatrix_admin;
 
-alter function api.import_conflict_resolve(text, text, text, text) owner to quantmatrix_writer;
-alter function api.import_conflict_reopen(bigint, text) owner to quantmatrix_writer;
+alter function api.import_conflict_resolve(text, text, text, text, boolean) owner to quantmatrix_writer;
+alter function api.import_conflict_reopen(bigint, text, boolean) owner to quantmatrix_writer;

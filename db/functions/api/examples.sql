@@ -43,7 +43,7 @@ begin
                 ('import_conflict_resolve', '{"conflict": "1a2b3c", "verdict": "same", "reason": "one dividend, told twice", "keep": "ibkr"}'),
                 ('import_conflicts', '{"account": "U1000001"}'),
                 ('import_known', '{"reading": "0000000000000000000000000000000000000000000000000000000000000000", "name": "mine.csv"}'),
-                ('import_load', '{"load_id": "0b7e8f1c-5a52-4d7c-9a52-1f6f4d0c7a11", "file": {"name": "mine.csv", "source": "mine", "sha256": "0000000000000000000000000000000000000000000000000000000000000000", "size": 30, "records": 1, "dry_run": true}}'),
+                ('import_load', '{"load_id": "0b7e8f1c-5a52-4d7c-9a52-1f6f4d0c7a11", "file": {"name": "mine.csv", "source": "mine", "sha256": "0000000000000000000000000000000000000000000000000000000000000000", "size": 30, "records": 1}, "dry_run": true}'),
                 ('import_resolve', '{"load_id": "0b7e8f1c-5a52-4d7c-9a52-1f6f4d0c7a11"}'),
                 ('import_show', '{"sync_id": 5}'),
                 ('import_stage', '{"load_id": "0b7e8f1c-5a52-4d7c-9a52-1f6f4d0c7a11", "chunk": 1, "records": [{"kind": "transaction", "line": 1, "payload": {"account": "U1000001", "type": "deposit", "trade_date": "2024-08-01", "net_amount": "250", "currency": "USD"}}]}'),
@@ -110,6 +110,7 @@ begin
                 ('user_set_role', '{"email": "bob@example.org", "role": "readonly"}'),
                 ('user_unlock', '{"email": "bob@example.org"}'),
                 ('verify_email', '{"token": "(from the mail)"}'),
+                ('transactions_export', '{"after": 0, "at_most": 1000}'),
                 ('what_if_sale', '{"account": "U1000001", "instrument": "AAPL", "quantity": "5", "price": "230", "method": "hifo"}'),
                 ('whoami', '{}')
         ) e (name, example)

@@ -111,7 +111,7 @@ $$;
 comment on function api.import_known(text, text, text) is $$Look for a file that is imported already
 reading: the digest that import_load was given of it. name: what the file is called now. account: where it would go, if that is said. The report of import_load with the status known, or null: read the file, and load it.$$;
 
-create function api.import_load(load_id uuid, file jsonb)
+create function api.import_load(load_id uuid, file jsonb, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -143,6 +143,9 @@ begin
     if v_file ->> 'source' is null or v_file ->> 'sha256' is null then
         raise exception 'file must hold at least name, source, sha256 and size'
             using errcode = 'QM002', hint = 'and records: how many were staged of it';
+    elsif v_file ? 'dry_run' then
+        -- Where it stood before. Passed over, it would let a trial be kept.
+        raise exception 'file: dry_run is an argument of the function' using errcode = 'QM002';
     end if;
     v_bytes := ingest.take_load(v_user_id, v_load_id, (v_file ->> 'records')::bigint);
 
@@ -230,7 +233,7 @@ begin
                 then 'known'
             else 'imported'
         end;
-        if v_status <> 'imported' or coalesce((v_file ->> 'dry_run')::boolean, false) then
+        if v_status <> 'imported' or import_load.dry_run then
             raise exception 'nothing to keep' using errcode = 'QM010';
         end if;
         -- The same file, read better than last time (a refused row that is understood now), takes the place of its earlier import.
@@ -285,10 +288,10 @@ begin
 end
 $$;
 
-comment on function api.import_load(uuid, jsonb) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, dry_run (report, and keep nothing), replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+comment on function api.import_load(uuid, jsonb, boolean) is $$Load a staged file
+All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
-create function api.import_undo(sync_id bigint)
+create function api.import_undo(sync_id bigint, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -302,7 +305,11 @@ declare
     v_ids bigint[];
     v_matched bigint[];
     v_settled record;
+    v_held jsonb;
 begin
+    if import_undo.dry_run then
+        return auth.dry_run(format('select api.import_undo(%L)', import_undo.sync_id));
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     select h.status
     into v_status
@@ -313,7 +320,8 @@ begin
     if v_status = 'undone' then
         -- Once more, as after an answer that was lost: it is as it should be.
         return jsonb_build_object(
-            'sync_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0)
+            'sync_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0),
+            'positions', jsonb_build_array()
         );
     elsif v_status is distinct from 'finished' then
         raise exception 'import % cannot be undone', v_sync_id
@@ -323,6 +331,7 @@ begin
     end if;
     perform set_config('quantmatrix.reason', 'undo of import ' || v_sync_id, true);
 
+    v_held := ingest.units_held(v_user_id);
     v_ids := matching.touched_by(v_user_id, v_sync_id);
     perform ingest.retire(v_user_id, v_sync_id);
     -- A migration brought alerts too; one that was changed since is the person's own.
@@ -342,13 +351,14 @@ begin
             'removed', v_settled.deleted,
             'changed', v_settled.updated,
             'kept', cardinality(v_ids) - v_settled.deleted
-        )
+        ),
+        'positions', ingest.units_changed(v_held, ingest.units_held(v_user_id))
     );
 end
 $$;
 
-comment on function api.import_undo(bigint) is $$Undo an import
-Removes only transactions that no other import attests; for the others the newest remaining statement decides. Corrections by hand stay. The file may be imported again. Lots are rebuilt in the same transaction.$$;
+comment on function api.import_undo(bigint, boolean) is $$Undo an import
+Removes only transactions that no other import attests; for the others the newest remaining statement decides. Corrections by hand stay. The file may be imported again. positions: the units of each that changed, before and after. Lots are rebuilt in the same transaction. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create function api.import_show(sync_id bigint)
 returns jsonb
@@ -397,12 +407,13 @@ comment on function api.import_show(bigint) is $$Show an import
 Its counts, what the file said about itself, lines by verdict, and the refused and unknown lines with their text.$$;
 
 grant execute on function
-    api.import_stage(uuid, jsonb, integer), api.import_resolve(uuid), api.import_known(text, text, text), api.import_load(uuid, jsonb), api.import_undo(bigint)
+    api.import_stage(uuid, jsonb, integer), api.import_resolve(uuid), api.import_known(text, text, text), api.import_load(uuid, jsonb, boolean),
+    api.import_undo(bigint, boolean)
     to quantmatrix_user, quantmatrix_importer, quantmatrix_admin;
 grant execute on function api.import_show(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 
 alter function api.import_stage(uuid, jsonb, integer) owner to quantmatrix_writer;
 alter function api.import_resolve(uuid) owner to quantmatrix_writer;
 alter function api.import_known(text, text, text) owner to quantmatrix_writer;
-alter function api.import_load(uuid, jsonb) owner to quantmatrix_writer;
-alter function api.import_undo(bigint) owner to quantmatrix_writer;
+alter function api.import_load(uuid, jsonb, boolean) owner to quantmatrix_writer;
+alter function api.import_undo(bigint, boolean) owner to quantmatrix_writer;

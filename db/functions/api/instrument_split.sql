@@ -2,7 +2,7 @@
 
 create function api.instrument_split(
     from_instrument text, reason text, into_instrument text default null, transactions bigint[] default null, since date default null,
-    until date default null, account text default null, identifiers text[] default null
+    until date default null, account text default null, identifiers text[] default null, dry_run boolean default false
 )
 returns jsonb
 language plpgsql
@@ -26,6 +26,13 @@ declare
     v_moved jsonb;
     v_settled jsonb;
 begin
+    if instrument_split.dry_run then
+        return auth.dry_run(format(
+            'select api.instrument_split(%L, %L, %L, %L, %L, %L, %L, %L)',
+            instrument_split.from_instrument, instrument_split.reason, instrument_split.into_instrument, instrument_split.transactions,
+            instrument_split.since, instrument_split.until, instrument_split.account, instrument_split.identifiers
+        ));
+    end if;
     perform ingest.require_all_accounts();
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
@@ -199,8 +206,8 @@ begin
 end
 $$;
 
-comment on function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) is $$Split an instrument that is two
-Moves transactions, by number or by since, until and account (with the broker's positions of those days), and identifiers, by which later imports find it, to into_instrument: one of yours, a new symbol, or the next number of the ticker (ABC~2) where none is named. In your books alone. Lots are rebuilt. instrument_change_undo takes it back.$$;
-grant execute on function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) to quantmatrix_user, quantmatrix_admin;
+comment on function api.instrument_split(text, text, text, bigint[], date, date, text, text[], boolean) is $$Split an instrument that is two
+Moves transactions, by number or by since, until and account (with the broker's positions of those days), and identifiers, by which later imports find it, to into_instrument: one of yours, a new symbol, or the next number of the ticker (ABC~2) where none is named. In your books alone. Lots are rebuilt. instrument_change_undo takes it back. dry_run: everything is done and taken back; the answer says what it would have been.$$;
+grant execute on function api.instrument_split(text, text, text, bigint[], date, date, text, text[], boolean) to quantmatrix_user, quantmatrix_admin;
 
-alter function api.instrument_split(text, text, text, bigint[], date, date, text, text[]) owner to quantmatrix_writer;
+alter function api.instrument_split(text, text, text, bigint[], date, date, text, text[], boolean) owner to quantmatrix_writer;

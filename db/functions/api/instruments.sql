@@ -2,7 +2,7 @@
 -- or a split holds in one person's books alone. Files keep the name they state; what counts is decided when their rows are settled, so that later
 -- imports follow and a change can be taken back whenever.
 
-create function api.instrument_merge(from_instrument text, into_instrument text, reason text)
+create function api.instrument_merge(from_instrument text, into_instrument text, reason text, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -18,6 +18,12 @@ declare
     v_moved jsonb;
     v_settled jsonb;
 begin
+    if instrument_merge.dry_run then
+        return auth.dry_run(format(
+            'select api.instrument_merge(%L, %L, %L)',
+            instrument_merge.from_instrument, instrument_merge.into_instrument, instrument_merge.reason
+        ));
+    end if;
     perform ingest.require_all_accounts();
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
@@ -107,10 +113,10 @@ begin
 end
 $$;
 
-comment on function api.instrument_merge(text, text, text) is $$Merge two names of one instrument
-Everything stated of from_instrument counts for into_instrument, in your books alone: transactions, the broker's positions, what later imports bring, and what options are on. Instruments are named by symbol, type|symbol|currency or #NUMBER. Lots are rebuilt. instrument_change_undo takes it back.$$;
+comment on function api.instrument_merge(text, text, text, boolean) is $$Merge two names of one instrument
+Everything stated of from_instrument counts for into_instrument, in your books alone: transactions, the broker's positions, what later imports bring, and what options are on. Instruments are named by symbol, type|symbol|currency or #NUMBER. Lots are rebuilt. instrument_change_undo takes it back. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-create function api.instrument_change_undo(change bigint, reason text)
+create function api.instrument_change_undo(change bigint, reason text, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -123,6 +129,9 @@ declare
     v_change ingest.instrument_changes;
     v_counted_id bigint;
 begin
+    if instrument_change_undo.dry_run then
+        return auth.dry_run(format('select api.instrument_change_undo(%L, %L)', instrument_change_undo.change, instrument_change_undo.reason));
+    end if;
     perform ingest.require_all_accounts();
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(v_reason);
@@ -198,8 +207,8 @@ begin
 end
 $$;
 
-comment on function api.instrument_change_undo(bigint, text) is $$Take a merge or split of instruments back
-Rows count again for what their files state; what was changed by hand since then stays. Lots are rebuilt.$$;
+comment on function api.instrument_change_undo(bigint, text, boolean) is $$Take a merge or split of instruments back
+Rows count again for what their files state; what was changed by hand since then stays. Lots are rebuilt. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create view api.instrument_changes
 with (security_invoker = true)
@@ -234,7 +243,7 @@ comment on column api.instrument_changes.created_at is 'When.';
 comment on column api.instrument_changes.undone_at is 'When it was taken back; null while it holds.';
 comment on column api.instrument_changes.undo_reason is 'Why it was taken back.';
 grant select on api.instrument_changes to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
-grant execute on function api.instrument_merge(text, text, text), api.instrument_change_undo(bigint, text) to quantmatrix_user, quantmatrix_admin;
+grant execute on function api.instrument_merge(text, text, text, boolean), api.instrument_change_undo(bigint, text, boolean) to quantmatrix_user, quantmatrix_admin;
 
-alter function api.instrument_merge(text, text, text) owner to quantmatrix_writer;
-alter function api.instrument_change_undo(bigint, text) owner to quantmatrix_writer;
+alter function api.instrument_merge(text, text, text, boolean) owner to quantmatrix_writer;
+alter function api.instrument_change_undo(bigint, text, boolean) owner to quantmatrix_writer;

@@ -2,7 +2,9 @@
 -- administrator has said that there was a corporate action; a single wrong bar holds only itself. What people have in their books says nothing
 -- about a shared price: a split that one of them made up would publish a wrong bar to all.
 
-create function api.prices_load(prices jsonb)
+create function api.prices_load(
+    prices jsonb default null, load_id uuid default null, records bigint default null, dry_run boolean default false
+)
 returns jsonb
 language plpgsql
 volatile
@@ -25,12 +27,25 @@ declare
     v_held integer := 0;
     v_unknown jsonb := '{}';
     v_ambiguous jsonb := '{}';
+    v_prices jsonb := prices_load.prices;
 begin
+    if prices_load.dry_run then
+        return auth.dry_run(format('select api.prices_load(%L, %L, %L)', prices_load.prices, prices_load.load_id, prices_load.records));
+    end if;
     perform auth.require_admin();
+    if prices_load.load_id is not null then
+        perform ingest.take_load(auth.require_user(), prices_load.load_id, prices_load.records);
+        select jsonb_agg(s.payload)
+        into v_prices
+        from ingest.staging s
+        where s.load_id = prices_load.load_id
+        and s.user_id = auth.require_user();
+        perform ingest.drop_load(auth.require_user(), prices_load.load_id);
+    end if;
     for v_bar in
         with bars as materialized (
             select b.*, (b.day)::timestamp at time zone 'America/New_York' as as_of
-            from jsonb_to_recordset(prices_load.prices) as b (
+            from jsonb_to_recordset(v_prices) as b (
                 symbol text, type text, currency text, day date, open numeric, high numeric, low numeric, close numeric,
                 adjusted_close numeric, volume numeric, source text, is_explained boolean
             )
@@ -135,9 +150,9 @@ begin
 end
 $$;
 
-comment on function api.prices_load(jsonb) is $$Load daily prices
-Administrators only. prices: an array of objects with symbol, type, currency, day, open, high, low, close, adjusted_close, volume, source and is_explained.
-Returns how many are new, known, changed and held for review, symbols that the catalogue does not have, and ambiguous: symbols of several identities, {symbol: [type|symbol|currency]}, of which nothing was loaded; give type and currency.$$;
+comment on function api.prices_load(jsonb, uuid, bigint, boolean) is $$Load daily prices
+Administrators only. prices: an array of objects with symbol, type, currency, day, open, high, low, close, adjusted_close, volume, source and is_explained; or load_id and records, the load under which so many were staged with import_stage, each the payload of a line.
+Returns how many are new, known, changed and held for review, symbols that the catalogue does not have, and ambiguous: symbols of several identities, {symbol: [type|symbol|currency]}, of which nothing was loaded; give type and currency. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create function api.prices_held()
 returns jsonb
@@ -254,9 +269,9 @@ $$;
 
 comment on function api.price_action_add(text, date, text) is $$Explain a jump of a price
 Administrators only. Says that a corporate action (a split, a spin-off) is why the shared price of an instrument jumps at a day, so that bars around it are not held. It changes no price and nobody's books.$$;
-grant execute on function api.prices_load(jsonb), api.prices_held(), api.prices_decide(text, boolean), api.price_action_add(text, date, text) to quantmatrix_admin;
+grant execute on function api.prices_load(jsonb, uuid, bigint, boolean), api.prices_held(), api.prices_decide(text, boolean), api.price_action_add(text, date, text) to quantmatrix_admin;
 
 alter function api.price_action_add(text, date, text) owner to quantmatrix_engine;
-alter function api.prices_load(jsonb) owner to quantmatrix_engine;
+alter function api.prices_load(jsonb, uuid, bigint, boolean) owner to quantmatrix_engine;
 alter function api.prices_held() owner to quantmatrix_engine;
 alter function api.prices_decide(text, boolean) owner to quantmatrix_engine;

@@ -1,7 +1,7 @@
 -- Transactions corrected and voided. A correction is kept beside the row's identity and stands above all imports; the audit log keeps old values and
 -- reason; lots are rebuilt by triggers in the same transaction.
 
-create function api.transaction_correct(transaction_id bigint, changes jsonb, reason text)
+create function api.transaction_correct(transaction_id bigint, changes jsonb, reason text, dry_run boolean default false)
 returns setof api.transactions
 language plpgsql
 volatile
@@ -21,6 +21,15 @@ declare
     v_multiplier numeric;
     v_constraint text;
 begin
+    if transaction_correct.dry_run then
+        return query
+        select r.*
+        from jsonb_populate_record(null::api.transactions, auth.dry_run(format(
+            'select to_jsonb(r) from api.transaction_correct(%L, %L, %L) r',
+            transaction_correct.transaction_id, transaction_correct.changes, transaction_correct.reason
+        ))) r;
+        return;
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(transaction_correct.reason);
     v_old := ingest.transaction_key(v_user_id, transaction_correct.transaction_id);
@@ -180,10 +189,10 @@ exception
 end
 $$;
 
-comment on function api.transaction_correct(bigint, jsonb, text) is $$Correct a transaction
-changes: an object with the fields to change, as in transaction_add; null takes a value away. Amounts of a trade follow quantity, price and costs unless they are given. Imports never undo it.$$;
+comment on function api.transaction_correct(bigint, jsonb, text, boolean) is $$Correct a transaction
+changes: an object with the fields to change, as in transaction_add; null takes a value away. Amounts of a trade follow quantity, price and costs unless they are given. Imports never undo it. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-create function api.transaction_void(transaction_id bigint, reason text)
+create function api.transaction_void(transaction_id bigint, reason text, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -194,6 +203,9 @@ declare
     v_user_id uuid := auth.require_user();
     v_old core.transactions;
 begin
+    if transaction_void.dry_run then
+        return auth.dry_run(format('select api.transaction_void(%L, %L)', transaction_void.transaction_id, transaction_void.reason));
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(transaction_void.reason);
     -- Once more, as after an answer that was lost: it is as it should be.
@@ -238,10 +250,11 @@ begin
 end
 $$;
 
-comment on function api.transaction_void(bigint, text) is $$Void a transaction
-Removes it for good: a later import does not bring it back, and the audit log keeps the old row. Lots are rebuilt.$$;
+comment on function api.transaction_void(bigint, text, boolean) is $$Void a transaction
+Removes it for good: a later import does not bring it back, and the audit log keeps the old row. Lots are rebuilt. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-grant execute on function api.transaction_correct(bigint, jsonb, text), api.transaction_void(bigint, text) to quantmatrix_user, quantmatrix_admin;
+grant execute on function api.transaction_correct(bigint, jsonb, text, boolean), api.transaction_void(bigint, text, boolean)
+    to quantmatrix_user, quantmatrix_admin;
 
-alter function api.transaction_correct(bigint, jsonb, text) owner to quantmatrix_writer;
-alter function api.transaction_void(bigint, text) owner to quantmatrix_writer;
+alter function api.transaction_correct(bigint, jsonb, text, boolean) owner to quantmatrix_writer;
+alter function api.transaction_void(bigint, text, boolean) owner to quantmatrix_writer;

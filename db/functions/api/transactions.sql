@@ -1,6 +1,6 @@
 -- What people enter by hand: a transaction, and the basis of units that came from elsewhere. Lots are rebuilt by triggers in the same transaction.
 
-create function api.transaction_add(transaction jsonb, reason text)
+create function api.transaction_add(transaction jsonb, reason text, dry_run boolean default false)
 returns setof api.transactions
 language plpgsql
 volatile
@@ -22,6 +22,14 @@ declare
     v_most constant integer := 20000;
     v_constraint text;
 begin
+    if transaction_add.dry_run then
+        return query
+        select r.*
+        from jsonb_populate_record(null::api.transactions, auth.dry_run(format(
+            'select to_jsonb(r) from api.transaction_add(%L, %L) r', transaction_add.transaction, transaction_add.reason
+        ))) r;
+        return;
+    end if;
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(transaction_add.reason);
     perform ingest.refuse_unknown_fields(
@@ -150,8 +158,8 @@ exception
 end
 $$;
 
-comment on function api.transaction_add(jsonb, text) is $$Add a transaction by hand
-transaction: an object with account, transaction_type, trade_date or executed_at, symbol (and instrument_type, currency, multiplier, option_type, strike, expiration, underlying where it is new), quantity, price, gross_amount, commission, fees, net_amount, currency, settlement_date, position_effect, order_id, description, new_symbol; terms: an object; links: a list of {kind, from_id or to_id}; picks: a list of {opening_transaction_id, quantity, leg}. Quantities and amounts are signed in the account's view; costs are negative. Amounts of a trade follow from quantity and price where none is stated. external_id: yours; with it the call may be repeated after a lost answer, and returns the row that it made (QM062, 409: that row says something else).$$;
+comment on function api.transaction_add(jsonb, text, boolean) is $$Add a transaction by hand
+transaction: an object with account, transaction_type, trade_date or executed_at, symbol (and instrument_type, currency, multiplier, option_type, strike, expiration, underlying where it is new), quantity, price, gross_amount, commission, fees, net_amount, currency, settlement_date, position_effect, order_id, description, new_symbol; terms: an object; links: a list of {kind, from_id or to_id}; picks: a list of {opening_transaction_id, quantity, leg}. Quantities and amounts are signed in the account's view; costs are negative. Amounts of a trade follow from quantity and price where none is stated. external_id: yours; with it the call may be repeated after a lost answer, and returns the row that it made (QM062, 409: that row says something else). dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
 create function api.basis_set(transaction_id bigint, basis numeric default null, acquired_on date default null, reason text default null)
 returns setof api.transactions
@@ -223,8 +231,8 @@ $$;
 comment on function api.basis_set(bigint, numeric, date, text) is $$Supply the basis of units that were transferred in
 basis: total cost in the tax currency; acquired_on: when they were bought. Unknown stays null, never 0. Gains already taken are reckoned again.$$;
 
-grant execute on function api.transaction_add(jsonb, text), api.basis_set(bigint, numeric, date, text)
+grant execute on function api.transaction_add(jsonb, text, boolean), api.basis_set(bigint, numeric, date, text)
     to quantmatrix_user, quantmatrix_admin;
 
-alter function api.transaction_add(jsonb, text) owner to quantmatrix_writer;
+alter function api.transaction_add(jsonb, text, boolean) owner to quantmatrix_writer;
 alter function api.basis_set(bigint, numeric, date, text) owner to quantmatrix_writer;

@@ -143,7 +143,10 @@ $$;
 
 comment on function auth.refuse_link() is 'Ends a sign-in elsewhere that would link, or was linked, by nothing but the provider''s word.';
 
-create function auth.oauth_finish(p_provider text, p_subject text, p_email text, p_email_verified boolean, p_name text, p_request jsonb)
+create function auth.oauth_finish(
+    p_provider text, p_subject text, p_email text default null, p_email_verified boolean default false, p_name text default null,
+    p_request jsonb default null
+)
 returns text
 language plpgsql
 volatile

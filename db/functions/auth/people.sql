@@ -42,4 +42,4 @@ $$;
 comment on function auth.require_person(text) is 'The person of an address; QM001 if there is none.';
 
 grant execute on function auth.require_admin(), auth.require_person(text) to quantmatrix_writer, quantmatrix_keeper;
-grant execute on function auth.require_admin() to quantmatrix_engine;
+grant execute on function auth.require_admin(), auth.require_user() to quantmatrix_engine;

@@ -111,7 +111,7 @@ begin
     ) then
         return null;
     end if;
-    -- A short that is opened may lie beside shares that were not looked at (section 0.5).
+    -- A short that is opened may lie beside shares that were not looked at (S.4).
     if exists (select from unnest(v_pool) p (pool) where not v_pool_is_long[p.pool]) then
         return null;
     end if;

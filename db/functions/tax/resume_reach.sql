@@ -29,7 +29,7 @@ begin
         return true;
     end if;
 
-    -- What lies beside a short, an option or another fund of an index is said from the whole history (section 0.5).
+    -- What lies beside a short, an option or another fund of an index is said from the whole history (S.4).
     if exists (select from unnest(p_history.instrument_strike) i (strike) where i.strike is not null)
         or exists (select from unnest(p_history.instrument_index_family) i (family) where i.family is not null)
         or 'sell_short' = any (p_history.event_kind)

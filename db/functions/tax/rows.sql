@@ -1,4 +1,4 @@
--- From the columns of the event loop to rows: what a lot, a closing, a position is (tax-rules 0.4, A.9, A.11, H.3), and two rules that the queries ask.
+-- From the columns of the event loop to rows: what a lot, a closing, a position is (S.1 to S.3, A.9, A.11, H.3), and two rules that the queries ask.
 -- The queries themselves stand in run.sql, which returns rows, and in store.sql and append.sql, which merge them into the tables: the same text each
 -- time, and a test compares the copies.
 

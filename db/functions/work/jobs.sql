@@ -14,6 +14,7 @@ as $$
         ('legacy_migrate', 3600),
         ('lots_compare', 3600),
         ('lots_rebuild', 3600),
+        ('prices_load', 1800),
         ('reconcile', 1800),
         ('section_104', 1800),
         ('totals', 1800)

@@ -92,6 +92,7 @@ values
     ('lots_compare', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_compare(2024)$$, 'own'),
     ('lots_explain', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.lots_explain(closing => [closing])$$, 'QM001'),
     ('what_if_sale', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', $$api.what_if_sale('zqann-1', 'ZQANN', 1, 10)$$, 'QM001'),
+    ('transactions_export', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.transactions_export()', 'own'),
     ('totals', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.totals()', 'own'),
     ('section_104', '{quantmatrix_admin,quantmatrix_readonly,quantmatrix_user}', 'api.section_104()', 'own'),
     ('tax_settings_set', '{quantmatrix_admin,quantmatrix_user}', $$api.tax_settings_set('{"wash_scope": "taxpayer"}')$$, 'own'),

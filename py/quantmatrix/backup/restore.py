@@ -18,11 +18,11 @@ from quantmatrix.backup.copies import Connection
 from quantmatrix.backup.make import client_environment, clients_for
 from quantmatrix.backup.manifest import LEFT_OUT, Manifest, count, read
 from quantmatrix.backup.sealed import Secrets, opened
-from quantmatrix.database import chain, checksums, migrate, signing
+from quantmatrix.database import chain, checksums, migrate
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.local import LOCAL_EMAIL
-from quantmatrix.services import bootstrap
+from quantmatrix.services import bootstrap, signing
 from quantmatrix.services.environment import Environment
 
 NONE = Secrets()

@@ -29,10 +29,10 @@ from quantmatrix.cases.records import (
     without_names,
 )
 from quantmatrix.cases.shape import misfits
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.door.login import PersonSession, copy_staged
 from quantmatrix.errors import ExitCode, Problem
-from quantmatrix.ingest.load import File, stage
 from quantmatrix.ingest.model import Record, Statement
+from quantmatrix.loading.load import File, staged_rows
 
 Connection = psycopg.Connection[dict[str, Any]]
 FACTS = ("section_1256", "wash_exempt", "deliverable_shares", "deliverable_cash")
@@ -144,7 +144,7 @@ def _import(connection: Connection, case: Case, namespace: str, *more: Record) -
     if not case.get("transactions"):
         return
     load_id = uuid.uuid4()
-    number = stage(connection, load_id, chain(more, CaseRecords(case, namespace)))
+    number = copy_staged(connection, staged_rows(load_id, chain(more, CaseRecords(case, namespace))))
     text = json.dumps(case)
     file = File(
         name=case["id"],
@@ -159,7 +159,7 @@ def _import(connection: Connection, case: Case, namespace: str, *more: Record) -
         accept_refusals=False,
     )
     connection.execute("select api.import_resolve(%s)", [load_id])
-    connection.execute("select api.import_load(%s, %s)", [load_id, file.as_json(number)])
+    connection.execute("select api.import_load(%s, %s)", [load_id, json.dumps(file.as_dict(number))])
 
 
 def _facts(connection: Connection, case: Case, namespace: str) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.rows import one_row
-from quantmatrix.cli.session import reader, signed_in
+from quantmatrix.cli.rows import asked
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.views import Reader
+from quantmatrix.door.protocol import Door
 from quantmatrix.errors import ExitCode, Problem
 
 TYPES = click.Choice(["taxable", "ira", "roth_ira", "401k", "hsa"])
@@ -54,7 +53,7 @@ def account_list(settings: Settings) -> None:
       quantmatrix account list
       quantmatrix account list --format json
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         found = list(session.view("accounts", order=("broker", "account")))
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(
@@ -78,12 +77,14 @@ def account_add(
       quantmatrix account add ibkr U1234567
       quantmatrix account add schwab 9876-5432 --name "Roth" --type roth_ira
     """
-    added = one_row(
-        settings,
-        "select a.* from api.account_add(%s, %s, %s, %s, %s) a",
-        [broker, number, name, account_type, currency],
-    )
-    write_object(added, settings.format)
+    given = {
+        "broker": broker,
+        "account_number": number,
+        "name": name,
+        "account_type": account_type,
+        "base_currency": currency,
+    }
+    write_object(asked(settings, "account_add", given), settings.format)
 
 
 @account.command("set", short_help="Change an account; lots are rebuilt where it matters.")
@@ -118,7 +119,9 @@ def account_set(
       quantmatrix account set U1234567 --lot-method average --symbol VTSAX
     """
     fields = {"account_type": "account_type", "currency": "base_currency"}
-    changes = {fields.get(name, name): value for name, value in given.items() if value is not None}
+    changes: dict[str, Any] = {
+        fields.get(name, name): value for name, value in given.items() if value is not None
+    }
     is_election = symbol is not None or effective_from is not None
     if is_election and lot_method is None:
         raise click.UsageError("--symbol and --from belong to --lot-method")
@@ -126,18 +129,14 @@ def account_set(
         changes["lot_method"] = lot_method
     if not changes and not is_election:
         raise click.UsageError("say what to change")
-    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
-        if is_election:
-            day = effective_from.date() if effective_from else None
-            elected = connection.execute(
-                "select api.method_set(%s, %s, %s, %s) as method", [reference, symbol, lot_method, day]
-            ).fetchone()
-        if changes:
-            changed = connection.execute(
-                "select a.* from api.account_set(%s, %s) a", [reference, json.dumps(changes)]
-            ).fetchone()
-    row = changed if changes else elected and elected["method"]
-    assert row is not None
+    day = effective_from.date().isoformat() if effective_from else None
+    election = {"symbol": symbol, "method": lot_method, "effective_from": day}
+    if not changes:
+        row = asked(settings, "method_set", {"account": reference, **election}, dry_run=dry_run)
+    else:
+        # One call, so that all of it holds or nothing.
+        wanted = changes | ({"election": election} if is_election else {})
+        row = asked(settings, "account_set", {"account": reference, "changes": wanted}, dry_run=dry_run)
     write_object(row, settings.format)
     if dry_run:
         settings.narrate("dry run: nothing was kept")
@@ -153,11 +152,7 @@ def account_rename(settings: Settings, reference: str, number: str) -> None:
     \b
       quantmatrix account rename U123457 U1234567
     """
-    with signed_in(settings) as session, session.transaction() as connection:
-        renamed = connection.execute(
-            "select a.* from api.account_rename(%s, %s) a", [reference, number]
-        ).fetchone()
-    assert renamed is not None
+    renamed = asked(settings, "account_rename", {"account": reference, "account_number": number})
     write_object(renamed, settings.format)
 
 
@@ -170,8 +165,7 @@ def account_remove(settings: Settings, reference: str) -> None:
     \b
       quantmatrix account remove U123457
     """
-    with reader(settings) as session:
-        write_object(session.call("account_remove", {"account": reference}), settings.format)
+    write_object(asked(settings, "account_remove", {"account": reference}), settings.format)
 
 
 @account.command("merge", short_help="Make one of two accounts that are one.")
@@ -188,17 +182,13 @@ def account_merge(
     \b
       quantmatrix account merge U123457 U1234567 --reason "the number was mistyped" --dry-run
     """
-    with signed_in(settings) as session, session.transaction(dry_run=dry_run) as connection:
-        row = connection.execute(
-            "select api.account_merge(%s, %s, %s) as merged", [from_account, into_account, reason]
-        ).fetchone()
-    assert row is not None
-    write_object(row["merged"], settings.format)
+    given = {"from_account": from_account, "into_account": into_account, "reason": reason}
+    write_object(asked(settings, "account_merge", given, dry_run=dry_run), settings.format)
     if dry_run:
         settings.narrate("dry run: nothing was kept")
 
 
-def require_no_typo(session: Reader, reference: str) -> None:
+def require_no_typo(session: Door, reference: str) -> None:
     """Refuse an account that is not there where one is called nearly the same."""
     known = list(session.view("accounts"))
     names = {str(name): row for row in known for name in (row["account"], row["account_name"]) if name}

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
 from quantmatrix.database import chain
-from quantmatrix.database.views import Where
+from quantmatrix.door.protocol import Where
 from quantmatrix.errors import ExitCode
 from quantmatrix.terminal import say
 
@@ -78,7 +78,7 @@ def audit_log(settings: Settings, table: str | None, limit: int) -> None:
       quantmatrix audit log
       quantmatrix audit log --table transactions --limit 200 --format csv
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         rows = list(session.view("audit_log", [Where("table_name", "eq", table)], ("-id",), limit))
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(rows, settings.format, columns=columns, empty="no change was logged")
@@ -100,11 +100,11 @@ def audit_verify(settings: Settings, head: str | None) -> ExitCode:
     """
     if _of_everybody(settings):
         settings.environment.ensure_running()
-        with chain.as_owner(settings.environment) as connection:
+        with chain.as_owner(settings.environment.migrator_dsn) as connection:
             chain.seal(connection)
             found = chain.verify(connection, head)
     else:
-        with reader(settings) as session:
+        with door(settings) as session:
             found = session.call("audit_verify", {"noted_head": head})
     broken = found["broken"]
     write_object(
@@ -130,11 +130,11 @@ def audit_head(settings: Settings) -> None:
     """
     if _of_everybody(settings):
         settings.environment.ensure_running()
-        with chain.as_owner(settings.environment) as connection:
+        with chain.as_owner(settings.environment.migrator_dsn) as connection:
             chain.seal(connection)
             head = chain.head(connection)
     else:
-        with reader(settings) as session:
+        with door(settings) as session:
             head = session.call("audit_verify")["head"]
     write_object({"head": head}, settings.format)
 

@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import write_rows
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
+from quantmatrix.door.protocol import Where
+
+COLUMNS = ("account", "symbol", "quantity_remaining", "cost_remaining", "acquired_on")
 
 
 class Amount(click.ParamType[Decimal]):
@@ -57,14 +60,18 @@ def basis_set(
     """
     if amount is None and acquired is None:
         raise click.UsageError("give --basis, --acquired, or both")
-    day = acquired.date() if acquired is not None else None
-    with signed_in(settings) as session, session.transaction() as connection:
-        connection.execute("select api.basis_set(%s, %s, %s, %s)", [transaction, amount, day, reason])
-        rows = connection.execute(
-            "select account, symbol, quantity_remaining, cost_remaining, acquired_on from api.lots"
-            " where opening_transaction_id = %s and closed_at is null",
-            [transaction],
-        ).fetchall()
-    write_rows(
-        rows, settings.format, empty="the shares have been sold since: see quantmatrix lots list --all"
-    )
+    given = {
+        "transaction_id": transaction,
+        "basis": amount,
+        "acquired_on": acquired.date() if acquired is not None else None,
+        "reason": reason,
+    }
+    with door(settings) as session:
+        session.call("basis_set", given)
+        wanted = [Where("opening_transaction_id", "eq", transaction), Where("is_open", "eq", True)]
+        write_rows(
+            session.view("lots", wanted, ("piece",)),
+            settings.format,
+            columns=COLUMNS,
+            empty="the shares have been sold since: see quantmatrix lots list --all",
+        )

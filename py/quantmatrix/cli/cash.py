@@ -6,9 +6,9 @@ import click
 
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.rows import account_id
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.views import Where
+from quantmatrix.door.protocol import Where
 
 TABLE_COLUMNS = (
     "account",
@@ -33,7 +33,7 @@ def cash(settings: Settings, account: str | None) -> None:
       quantmatrix cash
       quantmatrix cash --account U1234567 --format json
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         wanted = [Where("account_id", "eq", account_id(session, account))]
         found = session.view("cash", wanted, ORDER)
         columns = TABLE_COLUMNS if settings.format == "table" else None

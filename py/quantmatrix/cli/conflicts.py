@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.rows import changing
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.rows import asked
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.views import Reader, Where
+from quantmatrix.door.protocol import Door, Where
 from quantmatrix.terminal import data, say
 
 
@@ -35,15 +35,15 @@ def conflicts(context: click.Context, account: str | None, matched: bool) -> Non
     if context.invoked_subcommand is not None:
         return
     settings: Settings = context.find_object(Settings) or Settings()
-    with reader(settings) as session:
+    with door(settings) as session:
         if matched:
             _list_matched(settings, session, account)
         else:
             _list_open(settings, session, account)
 
 
-def _list_open(settings: Settings, session: Reader, account: str | None) -> None:
-    found = session.call("import_conflicts", {"account": account}, read_only=True)
+def _list_open(settings: Settings, session: Door, account: str | None) -> None:
+    found = session.call("import_conflicts", {"account": account})
     if settings.format == "json":
         data(to_json(found))
         return
@@ -75,7 +75,7 @@ def _list_open(settings: Settings, session: Reader, account: str | None) -> None
         )
 
 
-def _list_matched(settings: Settings, session: Reader, account: str | None) -> None:
+def _list_matched(settings: Settings, session: Door, account: str | None) -> None:
     found = session.view(
         "import_matches", [Where("account", "eq", account)], ("day", "conflict", "transaction_id")
     )
@@ -107,7 +107,7 @@ def conflicts_resolve(
     if verdict is None:
         raise click.UsageError("say --same or --different")
     given = {"conflict": conflict, "verdict": verdict, "reason": reason, "keep": keep}
-    _write(settings, changing(settings, "import_conflict_resolve", given, dry_run=dry_run), dry_run)
+    _write(settings, asked(settings, "import_conflict_resolve", given, dry_run=dry_run), dry_run)
 
 
 @conflicts.command("decisions", short_help="What you decided so far.")
@@ -118,7 +118,7 @@ def conflicts_decisions(settings: Settings) -> None:
     \b
       quantmatrix import conflicts decisions
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         rows = session.view("import_decisions", order=("-id",))
         write_rows(rows, settings.format, empty="nothing was decided yet: quantmatrix import conflicts")
 
@@ -134,7 +134,7 @@ def conflicts_reopen(settings: Settings, number: int, reason: str, dry_run: bool
     \b
       quantmatrix import conflicts reopen 4 --reason "asked the broker"
     """
-    answer = changing(
+    answer = asked(
         settings, "import_conflict_reopen", {"decision": number, "reason": reason}, dry_run=dry_run
     )
     _write(settings, answer, dry_run)

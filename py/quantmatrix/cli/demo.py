@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from quantmatrix.cli.session import administrator
+from quantmatrix.cli.session import administrator, signed_in
 from quantmatrix.cli.settings import Settings
+from quantmatrix.door.protocol import Where
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.local import DEMO_EMAIL
 from quantmatrix.services.programs import find_program
@@ -64,9 +65,9 @@ def demo(settings: Settings) -> ExitCode:
 
 
 def _fresh_user(settings: Settings) -> None:
-    with administrator(settings) as admin, admin.transaction() as connection:
-        connection.execute("select api.user_delete(%s)", [DEMO_EMAIL])
-        connection.execute("select api.user_add(%s, %s, 'user')", [DEMO_EMAIL, "Demonstration"])
+    with administrator(settings) as admin:
+        admin.call("user_delete", {"email": DEMO_EMAIL})
+        admin.table("user_add", {"email": DEMO_EMAIL, "display_name": "Demonstration"})
 
 
 def _run(settings: Settings, *arguments: str, ends_with: ExitCode = ExitCode.DONE) -> None:
@@ -94,13 +95,9 @@ def _run(settings: Settings, *arguments: str, ends_with: ExitCode = ExitCode.DON
 
 
 def _transfer(settings: Settings) -> str:
-    from quantmatrix.cli.session import signed_in
-
     with signed_in(settings) as session:
-        found = session.rows(
-            "select id from api.transactions where transaction_type = 'transfer_in' and symbol = 'TTD'"
-        )
-    return str(found[0]["id"])
+        wanted = [Where("transaction_type", "eq", "transfer_in"), Where("symbol", "eq", "TTD")]
+        return str(next(session.view("transactions", wanted))["id"])
 
 
 def _say(text: str) -> None:

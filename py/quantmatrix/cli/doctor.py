@@ -15,10 +15,11 @@ import click
 from quantmatrix.backup import copies, keep
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database import chain, lines, signing
+from quantmatrix.database import chain, lines
 from quantmatrix.database import migrate as migrations
 from quantmatrix.database.connection import open_connection
 from quantmatrix.errors import ExitCode, Problem
+from quantmatrix.services import signing
 from quantmatrix.services.account import service_account
 from quantmatrix.services.binaries import find_clients, find_postgres, find_postgrest
 from quantmatrix.services.embedded import EmbeddedEnvironment
@@ -211,10 +212,10 @@ def _schema(environment: Environment) -> str:
 
 
 def _work_state(environment: Environment) -> dict[str, Any]:
-    from quantmatrix.database.connect import NOBODY, SERVICE, person
+    from quantmatrix.door.login import NOBODY, SERVICE, person
 
     with person(environment, NOBODY, SERVICE) as session:
-        found: dict[str, Any] = session.rows("select work.state() as state")[0]["state"]
+        found: dict[str, Any] = session.call("work.state")
     return found
 
 
@@ -251,7 +252,7 @@ def _worker(environment: Environment) -> str:
 
 
 def _audit_log(environment: Environment) -> str:
-    with chain.as_owner(environment) as connection:
+    with chain.as_owner(environment.migrator_dsn) as connection:
         state = chain.state(connection)
     unsealed = state["oldest_unsealed_seconds"]
     if unsealed is not None and unsealed > SEAL_SECONDS:

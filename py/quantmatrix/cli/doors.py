@@ -28,10 +28,12 @@ PEOPLE = PLACE | {"strict"}
 """Works with a database as its administrator, for all people or for one that an argument names."""
 PERSON = PEOPLE | {"user"}
 """Works as one person, in that person's own book."""
-DATABASE = PERSON | {"book"}
+FETCHING = PERSON | {"book"}
 """Works in a book, with the database alone."""
-BOOK = DATABASE | {"api"}
+BOOK = FETCHING | {"api"}
 """Works in a book, with the database or over an API."""
+PRICES = PEOPLE | {"api"}
+"""Works for all people, as the administrator of a database or as one who signed in at an API."""
 LOGIN = frozenset({"api"})
 """Works at an API, and is how one gets in there."""
 NOWHERE: frozenset[str] = frozenset()
@@ -43,22 +45,22 @@ DOORS: dict[str, frozenset[str]] = {
     "import formats": NOWHERE | ROWS,
     "import list": BOOK | ROWS,
     "import show": BOOK | ROWS,
-    "import undo": DATABASE | ROWS,
+    "import undo": BOOK | ROWS,
     "import conflicts": BOOK | ROWS,
     "import conflicts decisions": BOOK | ROWS,
     "import conflicts reopen": BOOK | ROWS,
     "import conflicts resolve": BOOK | ROWS,
-    "sync add": DATABASE | ROWS,
-    "sync credentials": DATABASE,
-    "sync crypto": DATABASE | ROWS,
+    "sync add": BOOK | ROWS,
+    "sync credentials": BOOK,
+    "sync crypto": FETCHING | ROWS,
     "sync history": BOOK | ROWS,
-    "sync ibkr": DATABASE | ROWS,
-    "sync remove": DATABASE,
-    "sync run": DATABASE | ROWS,
-    "sync set": DATABASE | ROWS,
+    "sync ibkr": FETCHING | ROWS,
+    "sync remove": BOOK,
+    "sync run": FETCHING | ROWS,
+    "sync set": BOOK | ROWS,
     "sync status": BOOK | ROWS,
-    "sync tastytrade": DATABASE | ROWS,
-    "sync today": DATABASE | ROWS,
+    "sync tastytrade": FETCHING | ROWS,
+    "sync today": FETCHING | ROWS,
     "holdings": BOOK | ROWS,
     "cash": BOOK | ROWS,
     "reconcile": BOOK | ROWS,
@@ -66,15 +68,15 @@ DOORS: dict[str, frozenset[str]] = {
     "reconcile revoke": BOOK | ROWS,
     "lots list": BOOK | ROWS,
     "lots check-case": PEOPLE,
-    "lots closings": DATABASE | ROWS,
-    "lots compare": DATABASE | ROWS,
-    "lots explain": DATABASE | ROWS,
-    "lots rebuild": DATABASE | ROWS,
-    "lots what-if": DATABASE | ROWS,
+    "lots closings": BOOK | ROWS,
+    "lots compare": BOOK | ROWS,
+    "lots explain": BOOK | ROWS,
+    "lots rebuild": BOOK | ROWS,
+    "lots what-if": BOOK | ROWS,
     "transactions list": BOOK | ROWS,
-    "transactions add": DATABASE | ROWS,
-    "transactions correct": DATABASE | ROWS,
-    "transactions void": DATABASE | ROWS,
+    "transactions add": BOOK | ROWS,
+    "transactions correct": BOOK | ROWS,
+    "transactions void": BOOK | ROWS,
     "instruments changes": BOOK | ROWS,
     "instruments list": BOOK | ROWS,
     "instruments merge": BOOK | ROWS,
@@ -82,20 +84,20 @@ DOORS: dict[str, frozenset[str]] = {
     "instruments split": BOOK | ROWS,
     "instruments undo": BOOK | ROWS,
     "account list": BOOK | ROWS,
-    "account add": DATABASE | ROWS,
-    "account set": DATABASE | ROWS,
-    "account rename": DATABASE | ROWS,
+    "account add": BOOK | ROWS,
+    "account set": BOOK | ROWS,
+    "account rename": BOOK | ROWS,
     "account remove": BOOK | ROWS,
-    "account merge": DATABASE | ROWS,
-    "basis set": DATABASE | ROWS,
-    "export": DATABASE,
+    "account merge": BOOK | ROWS,
+    "basis set": BOOK | ROWS,
+    "export": BOOK,
     "legacy inspect": PEOPLE | ROWS,
     "legacy migrate": PERSON | ROWS,
-    "prices load": PEOPLE | ROWS,
-    "prices explain": PEOPLE,
-    "prices held": PEOPLE | ROWS,
-    "prices accept": PEOPLE,
-    "prices reject": PEOPLE,
+    "prices load": PRICES | ROWS,
+    "prices explain": PRICES,
+    "prices held": PRICES | ROWS,
+    "prices accept": PRICES,
+    "prices reject": PRICES,
     "sql": PERSON | ROWS,
     "sql grant": PEOPLE | ROWS,
     "audit log": BOOK | ROWS,
@@ -143,6 +145,59 @@ DOORS: dict[str, frozenset[str]] = {
     "migrate verify": PEOPLE,
     "work": PEOPLE,
 }
+
+_MACHINE = "it is about the servers and files of this machine"
+_CLUSTER = "it works on the whole database, which no API gives away"
+_PEOPLE = "it administers people with the database's own login; administrators call the API's functions"
+_FETCHES = "it holds a lock of the database while it fetches, which no request can"
+_OLD_BOOK = "one transaction of the database holds the whole migration, with the backup before it"
+
+NOT_OVER_THE_API = {
+    "backup": _CLUSTER,
+    "demo": _MACHINE,
+    "doctor": _MACHINE,
+    "down": _MACHINE,
+    "import formats": "the formats are those of this program",
+    "legacy inspect": _OLD_BOOK,
+    "legacy migrate": _OLD_BOOK,
+    "lots check-case": "it makes people up, and takes them back with all that it did",
+    "mail list": _MACHINE,
+    "mail retry": _MACHINE,
+    "mail run": _MACHINE,
+    "mail send": _MACHINE,
+    "mail show": _MACHINE,
+    "migrate keys": _CLUSTER,
+    "migrate prepare": _CLUSTER,
+    "migrate status": _CLUSTER,
+    "migrate up": _CLUSTER,
+    "migrate verify": _CLUSTER,
+    "restore": _CLUSTER,
+    "serve": _MACHINE,
+    "sql": "it speaks SQL, which the API does not",
+    "sql grant": "it speaks SQL, which the API does not",
+    "status": _MACHINE,
+    "sync crypto": _FETCHES,
+    "sync ibkr": _FETCHES,
+    "sync run": _FETCHES,
+    "sync tastytrade": _FETCHES,
+    "sync today": _FETCHES,
+    "up": _MACHINE,
+    "user add": _PEOPLE,
+    "user default": "it is about who acts with the database of this machine",
+    "user disable": _PEOPLE,
+    "user erase": _PEOPLE,
+    "user export": _PEOPLE,
+    "user import": _PEOPLE,
+    "user instruments": _PEOPLE,
+    "user list": _PEOPLE,
+    "user passwd": _PEOPLE,
+    "user role": _PEOPLE,
+    "user sessions-end": _PEOPLE,
+    "user token": "it signs with the key of this machine; over an API, quantmatrix login gives a token",
+    "user unlock": _PEOPLE,
+    "work": _MACHINE,
+}
+"""Why a command does without ``--api``. All others work in a person's book, by either door."""
 
 OPTIONS = {
     "api": "--api",
@@ -197,7 +252,9 @@ def check(settings: Settings, command: str) -> None:
             continue
         is_elsewhere = name == "api" and not PLACE & settings.named.keys()
         if source == option or ("strict" in uses and (is_elsewhere or name == "book")):
-            raise _refused(f"{shown} does not use {source}", _why(name, uses), _instead(source, name))
+            raise _refused(
+                f"{shown} does not use {source}", _why(name, uses, command), _instead(source, name)
+            )
     places = [name for name in ("demo", "database_url", "data_dir") if settings.named.get(name)]
     if settings.named.get("api") == "--api" and "api" in uses and places:
         raise _two(OPTIONS[places[0]], "--api")
@@ -215,9 +272,9 @@ def check(settings: Settings, command: str) -> None:
         )
 
 
-def _why(name: str, uses: frozenset[str]) -> str:
+def _why(name: str, uses: frozenset[str], command: str) -> str:
     if name == "api":
-        return "it works with the database or files of this machine, not over the API"
+        return NOT_OVER_THE_API[command]
     if name in PLACE:
         return "it works at an API" if uses == LOGIN else "it needs no database"
     if name == "user":

@@ -6,9 +6,9 @@ import click
 
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.rows import account_id
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.views import Where
+from quantmatrix.door.protocol import Where
 
 # What fits a terminal; the other formats carry every column of the view.
 TABLE_COLUMNS = (
@@ -41,7 +41,7 @@ def holdings(settings: Settings, account: str | None, today: bool) -> None:
       quantmatrix holdings --account "Joint account" --format csv
       quantmatrix holdings --today
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         wanted = [Where("account_id", "eq", account_id(session, account))]
         if today:
             changed = session.view("today", wanted, TODAY_ORDER)

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psycopg
 
 from quantmatrix.cli.accounts import require_no_typo
 from quantmatrix.cli.conflicts import conflicts
 from quantmatrix.cli.imports_report import print_report, print_undo
 from quantmatrix.cli.imports_totals import print_totals, totals
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.session import reader, signed_in
+from quantmatrix.cli.rows import asked
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession
 from quantmatrix.database.connection import open_connection
-from quantmatrix.database.views import Reader
+from quantmatrix.door.protocol import Door
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused, Options
 from quantmatrix.terminal import data
@@ -193,7 +192,7 @@ def import_files(
         settings.narrate("this is the demonstration's book: the next demonstration throws it away")
     reports: list[dict[str, Any]] = []
     try:
-        with reader(settings) as session:
+        with door(settings) as session:
             if account is not None and not new_account:
                 require_no_typo(session, account)
             for path in files:
@@ -248,7 +247,7 @@ def _tell(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> No
 
 def import_one(
     settings: Settings,
-    session: Reader,
+    session: Door,
     path: Path,
     *,
     source: str | None = None,
@@ -260,7 +259,7 @@ def import_one(
     if_edited: str | None = None,
 ) -> dict[str, Any]:
     """Import one file; the report of ``api.import_load``, also for a file that cannot be read at all."""
-    from quantmatrix.ingest.files import load_file
+    from quantmatrix.loading.files import load_file
 
     options = options or Options()
     size = path.stat().st_size if path.exists() else 0
@@ -280,14 +279,7 @@ def import_one(
             )
     except FileRefused as refused:
         return _unreadable(path, source, refused)
-    except psycopg.Error as error:
-        if (error.sqlstate or "") not in _OF_THE_FILE:
-            raise
-        said = error.diag
-        what = ": ".join(filter(None, (said.message_primary, said.message_detail)))
-        return _unreadable(path, source, FileRefused(what, hint=said.message_hint))
     except Problem as problem:
-        # The same refusal over HTTP.
         if problem.code not in _OF_THE_FILE:
             raise
         what = ": ".join(filter(None, (problem.what, problem.why)))
@@ -329,7 +321,7 @@ def import_list(settings: Settings, limit: int) -> None:
       quantmatrix import list
       quantmatrix import list --format json
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         rows = list(session.view("imports", order=("-id",), limit=limit))
     write_rows(rows, settings.format, empty="nothing has been imported yet: quantmatrix import FILE")
 
@@ -343,8 +335,8 @@ def import_show(settings: Settings, number: int) -> None:
     \b
       quantmatrix import show 3
     """
-    with reader(settings) as session:
-        shown = session.call("import_show", {"sync_id": number}, read_only=True)
+    with door(settings) as session:
+        shown = session.call("import_show", {"sync_id": number})
     if shown is None:
         raise Problem(
             f"there is no import {number}",
@@ -368,31 +360,11 @@ def import_undo(settings: Settings, number: int, dry_run: bool) -> None:
       quantmatrix import undo 3 --dry-run
       quantmatrix import undo 3
     """
-    with signed_in(settings) as session:
-        before = _holdings(session)
-        with session.transaction(dry_run=dry_run) as connection:
-            row = connection.execute("select api.import_undo(%s) as undone", [number]).fetchone()
-            assert row is not None
-            after = {
-                (r["account"], r["symbol"]): r["quantity"]
-                for r in connection.execute("select account, symbol, quantity from api.holdings").fetchall()
-            }
-    undone = dict(row["undone"])
-    undone["dry_run"] = dry_run
-    undone["positions"] = [
-        {"account": key[0], "symbol": key[1], "before": before.get(key, 0), "after": after.get(key, 0)}
-        for key in sorted({*before, *after})
-        if before.get(key, 0) != after.get(key, 0)
-    ]
+    undone = asked(settings, "import_undo", {"sync_id": number}, dry_run=dry_run) | {"dry_run": dry_run}
     if settings.format == "table":
         print_undo(undone)
     else:
         write_object(undone, settings.format)
-
-
-def _holdings(session: PersonSession) -> dict[tuple[str, str], Any]:
-    rows = session.rows("select account, symbol, quantity from api.holdings")
-    return {(row["account"], row["symbol"]): row["quantity"] for row in rows}
 
 
 def _steps(advance: Callable[[int], None]) -> Callable[[int], None]:

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from quantmatrix.database.views import Reader
+from quantmatrix.door.protocol import Door
 from quantmatrix.terminal import Styled, say
 
 _SHOWN = 10
 _CENT = Decimal("0.01")
 
 
-def totals(session: Reader, report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def totals(session: Door, report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Cash and positions that the file states, each with what its rows and the books say; amounts as text."""
     if report["sync_id"] is None:
         return {"cash": [], "positions": []}
-    stated = session.call("import_totals", {"sync_id": report["sync_id"]}, read_only=True)
+    stated = session.call("import_totals", {"sync_id": report["sync_id"]})
     moved = {(row["account"], row["currency"]): Decimal(row["amount"]) for row in report["cash"]}
     changed = {(row["account"], row["symbol"]): row["quantity"] for row in report["positions"]}
     cash = []

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.rows import changing
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.rows import asked
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
 from quantmatrix.cli.transaction_fields import DAY
-from quantmatrix.database.views import Reader, Row, Where
+from quantmatrix.door.protocol import Door, Row, Where
 from quantmatrix.errors import Problem
 from quantmatrix.terminal import say
 
@@ -55,7 +55,7 @@ def instruments_list(settings: Settings, symbol: str | None, kind: str | None) -
       quantmatrix instruments list --type option --format csv
     """
     wanted = [Where("symbol", "eq", symbol), Where("instrument_type", "eq", kind)]
-    with reader(settings) as session:
+    with door(settings) as session:
         rows = session.view("instruments", wanted, ("symbol", "id"))
         columns = TABLE_COLUMNS if settings.format == "table" else None
         write_rows(
@@ -73,7 +73,7 @@ def instruments_show(settings: Settings, instrument: str) -> None:
       quantmatrix instruments show AAPL
       quantmatrix instruments show "#17" --format json
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         shown: dict[str, Any] = dict(_find(session, instrument))
         mine = [Where("instrument_id", "eq", shown["id"])]
         shown["holdings"] = [
@@ -92,7 +92,7 @@ def instruments_show(settings: Settings, instrument: str) -> None:
     write_object(shown, settings.format)
 
 
-def _find(session: Reader, reference: str) -> Row:
+def _find(session: Door, reference: str) -> Row:
     kind, _, rest = reference.partition("|")
     symbol, _, currency = rest.partition("|")
     if reference.startswith("#") and reference[1:].isdigit():
@@ -139,7 +139,7 @@ def instruments_merge(settings: Settings, name: str, into: str, reason: str, dry
       quantmatrix instruments merge "BRK B" BRK.B --reason "another spelling"
     """
     given = {"from_instrument": name, "into_instrument": into, "reason": reason}
-    _write(settings, changing(settings, "instrument_merge", given, dry_run=dry_run), dry_run)
+    _write(settings, asked(settings, "instrument_merge", given, dry_run=dry_run), dry_run)
 
 
 @instruments.command("split", short_help="One name of two things: move what belongs to the other.")
@@ -197,7 +197,7 @@ def instruments_split(
         "identifiers": list(identifiers) or None,
         "reason": reason,
     }
-    _write(settings, changing(settings, "instrument_split", given, dry_run=dry_run), dry_run)
+    _write(settings, asked(settings, "instrument_split", given, dry_run=dry_run), dry_run)
 
 
 @instruments.command("changes", short_help="Merges and splits so far.")
@@ -209,7 +209,7 @@ def instruments_changes(settings: Settings) -> None:
       quantmatrix instruments changes
     """
     columns = ("id", "kind", "from_instrument", "into_instrument", "reason", "created_at", "undone_at")
-    with reader(settings) as session:
+    with door(settings) as session:
         rows = session.view("instrument_changes", order=("-id",))
         write_rows(
             rows,
@@ -230,9 +230,7 @@ def instruments_undo(settings: Settings, number: int, reason: str, dry_run: bool
     \b
       quantmatrix instruments undo 2 --reason "they are two share classes"
     """
-    answer = changing(
-        settings, "instrument_change_undo", {"change": number, "reason": reason}, dry_run=dry_run
-    )
+    answer = asked(settings, "instrument_change_undo", {"change": number, "reason": reason}, dry_run=dry_run)
     _write(settings, answer, dry_run)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
 from quantmatrix.terminal import data
 
@@ -55,7 +55,7 @@ def key_create(
       quantmatrix key create nightly --scope import --account U1234567
       QUANTMATRIX_KEY=$(quantmatrix key create tax --format json | jq -r .key)
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         made = session.call(
             "key_create",
             {
@@ -80,8 +80,8 @@ def key_list(settings: Settings) -> None:
     \b
       quantmatrix key list
     """
-    with reader(settings) as session:
-        found = session.call("key_list", read_only=True)
+    with door(settings) as session:
+        found = session.call("key_list")
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(found, settings.format, columns=columns, empty="no keys: quantmatrix key create NAME")
 
@@ -95,6 +95,6 @@ def key_revoke(settings: Settings, number: int) -> None:
     \b
       quantmatrix key revoke 3
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         session.call("key_revoke", {"id": number})
     settings.narrate(f"key {number} is revoked")

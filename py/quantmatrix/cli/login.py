@@ -11,7 +11,7 @@ import click
 
 from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.output import write_object
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode, Problem
 
@@ -41,7 +41,7 @@ def login(
 
     Programs set QUANTMATRIX_KEY to a key instead.
     """
-    from quantmatrix.cli.api_login import sign_in
+    from quantmatrix.door.tokens import sign_in
 
     api = _api(settings)
     if provider is not None:
@@ -66,7 +66,8 @@ def login(
 def _sign_in_elsewhere(
     settings: Settings, api: str, provider: str, page: str | None, code: str | None
 ) -> None:
-    from quantmatrix.cli.api_login import ask, remember
+    from quantmatrix.door.ask import ask
+    from quantmatrix.door.tokens import remember
     from quantmatrix.oauth.loopback import ticket_from_browser
 
     def visit(address: str) -> None:
@@ -98,7 +99,8 @@ def logout(settings: Settings, everywhere: bool) -> None:
       quantmatrix logout --api https://portfolio.example.org
       quantmatrix logout --everywhere
     """
-    from quantmatrix.cli.api_login import access_token, ask, forget
+    from quantmatrix.door.ask import ask
+    from quantmatrix.door.tokens import access_token, forget
 
     api = _api(settings)
     try:
@@ -121,8 +123,8 @@ def whoami(settings: Settings) -> None:
       quantmatrix whoami
       quantmatrix whoami --api https://portfolio.example.org --format json
     """
-    with reader(settings) as session:
-        write_object(session.call("whoami", read_only=True), settings.format)
+    with door(settings) as session:
+        write_object(session.call("whoami"), settings.format)
 
 
 def _api(settings: Settings) -> str:

@@ -10,9 +10,9 @@ from quantmatrix.cli.lots_questions import closings, compare, explain, what_if
 from quantmatrix.cli.lots_rebuild import rebuild
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.rows import account_id
-from quantmatrix.cli.session import administrator, reader
+from quantmatrix.cli.session import administrator, door
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.views import Where
+from quantmatrix.door.protocol import Where
 from quantmatrix.errors import ExitCode
 from quantmatrix.terminal import say
 
@@ -64,7 +64,7 @@ def list_lots(settings: Settings, account: str | None, symbol: str | None, shown
       quantmatrix lots list
       quantmatrix lots list --account "Joint account" --symbol ABC --all --format csv
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         wanted = [
             Where("account_id", "eq", account_id(session, account)),
             Where("symbol", "eq", symbol),

@@ -11,8 +11,10 @@ import click
 
 from quantmatrix.cli.basis import Amount
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.session import signed_in
+from quantmatrix.cli.rows import asked
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
+from quantmatrix.door.protocol import Where
 from quantmatrix.terminal import data, say
 
 Row = Mapping[str, Any]
@@ -61,9 +63,7 @@ def compare(settings: Settings, year: int | None, methods: tuple[str, ...], by_i
       quantmatrix lots compare --year 2024
       quantmatrix lots compare --year 2024 --method fifo --method hifo --by-instrument
     """
-    with signed_in(settings) as session:
-        query = "select api.lots_compare(%s, %s::text[]) as report"
-        report = session.rows(query, [year, list(methods) or None])[0]["report"]
+    report = asked(settings, "lots_compare", {"year": year, "methods": list(methods) or None})
     if settings.format == "json":
         data(to_json(report))
         return
@@ -111,10 +111,17 @@ def what_if(
       quantmatrix lots what-if ABC 50 --account U1000001 --price 41.20
       quantmatrix lots what-if ABC 50 --account U1000001 --price 41.20 --method hifo --date 2025-12-30
     """
-    given = [account, symbol, quantity, price, day.date() if day else None, method, fees, fx_rate]
-    with signed_in(settings) as session:
-        query = "select api.what_if_sale(%s, %s, %s, %s, %s, %s, %s, %s) as report"
-        report = session.rows(query, given)[0]["report"]
+    given = {
+        "account": account,
+        "instrument": symbol,
+        "quantity": quantity,
+        "price": price,
+        "date": day.date() if day else None,
+        "method": method,
+        "fees": fees,
+        "fx_rate": fx_rate,
+    }
+    report = asked(settings, "what_if_sale", given)
     if settings.format == "json":
         data(to_json(report))
         return
@@ -142,8 +149,7 @@ def explain(settings: Settings, lot: int | None, closing: int | None) -> None:
     """
     if (lot is None) == (closing is None):
         raise click.UsageError("give the number of a lot, or --closing with that of a closing")
-    with signed_in(settings) as session:
-        report = session.rows("select api.lots_explain(%s, %s) as report", [lot, closing])[0]["report"]
+    report = asked(settings, "lots_explain", {"lot": lot, "closing": closing})
     if settings.format == "json":
         data(to_json(report))
     elif settings.format == "table":
@@ -153,13 +159,7 @@ def explain(settings: Settings, lot: int | None, closing: int | None) -> None:
         write_rows(report["steps"], settings.format)
 
 
-CLOSINGS = """
-    select c.*
-    from api.closings c
-    where (%(year)s::integer is null or c.tax_year = %(year)s)
-    and (%(symbol)s::text is null or c.symbol = %(symbol)s)
-    order by c.closed_on, c.account, c.symbol, c.closing_transaction_id, c.ordinal
-"""
+CLOSINGS_ORDER = ("closed_on", "account", "symbol", "closing_transaction_id", "ordinal")
 
 
 @click.command("closings", short_help="What was closed, with gain and term.")
@@ -173,13 +173,12 @@ def closings(settings: Settings, year: int | None, symbol: str | None) -> None:
       quantmatrix lots closings --year 2024
       quantmatrix lots closings --symbol ABC --format csv
     """
-    from quantmatrix.cli.rows import stream
-
     columns = ("id", "account", "symbol", "kind", "closed_on", *CLOSING_COLUMNS)
-    with signed_in(settings) as session:
-        found = stream(session, CLOSINGS, {"year": year, "symbol": symbol})
-        wanted = columns if settings.format == "table" else None
-        write_rows(found, settings.format, columns=wanted, empty="nothing was closed")
+    wanted = [Where("tax_year", "eq", year), Where("symbol", "eq", symbol)]
+    with door(settings) as session:
+        found = session.view("closings", wanted, CLOSINGS_ORDER)
+        shown = columns if settings.format == "table" else None
+        write_rows(found, settings.format, columns=shown, empty="nothing was closed")
 
 
 def _exact(row: Row) -> dict[str, Any]:

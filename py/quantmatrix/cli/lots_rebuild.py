@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import click
-import psycopg
 
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.session import administrator, signed_in
+from quantmatrix.cli.rows import asked
+from quantmatrix.cli.session import administrator
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession, Row, person
-from quantmatrix.errors import ExitCode
+from quantmatrix.door.login import person
+from quantmatrix.door.protocol import Row
+from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.terminal import data
 
 COLUMNS = ("email", "groups", "lots", "closings", "changed", "differences", "seconds", "error")
@@ -42,8 +43,7 @@ def rebuild(settings: Settings, verify: bool, everyone: bool, jobs: int | None) 
     """
     if everyone or jobs is not None:
         return _of_everyone(settings, verify, jobs or 1)
-    with signed_in(settings) as session:
-        report = _rebuilt(session, verify)
+    report = asked(settings, "lots_rebuild", {"verify": verify})
     if settings.format == "json":
         data(to_json(report))
     else:
@@ -55,7 +55,7 @@ def rebuild(settings: Settings, verify: bool, everyone: bool, jobs: int | None) 
 
 def _of_everyone(settings: Settings, verify: bool, jobs: int) -> ExitCode:
     with administrator(settings) as admin:
-        users = admin.rows("select id, email from api.user_list() order by email")
+        users = sorted(admin.table("user_list"), key=lambda user: str(user["email"]))
     rows = []
     with settings.progress("users", len(users)) as advance:
         for row in _side_by_side(settings, users, verify, jobs):
@@ -84,25 +84,15 @@ def _side_by_side(settings: Settings, users: list[Row], verify: bool, jobs: int)
         row: dict[str, Any] = {"email": user["email"], **nothing, "differences": [], "error": None}
         try:
             with person(settings.environment, user["id"]) as session:
-                row |= _rebuilt(session, verify)
-        except psycopg.Error as error:
-            row["error"] = error.diag.message_primary or str(error)
+                row |= session.call("lots_rebuild", {"verify": verify})
+        except Problem as problem:
+            row["error"] = problem.what
         row["seconds"] = f"{time.monotonic() - start:.1f}"
         return row
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         for done in as_completed([pool.submit(work, user) for user in users]):
             yield done.result()
-
-
-def _rebuilt(session: PersonSession, verify: bool) -> dict[str, Any]:
-    with session.transaction(dry_run=verify) as connection:
-        # As long as the largest group takes; an interrupt still ends it.
-        connection.execute("set local statement_timeout = 0")
-        row = connection.execute("select api.lots_rebuild(%s) as report", [verify]).fetchone()
-    assert row is not None
-    report: dict[str, Any] = row["report"]
-    return report
 
 
 def _tell(differences: list[dict[str, Any]]) -> None:

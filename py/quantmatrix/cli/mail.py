@@ -83,7 +83,7 @@ def mail_list(settings: Settings, status: str | None) -> None:
       quantmatrix mail list --status dead
     """
     with administrator(settings) as admin:
-        found = admin.call("mail_list", {"status": status}, read_only=True)
+        found = admin.call("mail_list", {"status": status})
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(found, settings.format, columns=columns, empty="no mails")
 
@@ -136,7 +136,7 @@ def retry(settings: Settings, number: int) -> None:
 
 
 def _send(settings: Settings) -> Sent:
-    from quantmatrix.database.connect import helper
+    from quantmatrix.door.login import helper
     from quantmatrix.mail.outbox import send_due
     from quantmatrix.mail.smtp import configured
 

@@ -37,7 +37,7 @@ def up(settings: Settings, end_sessions: bool) -> None:
     it is free for a moment; sessions that hold on are named, and requests go on meanwhile.
     """
     from quantmatrix.database import migrate as migrations
-    from quantmatrix.database import signing
+    from quantmatrix.services import signing
     from quantmatrix.services.embedded import EmbeddedEnvironment
 
     settings.environment.ensure_running()
@@ -116,7 +116,7 @@ def keys(settings: Settings, rotate: bool) -> None:
     good, those of older keys end. The embedded PostgREST is started again with both; another one must read
     its file again (SIGUSR2, or a restart) before it knows tokens of the new key.
     """
-    from quantmatrix.database import signing
+    from quantmatrix.services import signing
     from quantmatrix.services.embedded import EmbeddedEnvironment
 
     environment = settings.environment

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
-from psycopg.rows import scalar_row
 
 from quantmatrix.cli.output import to_json, write_rows
-from quantmatrix.cli.session import administrator
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
+from quantmatrix.door.protocol import Door, Staged
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.ingest.model import FileRefused
 from quantmatrix.prices.bars import Options, read_bars
 from quantmatrix.terminal import data, say
 
-_BARS_A_CALL = 5000
 _TYPES = ("stock", "fund", "bond", "option", "future", "digital", "currency", "other")
 
 
@@ -67,7 +66,7 @@ def prices_load(
       quantmatrix prices load --source stooq --adjusted-for splits aapl_us_d.csv
     """
     reports = []
-    with administrator(settings) as session:
+    with door(settings, as_administrator=True) as session:
         for path in files:
             options = Options(
                 symbol=symbol,
@@ -78,8 +77,7 @@ def prices_load(
                 file_name=path.name,
             )
             try:
-                with session.transaction(dry_run=dry_run) as connection:
-                    reports.append(_load(connection, path, options))
+                reports.append(_load(session, path, options, dry_run=dry_run))
             except FileRefused as refused:
                 raise Problem(
                     refused.reason,
@@ -113,8 +111,8 @@ def prices_held(settings: Settings) -> None:
     \b
       quantmatrix prices held
     """
-    with administrator(settings) as session:
-        held = session.rows("select api.prices_held() as held")[0]["held"]
+    with door(settings, as_administrator=True) as session:
+        held = session.call("prices_held")
     write_rows(held, settings.format, empty="no price is held")
 
 
@@ -155,43 +153,38 @@ def prices_explain(settings: Settings, symbol: str, day: datetime, reason: str) 
     \b
       quantmatrix prices explain NVDA 2024-06-10 --reason "ten for one"
     """
-    with administrator(settings) as session:
+    with door(settings, as_administrator=True) as session:
         told = session.call("price_action_add", {"symbol": symbol, "day": day.date(), "reason": reason})
     say(f"{told['instrument']}: a jump on {told['day']} is explained")
 
 
 def _decide(settings: Settings, symbol: str, *, accept: bool) -> None:
-    with administrator(settings) as session, session.transaction() as connection:
-        row = connection.execute("select api.prices_decide(%s, %s) as bars", [symbol, accept]).fetchone()
-    assert row is not None
+    with door(settings, as_administrator=True) as session:
+        bars = session.call("prices_decide", {"symbol": symbol, "accept": accept})
     word = "taken over" if accept else "thrown away"
-    say(f"{row['bars']:,} prices of {symbol} were {word}")
+    say(f"{bars:,} prices of {symbol} were {word}")
 
 
-def _load(connection: Any, path: Path, options: Options) -> dict[str, Any]:
+def _load(session: Door, path: Path, options: Options, *, dry_run: bool) -> dict[str, Any]:
     from quantmatrix.ingest.detect import choose_parser
     from quantmatrix.ingest.reader import open_source
+    from quantmatrix.loading.files import staged_anew
     from quantmatrix.prices.marks import SOURCES, marks
 
-    total: dict[str, Any] = {"file": path.name, "bars": 0, "new": 0, "known": 0, "changed": 0, "held": 0}
-    unknown: dict[str, int] = {}
-    ambiguous: dict[str, list[str]] = {}
-    with open_source(path) as file:
-        try:
-            source = choose_parser(file)[0].source
-        except FileRefused:
-            source = ""
-        found = marks(file.text, source, options) if source in SOURCES else read_bars(file.text, options)
-        # A jump is told from the day before: newest-first files are turned round.
-        bars = iter(sorted(found, key=lambda bar: (bar.symbol, bar.day)))
-        while chunk := [bar.as_row() for bar in islice(bars, _BARS_A_CALL)]:
-            with connection.cursor(row_factory=scalar_row) as cursor:
-                cursor.execute("select api.prices_load(%s::jsonb)", [json.dumps(chunk)])
-                report = cursor.fetchone()
-            total["bars"] += len(chunk)
-            for name in ("new", "known", "changed", "held"):
-                total[name] += report[name]
-            for name, count in report["unknown"].items():
-                unknown[name] = unknown.get(name, 0) + count
-            ambiguous |= report["ambiguous"]
-    return total | {"unknown": unknown, "ambiguous": ambiguous}
+    def attempt() -> dict[str, Any]:
+        load_id = uuid.uuid4()
+        with open_source(path) as file:
+            try:
+                source = choose_parser(file)[0].source
+            except FileRefused:
+                source = ""
+            found = marks(file.text, source, options) if source in SOURCES else read_bars(file.text, options)
+            staged = session.stage(load_id, (_staged(load_id, bar.as_row()) for bar in found))
+        given = {"load_id": str(load_id), "records": staged} if staged else {"prices": []}
+        return {"bars": staged, **session.call("prices_load", given, dry_run=dry_run)}
+
+    return {"file": path.name, **staged_anew(attempt)}
+
+
+def _staged(load_id: uuid.UUID, bar: dict[str, Any]) -> Staged:
+    return str(load_id), "line", 0, 0, json.dumps(bar), None

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
 from quantmatrix.errors import ExitCode
 from quantmatrix.terminal import data, say
@@ -68,7 +68,7 @@ def reconcile(
     settings = context.ensure_object(Settings)
     if (finding is None) != (reason is None):
         raise click.UsageError("--accept and --reason belong together")
-    with reader(settings) as session:
+    with door(settings) as session:
         if finding is not None:
             session.call("difference_accept", {"finding_id": finding, "reason": reason})
         report: dict[str, Any] = session.call(
@@ -88,7 +88,7 @@ def reconcile_accepted(settings: Settings, revoked_too: bool) -> None:
       quantmatrix reconcile accepted
       quantmatrix reconcile accepted --all --format json
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         rows = [
             row for row in session.view("acceptances", order=("id",)) if revoked_too or not row["revoked_at"]
         ]
@@ -106,7 +106,7 @@ def reconcile_revoke(settings: Settings, number: int, reason: str) -> None:
     \b
       quantmatrix reconcile revoke 3 --reason "the broker put it right"
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         revoked = session.call("acceptance_revoke", {"acceptance": number, "reason": reason})
     write_object(revoked, settings.format)
 

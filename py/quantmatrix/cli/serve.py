@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +50,16 @@ def serve(settings: Settings, providers: Path, port: int, host: str, public_url:
     provider has its "issuer"; "email_domains": ["example.org"] limits the addresses for which one vouches. At
     the provider, allow PUBLIC_URL/oauth/PROVIDER/callback.
     """
-    from quantmatrix.database.connect import helper
+    from quantmatrix.door.login import helper
     from quantmatrix.oauth.page import SignInPage
     from quantmatrix.oauth.providers import configured
 
     found = configured(providers)
     settings.environment.ensure_running()
 
-    def ask(query: str, parameters: list[Any]) -> Any:
-        with (
-            helper(settings.environment, PAGE) as session,
-            session.transaction() as connection,
-        ):
-            row = connection.execute(query.encode(), parameters).fetchone()
-        return next(iter(row.values())) if row else None
+    def ask(function: str, arguments: Mapping[str, Any]) -> Any:
+        with helper(settings.environment, PAGE) as session:
+            return session.call(function, arguments)
 
     with SignInPage((host, port), public_url or "", found, ask) as server:
         server.public_url = server.public_url or f"http://{host}:{server.server_port}"

@@ -11,8 +11,8 @@ from uuid import UUID
 import click
 
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import NOBODY, ROLES, PersonSession, Row, person
-from quantmatrix.database.views import Reader
+from quantmatrix.door.login import NOBODY, ROLES, PersonSession, person
+from quantmatrix.door.protocol import Door, Row
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.local import DEMO_EMAIL, LOCAL_EMAIL, default_user, whose
 
@@ -28,7 +28,7 @@ def administrator(settings: Settings) -> Iterator[PersonSession]:
 def find_user(settings: Settings) -> Row:
     """The user to act as, a row of ``api.user_list()``; a ``Problem`` where it is unknown or not clear."""
     with administrator(settings) as admin:
-        users = admin.rows("select * from api.user_list()")
+        users = admin.table("user_list")
         named, by = named_user(settings)
         wanted = named or whose([user["email"] for user in users])
         if wanted is None:
@@ -50,8 +50,7 @@ def find_user(settings: Settings) -> Row:
                 next_step="quantmatrix demo" if settings.demo else f"quantmatrix user add {named}",
                 exit_code=ExitCode.PERMISSION,
             )
-        with admin.transaction() as connection:
-            connection.execute("select api.user_add(%s, %s, 'user')", [LOCAL_EMAIL, "Me"])
+        admin.table("user_add", {"email": LOCAL_EMAIL, "display_name": "Me"})
     return find_user(settings)
 
 
@@ -76,14 +75,18 @@ def argument_or_user(settings: Settings, email: str | None) -> Row:
 
 
 @contextmanager
-def reader(settings: Settings) -> Iterator[Reader]:
-    """The user's session with the API of ``--api``, else with the database: views and functions alone."""
+def door(settings: Settings, *, as_administrator: bool = False) -> Iterator[Door]:
+    """The user's session with the API of ``--api``, else with the database.
+
+    ``as_administrator``: for what is about no book. With the database whoever may log in is one; over the API
+    the person must be.
+    """
     if settings.api is None:
-        with signed_in(settings) as session:
+        with administrator(settings) if as_administrator else signed_in(settings) as session:
             yield session
         return
-    from quantmatrix.cli.api_login import access_token
-    from quantmatrix.cli.api_session import ApiSession
+    from quantmatrix.door.http import ApiSession
+    from quantmatrix.door.tokens import access_token
 
     api = settings.api
 
@@ -104,14 +107,6 @@ def reader(settings: Settings) -> Iterator[Reader]:
 @contextmanager
 def signed_in(settings: Settings) -> Iterator[PersonSession]:
     """A session as the user that the options choose, in that user's role; starts the servers when needed."""
-    if settings.api is not None:
-        raise Problem(
-            "this command works with the database, not over the API",
-            where=settings.api,
-            unchanged="nothing was read or written",
-            next_step="leave out --api (and QUANTMATRIX_API) where the database can be reached",
-            exit_code=ExitCode.USAGE,
-        )
     user = find_user(settings)
     role, book = ROLES[user["role"]], None
     if settings.book is not None:
@@ -123,9 +118,9 @@ def signed_in(settings: Settings) -> Iterator[PersonSession]:
         yield session
 
 
-def _require_user(own: Reader, settings: Settings) -> None:
+def _require_user(own: Door, settings: Settings) -> None:
     """Over an API whoever signed in acts; whoever is named must be that person."""
-    is_signed_in = str(own.call("whoami", read_only=True)["email"])
+    is_signed_in = str(own.call("whoami")["email"])
     if settings.user is not None and is_signed_in != settings.user.lower():
         raise Problem(
             f"{is_signed_in} is signed in there, not {settings.user.lower()}",
@@ -136,10 +131,10 @@ def _require_user(own: Reader, settings: Settings) -> None:
         )
 
 
-def _book_token(own: Reader, email: str) -> str:
+def _book_token(own: Door, email: str) -> str:
     """The token that opens the book of ``email``: to write where that is granted, else to read."""
-    received = own.call("grant_list", read_only=True)["received"]
-    may_write = own.call("whoami", read_only=True)["role"] != "readonly" and any(
+    received = own.call("grant_list")["received"]
+    may_write = own.call("whoami")["role"] != "readonly" and any(
         grant["owner"] == email.lower() and grant["access"] == "write" and grant["revoked_at"] is None
         for grant in received
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from quantmatrix.cli.output import write_object, write_rows
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
 
 TABLE_COLUMNS = ("id", "direction", "owner", "grantee", "account", "access", "expires_at", "revoked_at")
@@ -39,7 +39,7 @@ def share_add(
       quantmatrix share add accountant@example.org --until 2027-05-01
       quantmatrix share add bob@example.org --account U1234567 --write
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         granted = session.call(
             "grant_add",
             {
@@ -60,8 +60,8 @@ def share_list(settings: Settings) -> None:
     \b
       quantmatrix share list
     """
-    with reader(settings) as session:
-        found = session.call("grant_list", read_only=True)
+    with door(settings) as session:
+        found = session.call("grant_list")
     rows = [{"direction": way, **row} for way in ("given", "received") for row in found[way]]
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(rows, settings.format, columns=columns, empty="nothing is shared")
@@ -76,6 +76,6 @@ def share_revoke(settings: Settings, number: int) -> None:
     \b
       quantmatrix share revoke 3
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         session.call("grant_revoke", {"id": number})
     settings.narrate(f"grant {number} is revoked")

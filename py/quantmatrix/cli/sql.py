@@ -16,8 +16,8 @@ from psycopg.rows import dict_row
 from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import argument_or_user, find_user
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import Row
 from quantmatrix.database.connection import open_connection
+from quantmatrix.door.protocol import Row
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.credentials import password
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
 from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.imports import MANY, refresh_statistics
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.session import reader, signed_in
+from quantmatrix.cli.session import door, signed_in
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import PersonSession
-from quantmatrix.database.views import Reader, Where
+from quantmatrix.door.protocol import Door, Where
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.terminal import data, say
 
@@ -203,7 +203,7 @@ def _exit_code(report: dict[str, Any]) -> ExitCode:
     return ExitCode.REFUSED if report["failure"] == "rows_refused" else ExitCode.FAILED
 
 
-def _chosen(session: Reader, service: str | None, names: Sequence[str]) -> list[dict[str, Any]]:
+def _chosen(session: Door, service: str | None, names: Sequence[str]) -> list[dict[str, Any]]:
     feeds = list(session.view("feeds", order=("name",)))
     known = {feed["name"]: feed for feed in feeds}
     if unknown := [name for name in names if name not in known]:
@@ -242,7 +242,7 @@ def sync_status(settings: Settings, names: tuple[str, ...]) -> ExitCode:
       quantmatrix sync status
       quantmatrix sync status --format json
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         feeds = list(session.view("feeds", order=("name",)))
     rows = [feed for feed in feeds if not names or feed["name"] in names]
     shown = STATUS_COLUMNS if settings.format == "table" else None
@@ -266,7 +266,7 @@ def sync_history(settings: Settings, name: str | None, limit: int) -> None:
       quantmatrix sync history
       quantmatrix sync history main --limit 5 --format json
     """
-    with reader(settings) as session:
+    with door(settings) as session:
         rows = list(session.view("sync_attempts", (Where("feed", "eq", name),), order=("-id",), limit=limit))
     shown = HISTORY_COLUMNS if settings.format == "table" else None
     write_rows(rows, settings.format, columns=shown, empty="nothing was synced yet: quantmatrix sync run")
@@ -317,7 +317,8 @@ def sync_add(settings: Settings, /, service: str, name: str, credentials_file: A
     The file holds {"token": ...} for ibkr, {"client_secret": ..., "refresh_token": ...} for tastytrade,
     {"api_key": ..., "secret": ...} for crypto.
     """
-    with signed_in(settings) as session:
+    with door(settings) as session:
+        owner = _owner(session)
         secrets = _asked_for(service, credentials_file)
         since: datetime | None = options.pop("since")
         made = session.call(
@@ -329,7 +330,7 @@ def sync_add(settings: Settings, /, service: str, name: str, credentials_file: A
                 "since": since.date() if since else None,
             },
         )
-        _seal(session, made["name"], made["id"], secrets)
+        _seal(session, owner, made["name"], made["id"], secrets)
     write_object(made, settings.format)
     settings.narrate(
         f"next: quantmatrix sync {'today' if service == 'ibkr_today' else service} {made['name']}"
@@ -347,9 +348,10 @@ def sync_credentials(settings: Settings, name: str, credentials_file: Any) -> No
       quantmatrix sync credentials main
       quantmatrix sync credentials main --credentials-file - < token.json
     """
-    with signed_in(settings) as session:
+    with door(settings) as session:
         [feed] = _chosen(session, None, [name])
-        _seal(session, name, feed["id"], _asked_for(feed["service"], credentials_file))
+        owner = _owner(session)
+        _seal(session, owner, name, feed["id"], _asked_for(feed["service"], credentials_file))
     settings.narrate(f"{name}: the credentials are sealed with the key of this machine")
 
 
@@ -388,7 +390,7 @@ def sync_set(
         "silent_after": silent_after,
         "is_paused": is_paused,
     }
-    with signed_in(settings) as session:
+    with door(settings) as session:
         given = {key: value for key, value in changes.items() if value is not None}
         write_object(session.call("feed_set", {"name": name, "changes": given}), settings.format)
 
@@ -402,7 +404,7 @@ def sync_remove(settings: Settings, name: str) -> None:
     \b
       quantmatrix sync remove main
     """
-    with signed_in(settings) as session:
+    with door(settings) as session:
         session.call("feed_remove", {"name": name})
     settings.narrate(f"{name} is removed; its imports stay")
 
@@ -437,9 +439,14 @@ def _asked_for(service: str, file: Any) -> dict[str, str]:
     return {name: str(value).strip() for name, value in told.items()}
 
 
-def _seal(session: PersonSession, name: str, feed_id: int, secrets: dict[str, str]) -> None:
+def _owner(session: Door) -> UUID:
+    """Who seals; asked before anybody types a secret."""
+    return UUID(session.call("whoami")["id"])
+
+
+def _seal(session: Door, owner: UUID, name: str, feed_id: int, secrets: dict[str, str]) -> None:
     if not secrets:
         return
     from quantmatrix.sync.secrets import seal
 
-    session.call("feed_seal", {"name": name, "sealed": seal(secrets, session.user_id, feed_id)})
+    session.call("feed_seal", {"name": name, "sealed": seal(secrets, owner, feed_id)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import datetime
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import click
 
 from quantmatrix.cli.output import to_json, write_object, write_rows
-from quantmatrix.cli.rows import account_id, one_row
-from quantmatrix.cli.session import reader
+from quantmatrix.cli.rows import account_id, asked
+from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
 from quantmatrix.cli.transaction_fields import DAY, TYPES, field_options, pair, stated
-from quantmatrix.database.views import Where
+from quantmatrix.door.protocol import Where
 from quantmatrix.terminal import data, say
 
 TABLE_LIMIT = 50
@@ -78,7 +77,7 @@ def transactions_list(
     """
     is_table = settings.format == "table"
     shown = limit or (TABLE_LIMIT if is_table else None)
-    with reader(settings) as session:
+    with door(settings) as session:
         wanted = [
             Where("account_id", "eq", account_id(session, account)),
             Where("symbol", "eq", symbol),
@@ -134,7 +133,7 @@ def transactions_add(
         row["picks"] = [{"opening_transaction_id": number, "quantity": units} for number, units in named]
     # A key of its own: where the answer is lost, the same is sent again and made once.
     row.setdefault("external_id", str(uuid.uuid4()))
-    _write(settings, "select t.* from api.transaction_add(%s, %s) t", [json.dumps(row), reason], dry_run)
+    _write(settings, "transaction_add", {"transaction": row, "reason": reason}, dry_run)
 
 
 @transactions.command("correct", short_help="Put one right; imports never undo it.")
@@ -153,12 +152,8 @@ def transactions_correct(
     changes = stated(given)
     if not changes:
         raise click.UsageError("say what to change")
-    _write(
-        settings,
-        "select t.* from api.transaction_correct(%s, %s, %s) t",
-        [number, json.dumps(changes), reason],
-        dry_run,
-    )
+    wanted = {"transaction_id": number, "changes": changes, "reason": reason}
+    _write(settings, "transaction_correct", wanted, dry_run)
 
 
 @transactions.command("void", short_help="Remove one for good; the audit log keeps it.")
@@ -172,17 +167,16 @@ def transactions_void(settings: Settings, number: int, reason: str, dry_run: boo
     \b
       quantmatrix transactions void 18 --reason "stands twice: order and fill"
     """
-    answer = one_row(
-        settings, "select api.transaction_void(%s, %s) as voided", [number, reason], dry_run=dry_run
-    )
+    wanted = {"transaction_id": number, "reason": reason}
+    answer = asked(settings, "transaction_void", wanted, dry_run=dry_run)
     if settings.format == "table":
         say(f"transaction {number} voided{' (dry run: nothing was kept)' if dry_run else ''}")
     else:
-        data(to_json(answer["voided"]))
+        data(to_json(answer))
 
 
-def _write(settings: Settings, query: str, parameters: list[Any], dry_run: bool) -> None:
-    row = one_row(settings, query, parameters, dry_run=dry_run)
+def _write(settings: Settings, function: str, wanted: dict[str, Any], dry_run: bool) -> None:
+    row = asked(settings, function, wanted, dry_run=dry_run)
     if settings.format == "table":
         row = {name: value for name, value in row.items() if value is not None}
     write_object(row, settings.format)

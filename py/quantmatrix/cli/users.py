@@ -16,8 +16,8 @@ from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.session import administrator, argument_or_user
 from quantmatrix.cli.settings import Settings
-from quantmatrix.database.connect import person
 from quantmatrix.database.connection import open_connection
+from quantmatrix.door.login import person
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.local import choose_default_user
 from quantmatrix.terminal import data, visible
@@ -52,7 +52,7 @@ def user_add(settings: Settings, email: str, name: str | None, role: str) -> Non
       quantmatrix user add ann@example.org --name "Ann"
       quantmatrix user add auditor@example.org --role readonly
     """
-    _change(settings, "select u.* from api.user_add(%s, %s, %s) u", [email, name, role])
+    _change(settings, "user_add", {"email": email, "display_name": name, "role": role})
 
 
 @user.command("list", short_help="All people.")
@@ -64,7 +64,7 @@ def user_list(settings: Settings) -> None:
       quantmatrix user list --format json
     """
     with administrator(settings) as admin:
-        found = admin.rows("select u.* from api.user_list() u")
+        found = admin.table("user_list")
     columns = TABLE_COLUMNS if settings.format == "table" else None
     write_rows(found, settings.format, columns=columns, empty="nobody yet")
 
@@ -79,7 +79,7 @@ def user_role(settings: Settings, email: str, role: str) -> None:
     \b
       quantmatrix user role ann@example.org readonly
     """
-    _change(settings, "select u.* from api.user_set_role(%s, %s) u", [email, role])
+    _change(settings, "user_set_role", {"email": email, "role": role})
 
 
 @user.command("disable", short_help="Lock a person out; the data stay.")
@@ -93,7 +93,7 @@ def user_disable(settings: Settings, email: str, undo: bool) -> None:
       quantmatrix user disable ann@example.org
       quantmatrix user disable --undo ann@example.org
     """
-    _change(settings, "select u.* from api.user_disable(%s, %s) u", [email, not undo])
+    _change(settings, "user_disable", {"email": email, "disabled": not undo})
 
 
 @user.command("token", short_help="A short-lived token for the API.")
@@ -324,9 +324,8 @@ def _administrator_dsn(settings: Settings) -> str:
     return make_conninfo(dsn, dbname=str(database))
 
 
-def _change(settings: Settings, query: str, parameters: list[Any]) -> None:
-    with administrator(settings) as admin, admin.transaction() as connection:
-        changed = connection.execute(query.encode(), parameters).fetchone()
-    assert changed is not None
+def _change(settings: Settings, function: str, arguments: dict[str, Any]) -> None:
+    with administrator(settings) as admin:
+        [changed] = admin.table(function, arguments)
     columns = TABLE_COLUMNS if settings.format == "table" else tuple(changed)
     write_object({name: changed[name] for name in columns}, settings.format)

@@ -13,15 +13,14 @@ import psycopg
 
 from quantmatrix.database import migrate
 from quantmatrix.database.connection import open_connection
-from quantmatrix.services.environment import Environment
 
 CHUNK = 10_000
 
 
 @contextmanager
-def as_owner(environment: Environment) -> Iterator[psycopg.Connection[Any]]:
+def as_owner(migrator_dsn: str) -> Iterator[psycopg.Connection[Any]]:
     """A session of the migrator as the owner of the tables, without a limit of time."""
-    with open_connection(environment.migrator_dsn) as connection:
+    with open_connection(migrator_dsn) as connection:
         migrate.require_current(connection)
         connection.execute("set role quantmatrix_owner")
         yield connection

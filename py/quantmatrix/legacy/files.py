@@ -10,11 +10,12 @@ from typing import Any
 
 import psycopg
 
+from quantmatrix.door.login import copy_staged
 from quantmatrix.errors import ExitCode, Problem
-from quantmatrix.ingest import load
 from quantmatrix.ingest.model import FileRefused, Options, Record, Refusal
 from quantmatrix.ingest.reader import open_source
 from quantmatrix.ingest.simple import SimpleParser
+from quantmatrix.loading.load import staged_rows
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,8 @@ def stage(connection: psycopg.Connection[Any], files: tuple[OwnFile, ...], zone:
                         "the header is not Date, Symbol, Quantity, Price, Commission, Type", line=1
                     )
                 options = Options(account=file.account, zone=zone, file_name=file.path.name)
-                staged = load.stage(
-                    connection, load_id, _accepted(SimpleParser().parse(source.text, options), file.path)
-                )
+                records = _accepted(SimpleParser().parse(source.text, options), file.path)
+                staged = copy_staged(connection, staged_rows(load_id, records))
         except FileRefused as refused:
             raise _refused(file.path, refused.line, None, refused.reason, refused.hint) from None
         repeated = any(entry["name"] == file.path.name for entry in told)

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from quantmatrix.database.connect import NOBODY, ROLES, PersonSession
 from quantmatrix.database.connection import open_connection
 from quantmatrix.database.migrate import require_current
+from quantmatrix.door.login import NOBODY, ROLES, PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.legacy import files, foreign
 from quantmatrix.legacy.archive import digest, open_dump

@@ -6,7 +6,7 @@ import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quantmatrix.database.connect import PersonSession, Row
+from quantmatrix.door.login import PersonSession
 from quantmatrix.mail.smtp import Server
 
 
@@ -25,7 +25,7 @@ def send_due(session: PersonSession, server: Server, detail: Callable[[str], Non
     What was sent or given up a month ago is forgotten.
     """
     outcome = Sent()
-    while claimed := _claim(session):
+    while claimed := session.table("auth.mail_claim"):
         connection: smtplib.SMTP | None = None
         for mail in claimed:
             try:
@@ -49,22 +49,13 @@ def send_due(session: PersonSession, server: Server, detail: Callable[[str], Non
             outcome.later += status == "waiting"
             outcome.dead += status == "dead"
         _close(connection)
-    with session.transaction() as transaction:
-        transaction.execute("select auth.mail_purge()")
+    session.call("auth.mail_purge")
     return outcome
 
 
-def _claim(session: PersonSession) -> list[Row]:
-    with session.transaction() as connection:
-        return connection.execute("select * from auth.mail_claim()").fetchall()
-
-
 def _report(session: PersonSession, number: int, error: str | None, is_final: bool) -> str:
-    with session.transaction() as connection:
-        row = connection.execute(
-            "select auth.mail_done(%s, %s, %s) as status", [number, error, is_final]
-        ).fetchone()
-    return str(row["status"]) if row else "gone"
+    told = {"p_id": number, "p_error": error, "p_is_final": is_final}
+    return str(session.call("auth.mail_done", told) or "gone")
 
 
 def _is_final(problem: smtplib.SMTPException) -> bool:

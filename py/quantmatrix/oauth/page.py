@@ -10,13 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import psycopg
-from psycopg.types.json import Json
-
+from quantmatrix.errors import Problem
 from quantmatrix.oauth.providers import Provider, SignInRefused
 
-Ask = Callable[[str, list[Any]], Any]
-"""Runs a query that returns one value, as the platform's own helper."""
+Ask = Callable[[str, Mapping[str, Any]], Any]
+"""Calls a function with its arguments, as the platform's own helper. A refusal is a ``Problem``."""
 
 SECONDS = 30
 # Each asks the database by a connection of its own.
@@ -37,43 +35,43 @@ class SignInPage(ThreadingHTTPServer):
         self._ask = ask
         self._turn = threading.BoundedSemaphore(AT_ONCE)
 
-    def ask(self, query: str, parameters: list[Any]) -> Any:
+    def ask(self, function: str, arguments: Mapping[str, Any]) -> Any:
         """The platform's answer; callers wait for each other where too many come at once."""
         with self._turn:
-            return self._ask(query, parameters)
+            return self._ask(function, arguments)
 
     def start(self, provider: Provider, query: Mapping[str, str], origin: str) -> str:
         """Where to send somebody who begins; ``origin`` is the address that the proxy states."""
         redirect_uri = self._redirect_uri(provider)
         begun = self.ask(
-            "select auth.oauth_begin(%s, %s, %s, %s, %s, %s)",
-            [
-                provider.name,
-                redirect_uri,
-                query.get("return_to", ""),
-                query.get("challenge", ""),
-                query.get("link"),
-                origin,
-            ],
+            "auth.oauth_begin",
+            {
+                "p_provider": provider.name,
+                "p_redirect_uri": redirect_uri,
+                "p_return_to": query.get("return_to", ""),
+                "p_challenge": query.get("challenge", ""),
+                "p_link_ticket": query.get("link"),
+                "p_address": origin,
+            },
         )
         return provider.authorize_url(redirect_uri, begun)
 
     def finish(self, provider: Provider, query: Mapping[str, str]) -> str:
         """Where to send somebody who comes back from the provider."""
-        taken = self.ask("select auth.oauth_take(%s, %s)", [query.get("state", ""), provider.name])
+        taken = self.ask("auth.oauth_take", {"p_state": query.get("state", ""), "p_provider": provider.name})
         if "code" not in query:
             raise SignInRefused(f"{provider.name} says: {query.get('error', 'no code')[:100]}")
         somebody = provider.somebody(query["code"], taken)
         ticket = self.ask(
-            "select auth.oauth_finish(%s, %s, %s, %s, %s, %s::jsonb)",
-            [
-                provider.name,
-                somebody.subject,
-                somebody.email,
-                somebody.email_verified,
-                somebody.name,
-                Json(taken),
-            ],
+            "auth.oauth_finish",
+            {
+                "p_provider": provider.name,
+                "p_subject": somebody.subject,
+                "p_email": somebody.email,
+                "p_email_verified": somebody.email_verified,
+                "p_name": somebody.name,
+                "p_request": taken,
+            },
         )
         return f"{taken['return_to']}?{urlencode({'ticket': ticket})}"
 
@@ -105,11 +103,10 @@ class _Request(BaseHTTPRequestHandler):
                 self._tell(HTTPStatus.NOT_FOUND, "There is no such page.")
         except SignInRefused as refused:
             self._tell(HTTPStatus.BAD_REQUEST, str(refused))
-        except psycopg.Error as error:
-            known = (error.sqlstate or "").startswith("QM") or error.sqlstate == "42501"
-            message = error.diag.message_primary if known else None
+        except Problem as problem:
+            known = (problem.code or "").startswith("QM") or problem.code == "42501"
             status = HTTPStatus.BAD_REQUEST if known else HTTPStatus.SERVICE_UNAVAILABLE
-            self._tell(status, message or "The database does not answer.")
+            self._tell(status, problem.what if known else "The database does not answer.")
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Log nothing: addresses carry codes and tickets."""

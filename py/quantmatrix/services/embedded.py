@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from psycopg.conninfo import make_conninfo
 
-from quantmatrix.database import migrate, signing
+from quantmatrix.database import migrate
 from quantmatrix.errors import ExitCode, Problem
-from quantmatrix.services import bootstrap, ports
+from quantmatrix.services import bootstrap, ports, signing
 from quantmatrix.services.account import Account, service_account
 from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.credentials import (
@@ -27,6 +27,7 @@ from quantmatrix.services.credentials import (
 )
 from quantmatrix.services.environment import Environment
 from quantmatrix.services.files import exclusive_lock
+from quantmatrix.services.kept import Server
 from quantmatrix.services.layout import (
     Layout,
     State,
@@ -139,27 +140,18 @@ class EmbeddedEnvironment(Environment):
         if state is None:
             return []
         with self._locked():
-            stopped = []
-            if self.worker(state).stop():
-                stopped.append("the worker")
-            if self.sign_in_page(state).stop():
-                stopped.append("the sign-in page")
-            if self.nginx(state).stop():
-                stopped.append("nginx")
-            if self.entrance(state).stop():
-                stopped.append("PostgREST for signing in")
-            if self.postgrest(state).stop():
-                stopped.append("PostgREST")
-            if self.postgres(state).stop():
-                stopped.append("PostgreSQL")
-            return stopped
+            api = self._connected(state)
+            proxy: list[Server] = [self.sign_in_page(state), self.nginx(state)]
+            return _stopped([*api[:1], *proxy, *api[1:], self.postgres(state)])
 
     def stop_api(self) -> None:
         """Stop PostgREST and the worker if they run; the database goes on."""
         with self._locked():
-            self.worker(self.known_state()).stop()
-            self.entrance(self.known_state()).stop()
-            self.postgrest(self.known_state()).stop()
+            _stopped(self._connected(self.known_state()))
+
+    def _connected(self, state: State) -> list[Server]:
+        """What is connected to the database all the time, in the order in which it is stopped."""
+        return [self.worker(state), self.entrance(state), self.postgrest(state)]
 
     def reload_api(self) -> None:
         """Let a running API read the schema again."""
@@ -266,7 +258,8 @@ class EmbeddedEnvironment(Environment):
     def entrance(self, state: State) -> PostgrestServer:
         """The API server for signing in: behind the proxy, with connections of its own."""
         found = self.layout(state)
-        return PostgrestServer(found.entrance, found.logs, self.account, "postgrest-entrance")
+        name, log = "PostgREST for signing in", "postgrest-entrance.log"
+        return PostgrestServer(found.entrance, found.logs, self.account, name=name, log=log)
 
     def layout(self, state: State) -> Layout:
         """Where this environment keeps what."""
@@ -430,6 +423,11 @@ class EmbeddedEnvironment(Environment):
         # Nobody but the proxy knows its ports: each start may have others.
         kept = [state.entrance_port, state.entrance_admin_port] if server.running() else [0, 0]
         _on_a_free_port(start, kept)
+
+
+def _stopped(servers: Sequence[Server]) -> list[str]:
+    """Stop these one after the other; the names of those that ran."""
+    return [server.name for server in servers if server.stop()]
 
 
 def _on_a_free_port(start: Callable[[list[int]], Result], remembered: list[int]) -> Result:

@@ -9,16 +9,12 @@ from string import Template
 
 import psutil
 
-from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import ports
 from quantmatrix.services.account import Account
-from quantmatrix.services.files import last_lines, write_whole
+from quantmatrix.services.files import write_whole
 from quantmatrix.services.kept import Kept, Running
 from quantmatrix.services.processes import (
-    clean_environment,
     is_alive,
-    run_in_background,
-    wait_until,
 )
 from quantmatrix.services.programs import SYSTEM_FOLDERS, find_program, named_program
 
@@ -91,11 +87,12 @@ def find_nginx() -> Path | None:
 class NginxServer(Kept):
     """The proxy of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
 
+    START_SECONDS = START_SECONDS
     STOP_SECONDS = 10.0
+    WITHOUT = "read the log, or use the API without the proxy: quantmatrix up --no-proxy"
 
     def __init__(self, folder: Path, logs: Path, account: Account) -> None:
-        super().__init__(folder, logs / "nginx.log")
-        self.account = account
+        super().__init__("nginx", folder, logs / "nginx.log", account)
         self.config_file = folder / "nginx.conf"
 
     def start(self, program: Path, config: ProxyConfig) -> Running:
@@ -113,18 +110,8 @@ class NginxServer(Kept):
         for name, content in (("nginx.conf", main), ("quantmatrix.conf", text)):
             write_whole(self.folder / name, content)
             self.account.own(self.folder / name)
-        pid = run_in_background(
-            [str(program), "-p", str(self.folder), "-e", str(self.log), "-c", str(self.config_file)],
-            account=self.account,
-            log=self.log,
-            environment=clean_environment(),
-        )
-        running = self.remember(pid, digest)
-        wait_until(lambda: not ports.is_free(config.port) or not is_alive(pid), START_SECONDS)
-        if not is_alive(pid) or ports.is_free(config.port):
-            self.stop()
-            raise self._did_not_start()
-        return running
+        command = [str(program), "-p", str(self.folder), "-e", str(self.log), "-c", str(self.config_file)]
+        return self.begin(command, digest, lambda: not ports.is_free(config.port))
 
     def is_ours(self, pid: int) -> bool:  # noqa: D102
         # The program writes its whole command into one argument.
@@ -134,14 +121,3 @@ class NginxServer(Kept):
             )
         except psutil.Error:
             return False
-
-    def _did_not_start(self) -> Problem:
-        said = [line for line in last_lines(self.log, 3).splitlines() if line.strip()]
-        return Problem(
-            "nginx did not start",
-            where=str(self.log),
-            why=said[-1] if said else f"it did not listen after {START_SECONDS:.0f} seconds",
-            unchanged="the database and the API run and are as they were",
-            next_step="read the log, or use the API without the proxy: quantmatrix up --no-proxy",
-            exit_code=ExitCode.UNREACHABLE,
-        )

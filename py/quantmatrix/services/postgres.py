@@ -15,6 +15,7 @@ from quantmatrix.services.account import Account
 from quantmatrix.services.binaries import Postgres, executable_postgres, find_postgres
 from quantmatrix.services.credentials import SUPERUSER
 from quantmatrix.services.files import last_lines, read_if_there, write_whole
+from quantmatrix.services.kept import Server
 from quantmatrix.services.layout import Layout
 from quantmatrix.services.logs import START_LOG
 from quantmatrix.services.postgres_failures import explain_failure, not_enough_room, still_ending
@@ -41,8 +42,10 @@ class Running:
     ready: bool
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """The PostgreSQL of one environment. Callers hold the lock around ``create``, ``start`` and ``stop``."""
+
+    name = "PostgreSQL"
 
     def __init__(self, layout: Layout, account: Account, settings: Mapping[str, str] | None = None) -> None:
         self.layout = layout
@@ -147,8 +150,7 @@ class PostgresServer:
         # File systems keep times less exactly than clocks.
         return "\n".join(last_lines(path, 40) for path in logs if path.stat().st_mtime >= begun - 1)
 
-    def stop(self) -> bool:
-        """Stop the server cleanly and wait for it; whether one was running."""
+    def stop(self) -> bool:  # noqa: D102
         running = self.running()
         if running is None:
             return False

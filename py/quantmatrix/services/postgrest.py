@@ -11,18 +11,13 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import ports
 from quantmatrix.services.account import Account
 from quantmatrix.services.binaries import executable_postgrest, find_postgrest
-from quantmatrix.services.files import last_lines, write_whole
+from quantmatrix.services.files import write_whole
 from quantmatrix.services.kept import Kept, Running
 from quantmatrix.services.processes import (
-    clean_environment,
     has_argument,
-    is_alive,
-    run_in_background,
-    wait_until,
 )
 
 START_SECONDS = 30.0
@@ -69,11 +64,22 @@ class PostgrestConfig:
 class PostgrestServer(Kept):
     """The PostgREST of one folder. Callers hold the environment's lock around ``start`` and ``stop``."""
 
+    START_SECONDS = START_SECONDS
     STOP_SECONDS = 10.0
+    NOT_UP = "was not ready"
+    UNCHANGED = "the database runs and is as it was"
+    WITHOUT = "read the log; 'quantmatrix migrate status' tells whether the database has the API"
 
-    def __init__(self, folder: Path, logs: Path, account: Account, name: str = "postgrest") -> None:
-        super().__init__(folder, logs / f"{name}.log")
-        self.account = account
+    def __init__(
+        self,
+        folder: Path,
+        logs: Path,
+        account: Account,
+        *,
+        name: str = "PostgREST",
+        log: str = "postgrest.log",
+    ) -> None:
+        super().__init__(name, folder, logs / log, account)
         self.config_file = folder / "postgrest.conf"
 
     def is_ours(self, pid: int) -> bool:  # noqa: D102
@@ -94,20 +100,8 @@ class PostgrestServer(Kept):
         for name, content in (("postgrest.conf", text), ("jwks.json", config.key_set)):
             write_whole(self.folder / name, content)
             self.account.own(self.folder / name)
-        pid = run_in_background(
-            [str(program.path), str(self.config_file)],
-            account=self.account,
-            log=self.log,
-            environment=clean_environment(),
-        )
-        running = self.remember(pid, digest)
-        ready_or_gone = wait_until(
-            lambda: self.is_ready(config.admin_port) or not is_alive(pid), START_SECONDS
-        )
-        if not ready_or_gone or not is_alive(pid):
-            self.stop()
-            raise self._did_not_start()
-        return running
+        command = [str(program.path), str(self.config_file)]
+        return self.begin(command, digest, lambda: self.is_ready(config.admin_port))
 
     def reload(self) -> None:
         """Let it read the schema again, if it runs."""
@@ -125,17 +119,6 @@ class PostgrestServer(Kept):
             return False
         finally:
             asked.close()
-
-    def _did_not_start(self) -> Problem:
-        said = [line for line in last_lines(self.log, 3).splitlines() if line.strip()]
-        return Problem(
-            "PostgREST did not start",
-            where=str(self.log),
-            why=said[-1] if said else f"it was not ready after {START_SECONDS:.0f} seconds",
-            unchanged="the database runs and is as it was",
-            next_step="read the log; 'quantmatrix migrate status' tells whether the database has the API",
-            exit_code=ExitCode.UNREACHABLE,
-        )
 
 
 def _config_text(settings: Mapping[str, str]) -> str:

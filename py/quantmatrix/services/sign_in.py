@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import ports
-from quantmatrix.services.account import Account
-from quantmatrix.services.files import last_lines, read_if_there
+from quantmatrix.services.files import read_if_there
 from quantmatrix.services.kept import Kept, Running
 from quantmatrix.services.processes import (
-    clean_environment,
     has_argument,
-    is_alive,
-    run_in_background,
-    wait_until,
 )
 
 START_SECONDS = 20.0
@@ -45,10 +38,12 @@ class SignInServer(Kept):
     the program nor read the secrets of the providers.
     """
 
+    START_SECONDS = START_SECONDS
     STOP_SECONDS = 5.0
+    WITHOUT = "read the log, or do without: quantmatrix up --no-providers"
 
     def __init__(self, folder: Path, data_dir: Path) -> None:
-        super().__init__(folder, folder / "sign-in.log")
+        super().__init__("the sign-in page", folder, folder / "sign-in.log")
         self.data_dir = data_dir
 
     def is_ours(self, pid: int) -> bool:  # noqa: D102
@@ -67,26 +62,4 @@ class SignInServer(Kept):
         command = [sys.executable, "-P", "-m", "quantmatrix", "--data-dir", str(self.data_dir), "serve"]
         command += ["--providers", str(config.providers), "--port", str(config.port)]
         command += ["--public-url", config.public_url]
-        pid = run_in_background(
-            command,
-            account=Account("", os.geteuid(), os.getegid(), switched=False),
-            log=self.log,
-            environment=clean_environment(),
-        )
-        running = self.remember(pid, digest)
-        wait_until(lambda: not ports.is_free(config.port) or not is_alive(pid), START_SECONDS)
-        if not is_alive(pid) or ports.is_free(config.port):
-            self.stop()
-            raise self._did_not_start()
-        return running
-
-    def _did_not_start(self) -> Problem:
-        said = [line for line in last_lines(self.log, 3).splitlines() if line.strip()]
-        return Problem(
-            "the sign-in page did not start",
-            where=str(self.log),
-            why=said[-1] if said else f"it did not listen after {START_SECONDS:.0f} seconds",
-            unchanged="the database and the API run and are as they were",
-            next_step="read the log, or do without: quantmatrix up --no-providers",
-            exit_code=ExitCode.UNREACHABLE,
-        )
+        return self.begin(command, digest, lambda: not ports.is_free(config.port))

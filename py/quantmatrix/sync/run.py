@@ -14,12 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import psycopg
 from psycopg.types.json import Jsonb
 
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.door.login import PersonSession
 from quantmatrix.errors import Problem
-from quantmatrix.ingest.files import load_file
+from quantmatrix.loading.files import load_file
 from quantmatrix.sync.documents import Document, Window, survey
 from quantmatrix.sync.failure import Failed
 
@@ -60,11 +59,13 @@ def run(
     """Sync a feed, a row of ``api.feeds``; what became of the last try.
 
     Report: ``feed, status`` (``finished``, ``failed``, or ``busy`` where another session is at it),
-    ``tries``, and what ``api.sync_end`` or ``api.sync_fail`` tell. Raises ``Problem`` and
-    ``psycopg.Error``; an attempt that these leave behind is ended as interrupted by the next run.
+    ``tries``, and what ``api.sync_end`` or ``api.sync_fail`` tell. Raises ``Problem``; an
+    attempt that this leaves behind is ended as interrupted by the next run.
     """
     name = str(feed["name"])
-    lock = session.call("sync_lock", {"feed": name}, read_only=True)
+    # The lock is the connection's: another one would not hold it.
+    session.stay()
+    lock = session.call("sync_lock", {"feed": name})
     if not _lock(session, "pg_try_advisory_lock", lock):
         return {"feed": name, "status": "busy", "tries": 0}
     try:
@@ -100,9 +101,9 @@ def _tries(
         except KeyboardInterrupt:
             _fail(session, plan, settings, Failed("interrupted"))
             raise
-        except psycopg.Error as error:
+        except Problem as problem:
             if not session.connection.closed:
-                _fail(session, plan, settings, Failed("defect", error.diag.message_primary))
+                _fail(session, plan, settings, Failed("defect", problem.what))
             raise
         except Exception as error:
             _fail(session, plan, settings, Failed("defect", type(error).__name__))
@@ -136,9 +137,7 @@ def _attempt(
             raise Failed(
                 "rows_refused", f"{len(document.refusals)} in {document.path.name}; {where}: {first.reason}"
             )
-    verdict = session.call(
-        "sync_judge", {"attempt": plan["attempt"], "documents": _described(documents)}, read_only=True
-    )
+    verdict = session.call("sync_judge", {"attempt": plan["attempt"], "documents": _described(documents)})
     if not verdict["may_load"]:
         raise Failed(verdict["failure"], verdict["detail"])
     for document in documents:
@@ -178,7 +177,7 @@ def _fail(
 def _secrets(session: PersonSession, plan: Mapping[str, Any], module: ModuleType) -> dict[str, str]:
     if not module.SECRETS:
         return {}
-    sealed = session.call("feed_credentials", {"name": plan["feed"]}, read_only=True)
+    sealed = session.call("feed_credentials", {"name": plan["feed"]})
     if sealed is None:
         raise Failed("no_credentials")
     from quantmatrix.sync.secrets import unseal

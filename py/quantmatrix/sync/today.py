@@ -15,12 +15,12 @@ from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.door.login import PersonSession
 from quantmatrix.ingest.cells import RowError, identity, transaction
 from quantmatrix.ingest.dates import exchange_date
-from quantmatrix.ingest.load import stage
 from quantmatrix.ingest.model import Instrument, InstrumentType, Record, TransactionType
 from quantmatrix.ingest.symbols import osi, parse_option, ticker
+from quantmatrix.loading.load import staged_rows
 from quantmatrix.sync.failure import Failed
 
 SECRETS = ()
@@ -43,8 +43,7 @@ def store(session: PersonSession, plan: Mapping[str, Any]) -> dict[str, Any]:
     """Fetch today's executions and keep them; what ``api.today_store`` tells. Raises ``Failed``."""
     records = list(_records(asyncio.run(_fills(plan["settings"]))))
     load_id = uuid.uuid4()
-    with session.transaction() as connection:
-        number = stage(connection, load_id, records)
+    number = session.stage(load_id, staged_rows(load_id, records))
     session.call("import_resolve", {"load_id": load_id})
     kept: dict[str, Any] = session.call(
         "today_store", {"attempt": plan["attempt"], "load_id": load_id, "records": number}

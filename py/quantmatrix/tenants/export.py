@@ -12,7 +12,8 @@ from typing import Any
 
 from psycopg import IsolationLevel, sql
 
-from quantmatrix.database.connect import PersonSession, Row
+from quantmatrix.door.login import PersonSession
+from quantmatrix.door.protocol import Row
 from quantmatrix.tenants.tables import all_tables
 
 FORMAT = 1

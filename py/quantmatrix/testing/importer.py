@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from quantmatrix.database.connect import PersonSession, person
-from quantmatrix.ingest import load
+from quantmatrix.door.login import PersonSession, person
 from quantmatrix.ingest.model import (
     Instrument,
     InstrumentType,
@@ -21,6 +20,7 @@ from quantmatrix.ingest.model import (
     Transaction,
     TransactionType,
 )
+from quantmatrix.loading.load import File, load
 from quantmatrix.testing.cluster import Database
 
 STATE = """
@@ -69,8 +69,8 @@ class Importer:
         """Import records as one file, whose digest is that of its records."""
         digest = sha256 or hashlib.sha256(repr(records).encode()).hexdigest()
 
-        def describe() -> load.File:
-            return load.File(
+        def describe() -> File:
+            return File(
                 name=name,
                 size=len(records),
                 sha256=digest,
@@ -84,14 +84,12 @@ class Importer:
             )
 
         with self.session() as session:
-            return load.load(session.transaction, iter(records), describe, dry_run=dry_run)
+            return load(session, iter(records), describe, dry_run=dry_run)
 
     def undo(self, sync_id: int) -> dict[str, Any]:
         """Undo an import."""
-        with self.session() as session, session.transaction() as connection:
-            row = connection.execute("select api.import_undo(%s) as undone", [sync_id]).fetchone()
-        assert row is not None
-        undone: dict[str, Any] = row["undone"]
+        with self.session() as session:
+            undone: dict[str, Any] = session.call("import_undo", {"sync_id": sync_id})
         return undone
 
     def state(self) -> list[tuple[Any, ...]]:

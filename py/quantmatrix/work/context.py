@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from quantmatrix.database.connect import NOBODY, SERVICE, PersonSession, person
+from quantmatrix.door.login import NOBODY, SERVICE, PersonSession, person
 from quantmatrix.services.environment import Environment
 
 

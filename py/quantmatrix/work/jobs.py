@@ -16,8 +16,9 @@ import psycopg
 from psycopg import sql
 from psycopg.errors import Diagnostic
 
-from quantmatrix.database.connect import PersonSession, Row
 from quantmatrix.database.connection import open_connection
+from quantmatrix.door.login import PersonSession, function_call, values_of
+from quantmatrix.door.protocol import Row
 from quantmatrix.work.context import Context
 
 NAME = "jobs"
@@ -107,22 +108,18 @@ class Hands:
 
     def _ask(self) -> Any:
         arguments = self.job["arguments"]
-        query = sql.SQL("select to_jsonb(api.{}({}))").format(
-            sql.Identifier(self.job["kind"]),
-            sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in arguments),
-        )
-        values = [json.dumps(value) if isinstance(value, dict) else value for value in arguments.values()]
-        row = self.connection.execute(query, values).fetchone()
+        query = sql.SQL("select to_jsonb({})").format(function_call(self.job["kind"], arguments))
+        row = self.connection.execute(query, values_of(arguments)).fetchone()
         return row[0] if row else None
 
 
 def run(context: Context) -> str | None:
     """Do the job that has waited longest; None where none waits."""
     with context.service() as desk:
-        with desk.transaction() as connection:
-            job = connection.execute("select * from work.job_claim(%s)", [context.worker]).fetchone()
-        if job is None:
+        claimed = desk.table("work.job_claim", {"p_worker": context.worker})
+        if not claimed:
             return None
+        [job] = claimed
         hands = Hands(context, job)
         try:
             status = _attend(context, desk, hands)
@@ -146,25 +143,18 @@ def _attend(context: Context, desk: PersonSession, hands: Hands) -> str:
     if code == LOST or wanted == "lost":
         return "lost"
     again = code in PASSING or (context.ending.is_set() and wanted == "go")
-    job = hands.job
-    with desk.transaction() as connection:
-        row = connection.execute(
-            "select work.job_fail(%s, %s, %s, %s, %s) as status",
-            [job["user_id"], job["id"], context.worker, json.dumps(error), again],
-        ).fetchone()
-    return (
-        "to be tried again" if row and row["status"] == "running" else str(row["status"] if row else "lost")
-    )
+    status = desk.call("work.job_fail", _claim(hands) | {"p_error": error, "p_again": again})
+    return "to be tried again" if status == "running" else str(status)
 
 
 def _beat(desk: PersonSession, hands: Hands) -> str:
-    progress, job = hands.progress, hands.job
-    with desk.transaction() as connection:
-        row = connection.execute(
-            "select work.job_beat(%s, %s, %s, %s, %s, %s) as wanted",
-            [job["user_id"], job["id"], hands.worker, progress.done, progress.total, progress.text],
-        ).fetchone()
-    return str(row["wanted"]) if row else "lost"
+    progress = hands.progress
+    how_far = {"p_done": progress.done, "p_total": progress.total, "p_progress": progress.text}
+    return str(desk.call("work.job_beat", _claim(hands) | how_far))
+
+
+def _claim(hands: Hands) -> dict[str, Any]:
+    return {"p_user_id": hands.job["user_id"], "p_id": hands.job["id"], "p_worker": hands.worker}
 
 
 def _told(error: Exception) -> tuple[dict[str, Any], str]:

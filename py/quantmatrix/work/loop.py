@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import psycopg
-from psycopg.types.json import Jsonb
-
-from quantmatrix.database.connect import PersonSession
+from quantmatrix.door.login import PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.work.context import Context
 from quantmatrix.work.registry import KINDS, Kind
@@ -66,8 +63,6 @@ class Worker:
                         self.context.ending.set()
                         raise
                     self.context.narrate(problem.what)
-                except psycopg.OperationalError as error:
-                    self.context.narrate(f"the database is away: {' '.join(str(error).split())}")
                 self.context.ending.wait(LOOK_SECONDS)
         if self._outdated is not None:
             raise self._outdated
@@ -88,9 +83,7 @@ class Worker:
             if now - kept >= KEEP_SECONDS:
                 self._keep(desk)
                 kept = now
-            with desk.transaction(read_only=True) as connection:
-                row = connection.execute("select work.look(%s) as due", [Jsonb(every)]).fetchone()
-            for due in row["due"] if row else []:
+            for due in desk.call("work.look", {"p_every": every}):
                 kind = KINDS[due]
                 if self._count(kind) < (JOBS_AT_ONCE if due == JOBS else 1):
                     self._running[pool.submit(self._turn, kind)] = kind
@@ -111,28 +104,22 @@ class Worker:
                 self.context.narrate(done)
             return
         try:
-            with self.context.service() as desk, desk.transaction() as connection:
-                row = connection.execute(
-                    "select work.take_turn(%s, %s, p_at_once => %s) as taken",
-                    [kind.NAME, self.context.worker, even_if_not_due],
-                ).fetchone()
-            if not row or not row["taken"]:
+            own = {"p_kind": kind.NAME, "p_worker": self.context.worker}
+            with self.context.service() as desk:
+                taken = desk.call("work.take_turn", own | {"p_at_once": even_if_not_due})
+            if not taken:
                 return
             done = self._try(kind)
             if done:
                 self.context.narrate(f"{kind.NAME}: {done}")
-            with self.context.service() as desk, desk.transaction() as connection:
-                connection.execute(
-                    "select work.end_turn(%s, %s, %s, %s, %s)",
-                    [
-                        kind.NAME,
-                        self.context.worker,
-                        kind.EVERY,
-                        done or "nothing to do",
-                        self._failed.get(kind.NAME),
-                    ],
-                )
-        except (Problem, psycopg.Error) as error:
+            ended = {
+                "p_every": kind.EVERY,
+                "p_outcome": done or "nothing to do",
+                "p_error": self._failed.get(kind.NAME),
+            }
+            with self.context.service() as desk:
+                desk.call("work.end_turn", own | ended)
+        except Problem as error:
             # The lease lapses, and the next look finds the turn due again.
             self._note(kind, error)
 
@@ -158,22 +145,19 @@ class Worker:
             self.context.ending.set()
 
     def _beat(self, desk: PersonSession) -> None:
-        with desk.transaction() as connection:
-            connection.execute(
-                "select work.beat(%s, %s)", [self.context.worker, [kind.NAME for kind in self.kinds]]
-            )
+        names = [kind.NAME for kind in self.kinds]
+        desk.call("work.beat", {"p_worker": self.context.worker, "p_kinds": names})
 
     def _keep(self, desk: PersonSession) -> None:
         for kind in set(map(id, self._running.values())):
             running = next(k for k in self._running.values() if id(k) == kind)
             if running.NAME != JOBS:
-                with desk.transaction() as connection:
-                    connection.execute("select work.keep_turn(%s, %s)", [running.NAME, self.context.worker])
+                desk.call("work.keep_turn", {"p_kind": running.NAME, "p_worker": self.context.worker})
 
     def _leave(self) -> None:
         try:
-            with self.context.service() as desk, desk.transaction() as connection:
-                connection.execute("select work.leave(%s)", [self.context.worker])
-        except (Problem, psycopg.Error) as error:
+            with self.context.service() as desk:
+                desk.call("work.leave", {"p_worker": self.context.worker})
+        except Problem as problem:
             # The leases lapse without us.
-            self.context.narrate(f"left without a word: {error}")
+            self.context.narrate(f"left without a word: {problem.what}")

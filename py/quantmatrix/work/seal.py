@@ -14,15 +14,12 @@ def run(context: Context) -> str | None:
     sealed = 0
     with context.service() as session:
         while not context.ending.is_set():
-            with session.transaction() as connection:
-                row = connection.execute("select work.seal(%s) as entries", [CHUNK]).fetchone()
-            entries = int(row["entries"]) if row else 0
+            entries = session.call("work.seal", {"p_limit": CHUNK})
             sealed += entries
             if entries < CHUNK:
                 break
         if not sealed:
             return None
-        with session.transaction(read_only=True) as connection:
-            row = connection.execute("select work.head() as head").fetchone()
+        head = session.call("work.head")
     # The journal is outside the database: what was noted there, nobody changes with the database's rights.
-    return f"{sealed} entries sealed, head {row['head'] if row else None}"
+    return f"{sealed} entries sealed, head {head}"

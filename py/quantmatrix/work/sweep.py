@@ -13,16 +13,11 @@ def run(context: Context) -> str | None:
     gone: dict[str, int] = {}
     failure: Exception | None = None
     with context.service() as session:
-        with session.transaction() as connection:
-            found = connection.execute("select unnest(work.sweeps()) as name").fetchall()
-        for name in (str(row["name"]) for row in found):
+        for name in session.call("work.sweeps"):
             try:
-                with session.transaction() as connection:
-                    row = connection.execute("select work.sweep(%s) as rows", [name]).fetchone()
+                gone[name.removeprefix("sweep_")] = session.call("work.sweep", {"p_name": name})
             except Exception as error:
                 failure = failure or error
-            else:
-                gone[name.removeprefix("sweep_")] = int(row["rows"]) if row else 0
     if failure is not None:
         raise failure
     told = [f"{rows} of {name}" for name, rows in gone.items() if rows]

@@ -15,10 +15,7 @@ def run(context: Context) -> str | None:
     seen = 0
     with context.service() as session:
         while not context.ending.is_set():
-            with session.transaction() as connection:
-                row = connection.execute("select work.verify_new(%s) as found", [CHUNK]).fetchone()
-            assert row is not None
-            found = row["found"]
+            found = session.call("work.verify_new", {"p_limit": CHUNK})
             if found["broken"] is not None:
                 raise Problem(
                     "the audit log is broken",

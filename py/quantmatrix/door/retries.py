@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from quantmatrix.cli.errors import explain
+from quantmatrix.door.problems import explain
 from quantmatrix.errors import ExitCode, Passing
 
 TRIES = 3

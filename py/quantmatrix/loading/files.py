@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import psycopg
-
+from quantmatrix.door.protocol import Door
 from quantmatrix.errors import Problem
 from quantmatrix.ingest.detect import choose_parser
-from quantmatrix.ingest.load import File
 from quantmatrix.ingest.model import Options
 from quantmatrix.ingest.reader import open_source
 from quantmatrix.ingest.readings import reading
-
-if TYPE_CHECKING:
-    from quantmatrix.database.views import Reader
-
+from quantmatrix.loading.load import File, load
 
 TRIES = 3
 NOT_ALL_STAGED = "QM011"
 
 
 def load_file(
-    session: Reader,
+    door: Door,
     path: Path,
     options: Options,
     *,
@@ -36,7 +31,7 @@ def load_file(
     if_edited: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """The report of ``api.import_load``. Raises ``FileRefused`` and what the session raises.
+    """The report of ``api.import_load``. Raises ``FileRefused`` and ``Problem``.
 
     What is staged does not survive a crash of the database: a file of which not all is there any more is read
     and staged anew. ``source`` forces a format, ``broker`` that of a new account; ``progress`` as of
@@ -50,7 +45,7 @@ def load_file(
             # Who asks for more than a file's rows wants it read.
             if digest is not None and replace is None and not accept_refusals:
                 asked = {"reading": digest, "name": path.name, "account": options.account}
-                known = session.call("import_known", asked, read_only=True)
+                known = door.call("import_known", asked)
                 if known is not None:
                     return dict(known)
 
@@ -72,13 +67,17 @@ def load_file(
                 )
 
             records = parser.parse(file.text, options.model_copy(update={"file_name": path.name}))
-            return session.load(records, describe, dry_run=dry_run)
+            return load(door, records, describe, dry_run=dry_run)
 
+    return staged_anew(attempt)
+
+
+def staged_anew(attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The result of ``attempt``, which stages and loads, again where what it staged is gone."""
     for _ in range(TRIES - 1):
         try:
             return attempt()
-        except (Problem, psycopg.Error) as error:
-            code = error.sqlstate if isinstance(error, psycopg.Error) else error.code
-            if code != NOT_ALL_STAGED:
+        except Problem as problem:
+            if problem.code != NOT_ALL_STAGED:
                 raise
     return attempt()

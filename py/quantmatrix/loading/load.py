@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from psycopg.rows import scalar_row
 from pydantic import BaseModel
 
+from quantmatrix.door.protocol import Door, Staged
+from quantmatrix.errors import Problem
 from quantmatrix.ingest.model import (
     CashEvidence,
     Instrument,
@@ -38,8 +37,6 @@ BUSY = "QM015"
 
 TRIES = 5
 
-_COPY = "copy ingest.staging (load_id, kind, line_number, part, payload, raw) from stdin"
-
 _COLUMNS = {"line", "part"}
 """What of a transaction is staged beside its payload."""
 
@@ -56,8 +53,7 @@ _KINDS: dict[type[BaseModel], str] = {
     Refusal: "refusal",
 }
 
-Session = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
-"""Opens a database transaction as the person: committed at its end, rolled back by an exception."""
+Report = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -81,16 +77,12 @@ class File:
     if_edited: str | None = None
     """``refuse``: not where rows of an earlier import are changed."""
 
-    def as_json(self, records: int, *, dry_run: bool = False) -> str:
-        """The object that ``api.import_load`` takes; ``records`` are staged of it.
-
-        ``dry_run``: report, and keep nothing.
-        """
-        told = {key: value for key, value in self.__dict__.items() if value is not None}
-        return json.dumps(told | {"records": records} | ({"dry_run": True} if dry_run else {}))
+    def as_dict(self, records: int) -> dict[str, Any]:
+        """The object that ``api.import_load`` takes; ``records`` are staged of it."""
+        return {name: value for name, value in vars(self).items() if value is not None} | {"records": records}
 
 
-def staged_rows(load_id: uuid.UUID, records: Iterable[Record]) -> Iterator[tuple[object, ...]]:
+def staged_rows(load_id: uuid.UUID, records: Iterable[Record]) -> Iterator[Staged]:
     """Rows ``(load_id, kind, line_number, part, payload, raw)`` of ``ingest.staging``, payloads as text."""
     load = str(load_id)
     line_payloads: dict[tuple[str, str | None], str] = {}
@@ -107,50 +99,30 @@ def staged_rows(load_id: uuid.UUID, records: Iterable[Record]) -> Iterator[tuple
         elif isinstance(record, Instrument):
             yield load, "instrument", 0, 0, record.model_dump_json(exclude_none=True), None
         else:
-            number = getattr(record, "line", None) or getattr(record, "from_line", 0)
-            yield load, _KINDS[type(record)], number, 0, record.model_dump_json(exclude_none=True), None
+            line: int | None = getattr(record, "line", None) or getattr(record, "from_line", 0)
+            yield load, _KINDS[type(record)], line or 0, 0, record.model_dump_json(exclude_none=True), None
 
 
-def stage(connection: psycopg.Connection[Any], load_id: uuid.UUID, records: Iterable[Record]) -> int:
-    """Copy records to staging; returns their number. Memory stays flat: records are taken one at a time."""
-    number = 0
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in staged_rows(load_id, records):
-            copy.write_row(row)
-            number += 1
-    return number
-
-
-def load(
-    session: Session, records: Iterable[Record], describe: Callable[[], File], *, dry_run: bool
-) -> dict[str, Any]:
+def load(door: Door, records: Iterable[Record], describe: Callable[[], File], *, dry_run: bool) -> Report:
     """Stage, resolve and load one file; returns the report of ``api.import_load``.
 
     ``describe`` is called once the records are read: only then is the digest of the file known. Raises what
-    the parser raises (nothing is kept then) and ``psycopg.Error``.
+    the parser raises (nothing is kept then) and ``Problem``.
     """
     load_id = uuid.uuid4()
-    with session() as connection:
-        number = stage(connection, load_id, records)
-    _resolve(session, load_id)
-    with session() as connection:
-        return _load(connection, load_id, describe().as_json(number, dry_run=dry_run))
+    number = door.stage(load_id, staged_rows(load_id, records))
+    file = describe().as_dict(number)
+    _resolve(door, load_id)
+    report: Report = door.call("import_load", {"load_id": str(load_id), "file": file}, dry_run=dry_run)
+    return report
 
 
-def _resolve(session: Session, load_id: uuid.UUID) -> None:
+def _resolve(door: Door, load_id: uuid.UUID) -> None:
     """Resolve, again where somebody was adding the same identities: the database has waited by then."""
     for remaining in reversed(range(TRIES)):
         try:
-            with session() as connection:
-                connection.execute("select api.import_resolve(%s)", [load_id])
+            door.call("import_resolve", {"load_id": str(load_id)})
             return
-        except psycopg.Error as error:
-            if not remaining or BUSY not in str(error):
+        except Problem as problem:
+            if not remaining or problem.code != BUSY:
                 raise
-
-
-def _load(connection: psycopg.Connection[Any], load_id: uuid.UUID, described: str) -> dict[str, Any]:
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        cursor.execute("select api.import_load(%s, %s::jsonb)", [load_id, described])
-        report: dict[str, Any] = cursor.fetchone() or {}
-    return report

@@ -1,4 +1,4 @@
-"""A person's session over HTTP: the same views and functions as with the database."""
+"""The door over HTTP: the same views and functions as with the database."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 from postgrest import APIError, SyncPostgrestClient
 
-from quantmatrix.cli.api_login import TIMEOUT, ask, refused, unreachable
-from quantmatrix.cli.retries import repeated
-from quantmatrix.database.views import Row, Where, order_key
+from quantmatrix.door.ask import TIMEOUT, ask, refused, unreachable
+from quantmatrix.door.protocol import ANSWERS_A_ROW, TAKES_LONG, Row, Staged, Where, given, order_key
+from quantmatrix.door.retries import repeated
 from quantmatrix.errors import ExitCode, Problem
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from quantmatrix.ingest.load import File
-    from quantmatrix.ingest.model import Record
 
 PAGE = 1000
 CHUNK = 2000
@@ -32,19 +25,7 @@ CHUNK = 2000
 CHUNK_BYTES = 800_000
 # The server ends a request after seconds.
 TIMED_OUT = "57014"
-# What may be asked as a job; a load of so many rows is, without trying first.
-ASKED_AS_JOBS = frozenset(
-    {
-        "audit_verify",
-        "import_load",
-        "legacy_migrate",
-        "lots_compare",
-        "lots_rebuild",
-        "reconcile",
-        "section_104",
-        "totals",
-    }
-)
+# A load of so many rows is asked as a job, without trying first.
 MANY = 5000
 # Seconds before a job that waits is worth a word.
 PATIENCE = 2.0
@@ -83,6 +64,7 @@ class ApiSession:
         self._narrate = narrate
         self._renew = renew
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT)
+        self._staged: dict[str, int] = {}
         self._take(token)
 
     def __enter__(self) -> ApiSession:
@@ -111,10 +93,7 @@ class ApiSession:
                 query = query.order(key.column, desc=key.descending, nullsfirst=key.nulls_first)
             found = repeated(partial(self._page, query.range(offset, offset + size - 1)))
             for row in found:
-                yield {
-                    column: value if value is None or column not in readers else readers[column](value)
-                    for column, value in row.items()
-                }
+                yield _read(row, readers)
             offset += len(found)
             if len(found) < size:
                 return
@@ -128,16 +107,22 @@ class ApiSession:
             raise unreachable(self.url, error) from error
 
     def call(
-        self, function: str, arguments: Mapping[str, Any] | None = None, *, read_only: bool = False
+        self, function: str, arguments: Mapping[str, Any] | None = None, *, dry_run: bool = False
     ) -> Any:
-        """What a function returns."""
-        del read_only
-        given = {name: value for name, value in (arguments or {}).items() if value is not None}
-        body = json.loads(json.dumps(given, default=str))
+        """What a function answers."""
+        body = json.loads(json.dumps(given(arguments, dry_run=dry_run), default=str))
+        answer = self._answer(function, body)
+        if function not in ANSWERS_A_ROW:
+            return answer
+        return _read(answer[0], self._readers(ANSWERS_A_ROW[function])) if answer else None
+
+    def _answer(self, function: str, body: Mapping[str, Any]) -> Any:
+        if self._staged.get(str(body.get("load_id")), 0) > MANY and function in TAKES_LONG:
+            return self.job(function, body)
         try:
             return self._ask(function, body)
         except Problem as problem:
-            if problem.code != TIMED_OUT or function not in ASKED_AS_JOBS:
+            if problem.code != TIMED_OUT or function not in TAKES_LONG:
                 raise
         return self.job(function, body)
 
@@ -187,34 +172,7 @@ class ApiSession:
         self._http.headers.update(headers)
         self._client = SyncPostgrestClient(self.url, schema="api", headers=headers, http_client=self._http)
 
-    def load(
-        self, records: Iterable[Record], describe: Callable[[], File], *, dry_run: bool
-    ) -> dict[str, Any]:
-        """Stage, resolve and load one file; the report of ``api.import_load``."""
-        from quantmatrix.ingest.load import staged_rows
-
-        load_id = uuid.uuid4()
-        number = self.stage(load_id, staged_rows(load_id, records))
-        file = json.loads(describe().as_json(number, dry_run=dry_run))
-        self._resolve(load_id)
-        arguments = {"load_id": str(load_id), "file": file}
-        return dict(
-            self.job("import_load", arguments) if number > MANY else self.call("import_load", arguments)
-        )
-
-    def _resolve(self, load_id: uuid.UUID) -> None:
-        """Resolve, again where somebody was adding the same identities: the database has waited by then."""
-        from quantmatrix.ingest.load import BUSY, TRIES
-
-        for remaining in reversed(range(TRIES)):
-            try:
-                self.call("import_resolve", {"load_id": str(load_id)})
-                return
-            except Problem as problem:
-                if not remaining or BUSY not in str(problem):
-                    raise
-
-    def stage(self, load_id: uuid.UUID, rows: Iterable[tuple[object, ...]]) -> int:
+    def stage(self, load_id: uuid.UUID, rows: Iterable[Staged]) -> int:
         """Stage rows of ``ingest.staging`` in chunks that are neither long nor large; returns their number.
 
         Chunks are numbered, so that one whose answer was lost is sent again without being there twice.
@@ -223,19 +181,8 @@ class ApiSession:
         for place, chunk in enumerate(_chunks(rows), start=1):
             staged = self.call("import_stage", {"load_id": str(load_id), "records": chunk, "chunk": place})
             number += int(staged)
+        self._staged[str(load_id)] = number
         return number
-
-    def rows(self, query: str, parameters: Any = None) -> list[Row]:
-        """Never: queries of one's own go to the database."""
-        del query, parameters
-        raise _database_only()
-
-    def transaction(
-        self, *, dry_run: bool = False, read_only: bool = False
-    ) -> AbstractContextManager[psycopg.Connection[Row]]:
-        """Never: a transaction spans no two requests."""
-        del dry_run, read_only
-        raise _database_only()
 
     def _readers(self, name: str) -> dict[str, Callable[[str], Any]]:
         properties = self._description.get(name, {}).get("properties", {})
@@ -270,7 +217,14 @@ class ApiSession:
         )
 
 
-def _chunks(rows: Iterable[tuple[object, ...]]) -> Iterator[list[dict[str, Any]]]:
+def _read(row: Mapping[str, Any], readers: Mapping[str, Callable[[str], Any]]) -> Row:
+    return {
+        column: value if value is None or column not in readers else readers[column](value)
+        for column, value in row.items()
+    }
+
+
+def _chunks(rows: Iterable[Staged]) -> Iterator[list[dict[str, Any]]]:
     chunk: list[dict[str, Any]] = []
     size = 0
     for row in rows:
@@ -285,15 +239,6 @@ def _chunks(rows: Iterable[tuple[object, ...]]) -> Iterator[list[dict[str, Any]]
         yield chunk
 
 
-def _record(row: tuple[object, ...]) -> dict[str, Any]:
+def _record(row: Staged) -> dict[str, Any]:
     _, kind, line, part, payload, raw = row
-    return {"kind": kind, "line": line, "part": part, "payload": json.loads(str(payload)), "raw": raw}
-
-
-def _database_only() -> Problem:
-    return Problem(
-        "this command works with the database, not over the API",
-        unchanged="nothing was read or written",
-        next_step="leave out --api (and QUANTMATRIX_API) where the database can be reached",
-        exit_code=ExitCode.USAGE,
-    )
+    return {"kind": kind, "line": line, "part": part, "payload": json.loads(payload), "raw": raw}
