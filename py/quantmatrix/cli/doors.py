@@ -156,6 +156,7 @@ NOT_OVER_THE_API = {
     "backup": _CLUSTER,
     "demo": _MACHINE,
     "doctor": _MACHINE,
+    "doctor explain-line": "it looks at the files of this program",
     "down": _MACHINE,
     "import formats": "the formats are those of this program",
     "legacy inspect": _OLD_BOOK,
