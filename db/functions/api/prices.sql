@@ -28,19 +28,21 @@ declare
     v_unknown jsonb := '{}';
     v_ambiguous jsonb := '{}';
     v_prices jsonb := prices_load.prices;
+    v_user_id uuid;
 begin
     if prices_load.dry_run then
         return auth.dry_run(format('select api.prices_load(%L, %L, %L)', prices_load.prices, prices_load.load_id, prices_load.records));
     end if;
     perform auth.require_admin();
     if prices_load.load_id is not null then
-        perform ingest.take_load(auth.require_user(), prices_load.load_id, prices_load.records);
+        v_user_id := auth.require_user();
+        perform ingest.take_load(v_user_id, prices_load.load_id, prices_load.records);
         select jsonb_agg(s.payload)
         into v_prices
         from ingest.staging s
         where s.load_id = prices_load.load_id
-        and s.user_id = auth.require_user();
-        perform ingest.drop_load(auth.require_user(), prices_load.load_id);
+        and s.user_id = v_user_id;
+        perform ingest.drop_load(v_user_id, prices_load.load_id);
     end if;
     for v_bar in
         with bars as materialized (
