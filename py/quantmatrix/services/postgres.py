@@ -18,7 +18,7 @@ from quantmatrix.services.files import last_lines, read_if_there, write_whole
 from quantmatrix.services.kept import Server
 from quantmatrix.services.layout import Layout
 from quantmatrix.services.logs import START_LOG
-from quantmatrix.services.postgres_failures import explain_failure, not_enough_room, still_ending
+from quantmatrix.services.postgres_failures import explain_failure, not_enough_room, passes
 from quantmatrix.services.postgres_settings import (
     INCLUDE,
     access_file,
@@ -135,9 +135,9 @@ class PostgresServer(Server):
             if done.returncode == 0 and running:
                 return running
             said = "\n".join((self._logged_since(begun), done.stderr, done.stdout))
-            if not still_ending(said) or time.monotonic() > deadline:
+            if not passes(said) or time.monotonic() > deadline:
                 raise explain_failure("started", said, self.layout.logs, self.data, port)
-            # The processes of a server that was killed need a moment to see it.
+            # The processes of a server that was killed need a moment to see it; recovery may need a second try.
             time.sleep(0.2)
 
     def _settled(self) -> Running | None:
