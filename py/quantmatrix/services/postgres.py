@@ -137,7 +137,8 @@ class PostgresServer(Server):
             said = "\n".join((self._logged_since(begun), done.stderr, done.stdout))
             if not passes(said) or time.monotonic() > deadline:
                 raise explain_failure("started", said, self.layout.logs, self.data, port)
-            # The processes of a server that was killed need a moment to see it; recovery may need a second try.
+            # The processes of a server that was killed need a moment to see it.
+            # Recovery may need a second try.
             time.sleep(0.2)
 
     def _settled(self) -> Running | None:
