@@ -96,6 +96,7 @@ begin
         where p.pronamespace = 'api'::regnamespace
         and p.provolatile = 'v'
         and p.prorettype <> 'trigger'::regtype
+        and not has_function_privilege('anon', p.oid, 'execute')
         order by p.oid
     loop
         execute format('set local role %s', v_function.owner);

@@ -229,8 +229,17 @@ begin
     if v_session.id is null or v_session.ended_at is not null or v_session.expires_at <= now() or v_user.status <> 'active' then
         perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
     end if;
-    -- Each leaves a row behind, and a session may hold many. What was used longer ago than a session lasts unused would have ended with it.
-    perform auth.slow_down(auth.throttle('own', 'refresh of ' || v_session.id, 20, 30));
+    -- Each leaves a row behind, and a session may hold many. They are counted in these rows, under the session's lock: a person has as many sessions
+    -- as counters that all share would have to bear. What was used longer ago than a session lasts unused would have ended with it.
+    if (
+        select count(*)
+        from auth.refresh_tokens t
+        where t.user_id = v_token.user_id
+        and t.session_id = v_token.session_id
+        and t.used_at > now() - interval '10 minutes'
+    ) >= 20 then
+        perform auth.slow_down(30);
+    end if;
     delete from auth.refresh_tokens t
     where t.user_id = v_token.user_id
     and t.session_id = v_token.session_id

@@ -70,7 +70,8 @@ $$;
 comment on function api.import_resolve(uuid) is $$Resolve the instruments of a load
 Call it between staging and loading, in a transaction of its own: it adds missing identities to the shared catalogue and nothing else. Returns how many instruments the load names, with those that options are on. QM013: what is stated of an option contradicts its symbol. QM014 (429): more new instruments than one person may add. QM015 (503): somebody adds the same ones right now, try again.$$;
 
--- Nothing is read and compared of a file that would give the same records: what is left is to say so.
+-- Nothing is read and compared of a file that would give the same records: what is left is to say so. The digest is the client's word, so one that a
+-- session of single accounts gave says nothing about the book.
 create function api.import_known(reading text, name text, account text default null)
 returns jsonb
 language plpgsql
@@ -136,6 +137,7 @@ declare
     v_rejects jsonb;
     v_edited jsonb;
     v_replaced bigint[] := '{}';
+    v_too_long integer;
 begin
     perform tax.lock_taxpayer(v_user_id);
     perform set_config('quantmatrix.reason', 'import of ' || coalesce(v_file ->> 'name', '?'), true);
@@ -148,6 +150,16 @@ begin
         raise exception 'file: dry_run is an argument of the function' using errcode = 'QM002';
     end if;
     v_bytes := ingest.take_load(v_user_id, v_load_id, (v_file ->> 'records')::bigint);
+    select min(s.line_number)
+    into v_too_long
+    from ingest.staging s
+    where s.load_id = v_load_id
+    and s.user_id = v_user_id
+    and s.kind = 'transaction'
+    and pg_column_size(s.payload -> 'metadata') > 16384;
+    if v_too_long is not null then
+        raise exception 'line % says more than 16 kB beside its figures', v_too_long using errcode = 'QM002', hint = 'shorten its texts';
+    end if;
 
     select coalesce(jsonb_object_agg(said.key, said.value), '{}')
     into v_statement
@@ -200,7 +212,7 @@ begin
             v_user_id, v_sync_id, coalesce(v_file ->> 'name', '?'), coalesce((v_file ->> 'size')::bigint, 0), v_file ->> 'layout',
             coalesce((v_file ->> 'newest_first')::boolean, false),
             (v_statement ->> 'period_start')::date, (v_statement ->> 'period_end')::date, (v_statement ->> 'generated_at')::timestamptz,
-            greatest(v_bytes, 65536), v_file ->> 'reading'
+            greatest(v_bytes, 65536), case when auth.sees_all_accounts() then v_file ->> 'reading' end
         );
         select sum(f.stored_bytes)
         into v_bytes

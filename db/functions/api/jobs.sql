@@ -108,7 +108,7 @@ end
 $$;
 
 comment on function api.job_add(text, jsonb, text) is $$Ask a question that takes long
-kind: a function of this API (audit_verify, import_load, legacy_migrate, lots_compare, lots_rebuild, reconcile, section_104, totals); arguments: an object with its arguments. A worker calls it with your rights: the view jobs shows how far it is, job_result answers what it returned. idempotency_key: asked again with the same key, it is the same job. At most five of a person are open, and one runs. Returns {id, status}.$$;
+kind: a function of this API (audit_verify, import_load, legacy_migrate, lots_compare, lots_rebuild, prices_load, reconcile, section_104, totals); arguments: an object with its arguments. A worker calls it with your rights: the view jobs shows how far it is, job_result answers what it returned. idempotency_key: asked again with the same key, it is the same job. At most five of a person are open, and one runs. Returns {id, status}.$$;
 
 create function api.job_cancel(id uuid)
 returns jsonb

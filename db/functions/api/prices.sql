@@ -29,9 +29,14 @@ declare
     v_ambiguous jsonb := '{}';
     v_prices jsonb := prices_load.prices;
     v_user_id uuid;
+    v_answer jsonb;
 begin
     if prices_load.dry_run then
-        return auth.dry_run(format('select api.prices_load(%L, %L, %L)', prices_load.prices, prices_load.load_id, prices_load.records));
+        v_answer := auth.dry_run(format('select api.prices_load(%L, %L, %L)', prices_load.prices, prices_load.load_id, prices_load.records));
+        if prices_load.load_id is not null then
+            perform ingest.drop_load(auth.require_user(), prices_load.load_id);
+        end if;
+        return v_answer;
     end if;
     perform auth.require_admin();
     if prices_load.load_id is not null then

@@ -78,10 +78,10 @@ as $$
         'rows', coalesce(jsonb_agg(d.row order by d.number), '[]')
     )
     from told d
-    where (select auth.require_user()) is not null
+    where (select ingest.require_whole_book())
 $$;
 
 comment on function api.transactions_export(bigint, bigint, integer) is $$Take a book out
-All transactions, or those of one account, as objects with every field of the format quantmatrix_csv; numbers are text. A page of at_most rows (5,000 at most) behind the row numbered after: ask again with the last reference until rows is empty. book: changes when the book does; pages of different books do not belong together.$$;
+All transactions, or those of one account, as objects with every field of the format quantmatrix_csv; numbers are text. A page of at_most rows (5,000 at most) behind the row numbered after: ask again with the last reference until rows is empty. book: changes when the book does; pages of different books do not belong together. Not for keys and shares of single accounts, which see no terms.$$;
 
 grant execute on function api.transactions_export(bigint, bigint, integer) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

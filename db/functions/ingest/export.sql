@@ -22,3 +22,25 @@ $$;
 comment on function ingest.told_instrument(uuid, bigint) is 'An instrument as a person''s file tells it: terms, name, exchange, underlying and identifiers.';
 
 grant execute on function ingest.told_instrument(uuid, bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
+
+-- Terms, identifiers and links belong to no account, so a session of single accounts would take out other rows than there are.
+create function ingest.require_whole_book()
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform auth.require_user();
+    if not auth.sees_all_accounts() then
+        raise exception 'a book is taken out whole, and this session sees some accounts'
+            using errcode = '42501', hint = 'sign in as the owner of the book, with no key or share for single accounts';
+    end if;
+    return true;
+end
+$$;
+
+comment on function ingest.require_whole_book() is 'True; refuses (42501) a session that a key or a share limits to some accounts.';
+
+grant execute on function ingest.require_whole_book() to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

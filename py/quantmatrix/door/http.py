@@ -85,26 +85,42 @@ class ApiSession:
         offset = 0
         while limit is None or offset < limit:
             size = PAGE if limit is None else min(PAGE, limit - offset)
-            query = self._client.from_(name).select("*")
-            for part in where:
-                if part.value is not None:
-                    query = query.filter(part.column, part.operator, str(part.value))
-            for key in map(order_key, order):
-                query = query.order(key.column, desc=key.descending, nullsfirst=key.nulls_first)
-            found = repeated(partial(self._page, query.range(offset, offset + size - 1)))
+            found = repeated(partial(self._page, partial(self._query, name, where, order, offset, size)))
             for row in found:
                 yield _read(row, readers)
             offset += len(found)
             if len(found) < size:
                 return
 
-    def _page(self, query: Any) -> Any:
+    def _query(self, name: str, where: Sequence[Where], order: Sequence[str], offset: int, size: int) -> Any:
+        query = self._client.from_(name).select("*")
+        for part in where:
+            if part.value is not None:
+                query = query.filter(part.column, part.operator, str(part.value))
+        for key in map(order_key, order):
+            query = query.order(key.column, desc=key.descending, nullsfirst=key.nulls_first)
+        return query.range(offset, offset + size - 1)
+
+    def _page(self, query: Callable[[], Any]) -> Any:
+        def asked() -> Any:
+            try:
+                return query().execute().data
+            except APIError as error:
+                raise self._refused(error) from error
+            except httpx.HTTPError as error:
+                raise unreachable(self.url, error) from error
+
+        return self._again_where_renewed(asked)
+
+    def _again_where_renewed(self, asked: Callable[[], Any]) -> Any:
+        """The answer; once more where the token had ended and another is to be had."""
         try:
-            return query.execute().data
-        except APIError as error:
-            raise self._refused(error) from error
-        except httpx.HTTPError as error:
-            raise unreachable(self.url, error) from error
+            return asked()
+        except Problem as problem:
+            if problem.exit_code is not ExitCode.PERMISSION or self._renew is None:
+                raise
+        self._take(self._renew())
+        return asked()
 
     def call(
         self, function: str, arguments: Mapping[str, Any] | None = None, *, dry_run: bool = False
@@ -157,13 +173,7 @@ class ApiSession:
             waited += pause
 
     def _ask(self, function: str, body: Mapping[str, Any]) -> Any:
-        try:
-            answer = ask(self.url, function, body, self.token)
-        except Problem as problem:
-            if problem.exit_code is not ExitCode.PERMISSION or self._renew is None:
-                raise
-            self._take(self._renew())
-            answer = ask(self.url, function, body, self.token)
+        answer = self._again_where_renewed(lambda: ask(self.url, function, body, self.token))
         return answer.json() if answer.content else None
 
     def _take(self, token: str) -> None:
@@ -194,7 +204,7 @@ class ApiSession:
 
     @cached_property
     def _description(self) -> dict[str, Any]:
-        return repeated(self._describe)
+        return dict(repeated(partial(self._again_where_renewed, self._describe)))
 
     def _describe(self) -> dict[str, Any]:
         try:

@@ -42,6 +42,7 @@ ONCE = frozenset(
         "book_inspect",
         "key_create",
         "oauth_collect",
+        "refresh",
         "second_factor_begin",
         "sign_in",
         "auth.mail_claim",

@@ -13,18 +13,23 @@ from quantmatrix.ingest.formats import OWN
 from quantmatrix.ingest.model import Options
 
 
-def reading(path: Path, source: str, broker: str, options: Options) -> str | None:
-    """SHA-256 over the file at ``path``, its name, format, options and our readers' code.
+def reading(content: str, name: str, source: str, broker: str, options: Options) -> str | None:
+    """SHA-256 over the file's ``content`` (its SHA-256), name, format, options and our readers' code.
 
     None for a format of another package, whose code nobody here knows.
     """
     if source not in OWN:
         return None
-    with path.open("rb") as stream:
-        whole = hashlib.file_digest(stream, "sha256")
     said = options.model_dump_json(exclude={"file_name"})
-    whole.update("\0".join(("", path.name, source, broker, said, _code())).encode())
-    return whole.hexdigest()
+    return hashlib.sha256("\0".join((content, name, source, broker, said, _code())).encode()).hexdigest()
+
+
+def content_of(path: Path) -> str | None:
+    """SHA-256 of the file at ``path``; None where reading it would take it away, as from a pipe."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @cache

@@ -11,7 +11,7 @@ from quantmatrix.errors import Problem
 from quantmatrix.ingest.detect import choose_parser
 from quantmatrix.ingest.model import Options
 from quantmatrix.ingest.reader import open_source
-from quantmatrix.ingest.readings import reading
+from quantmatrix.ingest.readings import content_of, reading
 from quantmatrix.loading.load import File, load
 
 TRIES = 3
@@ -41,13 +41,14 @@ def load_file(
     def attempt() -> dict[str, Any]:
         with open_source(path, progress) as file:
             parser, layout = choose_parser(file, source)
-            digest = reading(path, parser.source, broker or parser.broker, options)
+            broker_named = broker or parser.broker
+
+            def digest(content: str) -> str | None:
+                return reading(content, path.name, parser.source, broker_named, options)
+
             # Who asks for more than a file's rows wants it read.
-            if digest is not None and replace is None and not accept_refusals:
-                asked = {"reading": digest, "name": path.name, "account": options.account}
-                known = door.call("import_known", asked)
-                if known is not None:
-                    return dict(known)
+            if replace is None and not accept_refusals and (known := _known(door, path, digest, options)):
+                return known
 
             def describe() -> File:
                 return File(
@@ -57,11 +58,11 @@ def load_file(
                     source=parser.source,
                     layout=layout,
                     newest_first=parser.newest_first,
-                    broker=broker or parser.broker,
+                    broker=broker_named,
                     account=options.account,
                     currency=options.currency,
                     accept_refusals=accept_refusals,
-                    reading=digest,
+                    reading=digest(file.sha256()),
                     replace=replace,
                     if_edited=if_edited,
                 )
@@ -70,6 +71,18 @@ def load_file(
             return load(door, records, describe, dry_run=dry_run)
 
     return staged_anew(attempt)
+
+
+def _known(
+    door: Door, path: Path, digest: Callable[[str], str | None], options: Options
+) -> dict[str, Any] | None:
+    """The report on a file that is imported already; None where it must be read to know."""
+    content = content_of(path)
+    asked = None if content is None else digest(content)
+    if asked is None:
+        return None
+    known = door.call("import_known", {"reading": asked, "name": path.name, "account": options.account})
+    return None if known is None else dict(known)
 
 
 def staged_anew(attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
