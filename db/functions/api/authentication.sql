@@ -41,7 +41,7 @@ begin
             'If it was not, do nothing: without the confirmation there is no account.', 'verify', v_token
         );
     end if;
-    perform auth.even_out(v_begun, '0.5 s');
+    perform auth.wait_until_elapsed(v_begun, '0.5 s');
 end
 $$;
 
@@ -132,7 +132,7 @@ begin
         where u.email = v_email
         and s.origin_digest = auth.digest_of(auth.origin())
     );
-    perform auth.slow_down(auth.throttle_sign_in(v_email, auth.origin(), v_is_known));
+    perform auth.refuse_too_many(auth.throttle_sign_in(v_email, auth.origin(), v_is_known));
 
     select u.* into v_user
     from core.users u
@@ -230,7 +230,7 @@ begin
         perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
     end if;
     -- Each leaves a row behind, and a session may hold many. What was used longer ago than a session lasts unused would have ended with it.
-    perform auth.slow_down(auth.throttle('own', 'refresh of ' || v_session.id, 20, 30));
+    perform auth.refuse_too_many(auth.throttle('own', 'refresh of ' || v_session.id, 20, 30));
     delete from auth.refresh_tokens t
     where t.user_id = v_token.user_id
     and t.session_id = v_token.session_id

@@ -247,7 +247,7 @@ begin
             v_matched := v_matched || matching.match_import(v_user_id, array[v_sync_id, v_known_sync_id], v_sync_id);
         end loop;
         v_touched := v_touched || v_matched;
-        perform matching.settle(v_user_id, v_touched);
+        perform matching.apply_lines(v_user_id, v_touched);
         perform matching.pair_transfers(v_user_id);
         if cardinality(v_matched) > 0 then
             v_report := v_report || matching.match_report(v_user_id, v_sync_id);
@@ -304,7 +304,7 @@ declare
     v_status core.sync_status;
     v_ids bigint[];
     v_matched bigint[];
-    v_settled record;
+    v_applied record;
     v_held jsonb;
 begin
     if import_undo.dry_run then
@@ -341,16 +341,16 @@ begin
     and a.metadata -> 'sync_id' = to_jsonb(v_sync_id)
     and a.updated_at = a.created_at;
     v_matched := matching.match_import(v_user_id, array[v_sync_id]);
-    select * into v_settled from matching.settle(v_user_id, v_ids || v_matched);
+    select * into v_applied from matching.apply_lines(v_user_id, v_ids || v_matched);
     perform matching.pair_transfers(v_user_id);
 
     return jsonb_build_object(
         'sync_id', v_sync_id,
         'status', 'undone',
         'transactions', jsonb_build_object(
-            'removed', v_settled.deleted,
-            'changed', v_settled.updated,
-            'kept', cardinality(v_ids) - v_settled.deleted
+            'removed', v_applied.deleted,
+            'changed', v_applied.updated,
+            'kept', cardinality(v_ids) - v_applied.deleted
         ),
         'positions', ingest.units_changed(v_held, ingest.units_held(v_user_id))
     );

@@ -40,7 +40,7 @@ as $$
                 where s.user_id = p_user_id
             ) g
         ) m
-        cross join lateral (select work.tell(m.place, m.pieces, m.method || ': groups derived')) told
+        cross join lateral (select work.report_progress(m.place, m.pieces, m.method || ': groups derived')) told
         cross join lateral (
             select (r.closing).*
             from tax.run(p_user_id, m.group_id, jsonb_build_object('method', m.method)) r
