@@ -63,7 +63,7 @@ as $$
 $$;
 
 comment on function tax.first_long_date(date) is
-    'A.9: first day on which a disposal of property held from this date is long-term. Neither half alone is right around 29 February.';
+    'A.9: first day on which a closing of property held from this date is long-term. Neither half alone is right around 29 February.';
 
 create function tax.settlement_date(p_trade_date date, p_stated date)
 returns date
