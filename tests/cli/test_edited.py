@@ -1,4 +1,4 @@
-"""A file that was mended and is imported again is recognised: nothing counts twice without a word."""
+"""A file that was mended and is imported again is known again: nothing counts twice without a word."""
 
 from __future__ import annotations
 

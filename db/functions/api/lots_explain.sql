@@ -111,7 +111,7 @@ begin
         return jsonb_build_object(
             'kind', 'closing', 'id', v_closing.id, 'account', v_account, 'symbol', v_symbol, 'currency', v_tax_currency,
             'title', format(
-                'Closing %s: %s %s in account %s, recognised %s', v_closing.id, tax.shown_units(v_closing.quantity), v_symbol, v_account,
+                'Closing %s: %s %s in account %s, recognized %s', v_closing.id, tax.shown_units(v_closing.quantity), v_symbol, v_account,
                 tax.shown_money(v_closing.proceeds - v_closing.basis + v_closing.disallowed + v_closing.permanently_disallowed)
             ),
             'quantity', trim_scale(v_closing.quantity)::text, 'proceeds', round(v_closing.proceeds, 2)::text, 'basis', round(v_closing.basis, 2)::text,

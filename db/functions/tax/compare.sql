@@ -52,7 +52,7 @@ as $$
 $$;
 
 comment on function tax.compare(uuid, core.lot_method[]) is
-    'Recognised gains by method, tax year and instrument over the taxable accounts; without a method: as chosen. Lots named for a sale count for what was chosen only.';
+    'Recognized gains by method, tax year and instrument over the taxable accounts; without a method: as chosen. Lots named for a sale count for what was chosen only.';
 
 grant execute on function tax.compare(uuid, core.lot_method[]) to quantmatrix_writer;
 alter function tax.compare(uuid, core.lot_method[]) owner to quantmatrix_engine;

@@ -153,7 +153,7 @@ begin
         end loop;
         if p_closing.disallowed + p_closing.permanently_disallowed <> 0 then
             v_lines := v_lines || format(
-                'recognised: %s + %s = %s', tax.shown_money(p_closing.proceeds - p_closing.basis),
+                'recognized: %s + %s = %s', tax.shown_money(p_closing.proceeds - p_closing.basis),
                 tax.shown_money(p_closing.disallowed + p_closing.permanently_disallowed),
                 tax.shown_money(p_closing.proceeds - p_closing.basis + p_closing.disallowed + p_closing.permanently_disallowed)
             );

@@ -228,7 +228,7 @@ begin
             v_part := coalesce(v_part, v_cost - v_to_cost - v_gone);
             v_base := coalesce(v_base, 0);
             v_lines := v_lines || format(
-                '%s − cash %s + recognised %s = %s', tax.shown_money(v_cost), tax.shown_money(v_part), tax.shown_money(v_base),
+                '%s − cash %s + recognized %s = %s', tax.shown_money(v_cost), tax.shown_money(v_part), tax.shown_money(v_base),
                 tax.shown_money(v_cost - v_part + v_base)
             );
             v_cost := v_cost - v_part + v_base;
