@@ -284,14 +284,14 @@ begin
 
     perform ingest.drop_load(v_user_id, v_load_id);
 
-    return v_report || jsonb_build_object('sync_id', v_sync_id, 'status', v_status);
+    return v_report || jsonb_build_object('import_id', v_sync_id, 'status', v_status);
 end
 $$;
 
 comment on function api.import_load(uuid, jsonb, boolean) is $$Load a staged file
 All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
-create function api.import_undo(sync_id bigint, dry_run boolean default false)
+create function api.import_undo(import_id bigint, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -300,7 +300,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_user();
-    v_sync_id bigint := import_undo.sync_id;
+    v_sync_id bigint := import_undo.import_id;
     v_status core.sync_status;
     v_ids bigint[];
     v_matched bigint[];
@@ -308,7 +308,7 @@ declare
     v_held jsonb;
 begin
     if import_undo.dry_run then
-        return auth.dry_run(format('select api.import_undo(%L)', import_undo.sync_id));
+        return auth.dry_run(format('select api.import_undo(%L)', import_undo.import_id));
     end if;
     perform tax.lock_taxpayer(v_user_id);
     select h.status
@@ -320,7 +320,7 @@ begin
     if v_status = 'undone' then
         -- Once more, as after an answer that was lost: it is as it should be.
         return jsonb_build_object(
-            'sync_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0),
+            'import_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0),
             'positions', jsonb_build_array()
         );
     elsif v_status is distinct from 'finished' then
@@ -345,7 +345,7 @@ begin
     perform matching.pair_transfers(v_user_id);
 
     return jsonb_build_object(
-        'sync_id', v_sync_id,
+        'import_id', v_sync_id,
         'status', 'undone',
         'transactions', jsonb_build_object(
             'removed', v_applied.deleted,
@@ -360,7 +360,7 @@ $$;
 comment on function api.import_undo(bigint, boolean) is $$Undo an import
 Removes only transactions that no other import attests; for the others the newest remaining statement decides. Corrections by hand stay. The file may be imported again. positions: the units of each that changed, before and after. Lots are rebuilt in the same transaction. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-create function api.import_show(sync_id bigint)
+create function api.import_show(import_id bigint)
 returns jsonb
 language sql
 stable
@@ -400,7 +400,7 @@ as $$
     from core.sync_history h
     left join ingest.files f on f.user_id = h.user_id and f.sync_id = h.id
     where h.user_id = (select auth.user_id())
-    and h.id = import_show.sync_id
+    and h.id = import_show.import_id
 $$;
 
 comment on function api.import_show(bigint) is $$Show an import

@@ -105,7 +105,7 @@ begin
     v_proof := v_proof || jsonb_build_object(
         'name', v_migration ->> 'name',
         'status', v_status,
-        'sync_id', v_sync_id,
+        'import_id', v_sync_id,
         'rows', jsonb_build_object('new', v_counts.new, 'known', v_counts.known, 'changed', v_counts.changed),
         'accounts_created', v_created,
         'alerts_created', v_alerts,

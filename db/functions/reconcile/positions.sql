@@ -182,7 +182,7 @@ as $$
             'as_of', j.as_of,
             'file', j.file_name,
             'line', j.line_number,
-            'sync_id', j.sync_id,
+            'import_id', j.sync_id,
             'our_quantity', trim_scale(j.ours)::text,
             'broker_quantity', trim_scale(j.broker)::text,
             'quantity_difference', trim_scale(j.ours - j.broker)::text,
