@@ -106,14 +106,14 @@ def measure(database: Database, file: list[Record]) -> dict[str, tuple[float, fl
     loaded: dict[str, int] = {}
 
     def load() -> None:
-        loaded["sync_id"] = person.load(file)["sync_id"]
+        loaded["import_id"] = person.load(file)["import_id"]
 
     steps: dict[str, Callable[[], object]] = {
         "import": load,
         "known file": load,
         "rebuild": lambda: rebuild(person),
         "reconcile": lambda: ask(person, "select api.reconcile()"),
-        "undo": lambda: person.undo(loaded["sync_id"]),
+        "undo": lambda: person.undo(loaded["import_id"]),
     }
     taken = {}
     for name, step in steps.items():

@@ -37,6 +37,14 @@ def test_case(admin: PersonSession, name: str) -> None:
     assert check(admin, CASES[name]).difference is None
 
 
+def test_closings_of_a_share_pool_may_have_their_former_name(admin: PersonSession, tmp_path: Path) -> None:
+    case = copy.deepcopy(CASES["J01-section-104"])
+    case["expected"]["section104"]["disposals"] = case["expected"]["section104"].pop("closings")
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(case))
+    assert check(admin, read_case(file)).difference is None
+
+
 @pytest.mark.parametrize("name", ["D02-covered-call-assigned", "F13-call-as-replacement"])
 def test_options_on_a_fund_are_options_on_it(admin: PersonSession, name: str) -> None:
     case = copy.deepcopy(CASES[name])

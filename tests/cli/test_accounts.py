@@ -71,7 +71,7 @@ def test_a_number_is_corrected_and_files_find_the_account_by_it(database: Databa
 
 def test_only_an_empty_account_is_removed(database: Database, file: Path) -> None:
     number = json.loads(run(database, "import", "--account", "M", "--format", "json", str(file)).stdout)[
-        "sync_id"
+        "import_id"
     ]
     done = run(database, "account", "remove", "M")
     assert done.exit_code == ExitCode.FAILED

@@ -1,4 +1,4 @@
-"""A file that was mended and is imported again is recognised: nothing counts twice without a word."""
+"""A file that was mended and is imported again is known again: nothing counts twice without a word."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def trades(database: Database) -> list[tuple[str, str, str]]:
 
 
 def test_a_changed_price_is_refused_and_replaces_by_name(database: Database, file: Path) -> None:
-    first = imported(database, file)[1]["sync_id"]
+    first = imported(database, file)[1]["import_id"]
     before = trades(database)
     file.write_text(HEADER + BUY + OTHER + SALE.replace("6.00", "6.50"))
     status, report = imported(database, file)
@@ -67,7 +67,7 @@ def test_a_changed_price_is_refused_and_replaces_by_name(database: Database, fil
         row["id"]: row["status"]
         for row in json.loads(run(database, "import", "list", "--format", "json").stdout)
     }
-    assert states == {first: "undone", report["sync_id"]: "finished"}
+    assert states == {first: "undone", report["import_id"]: "finished"}
     assert run(database, "lots", "rebuild", "--verify").exit_code == 0
 
 
@@ -100,7 +100,7 @@ def test_both_count_where_the_person_says_so(database: Database, file: Path) -> 
 
 
 def test_only_a_live_import_of_the_same_kind_is_replaced(database: Database, file: Path) -> None:
-    first = imported(database, file)[1]["sync_id"]
+    first = imported(database, file)[1]["import_id"]
     for number in (first + 1000, first):
         if number == first:
             assert run(database, "import", "undo", str(first)).exit_code == 0

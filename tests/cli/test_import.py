@@ -24,7 +24,7 @@ def test_the_report_has_the_shape_of_the_contract(database: Database) -> None:
     assert {
         "file",
         "source",
-        "sync_id",
+        "import_id",
         "status",
         "rows",
         "types",
@@ -119,7 +119,7 @@ def test_something_that_is_no_statement_is_refused_with_a_hint(database: Databas
 
 
 def test_list_show_and_undo(database: Database) -> None:
-    number = json.loads(run(database, "import", STATEMENT, "--format", "json").stdout)["sync_id"]
+    number = json.loads(run(database, "import", STATEMENT, "--format", "json").stdout)["import_id"]
     listed = json.loads(run(database, "import", "list", "--format", "json").stdout)
     assert [row["id"] for row in listed] == [number]
 
@@ -140,7 +140,7 @@ def test_list_show_and_undo(database: Database) -> None:
 
 
 def test_an_import_never_undoes_a_correction(database: Database) -> None:
-    number = json.loads(run(database, "import", STATEMENT, "--format", "json").stdout)["sync_id"]
+    number = json.loads(run(database, "import", STATEMENT, "--format", "json").stdout)["import_id"]
     rows = json.loads(run(database, "transactions", "list", "--format", "json").stdout)
     fee = next(row for row in rows if row["transaction_type"] == "fee")
     changed = run(

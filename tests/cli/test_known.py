@@ -66,7 +66,7 @@ def test_the_answer_is_that_of_reading(
 def test_what_is_not_the_same_is_read(database: Database, file: Path, read: list[str]) -> None:
     first = imported(database, file)
     imported(database, file, "--day-first")
-    imported(database, file, "--replace", str(first["sync_id"]))
+    imported(database, file, "--replace", str(first["import_id"]))
     assert imported(database, file, "--new-account", account="N")["rows"]["new"] == 2
     file.write_text(HEADER + ROWS + "2024-07-01,YYY,1,1.00,0,buy\n")
     assert imported(database, file)["rows"]["new"] == 1
@@ -74,7 +74,7 @@ def test_what_is_not_the_same_is_read(database: Database, file: Path, read: list
 
 
 def test_an_import_that_was_taken_back_is_read_again(database: Database, file: Path, read: list[str]) -> None:
-    number = imported(database, file)["sync_id"]
+    number = imported(database, file)["import_id"]
     undone = CliRunner().invoke(
         cli, ["import", "undo", str(number)], obj=Settings(_environment=database.environment)
     )

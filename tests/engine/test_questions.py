@@ -434,7 +434,7 @@ def test_a_wash_sale_is_shown_on_both_sides(taxpayer: Taxpayer) -> None:
         "wash sale: 60 shares were bought 2024-02-05 in account 1 (transaction 3): 120.00 of the loss is"
         " deferred into them" in lines
     )
-    assert "recognised: -200.00 + 120.00 = -80.00" in lines
+    assert "recognized: -200.00 + 120.00 = -80.00" in lines
 
 
 def test_another_persons_lot_is_not_there(connection: Connection) -> None:

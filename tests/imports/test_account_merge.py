@@ -131,7 +131,7 @@ def test_rows_of_both_count_once_and_each_import_can_be_taken_back(importer: Imp
     assert merged["imports"] == 1
     assert (merged["transactions"]["moved"], merged["transactions"]["counted_once"]) == (1, 1)
     assert [row[9] for row in sorted(importer.state(), key=lambda row: row[7])] == [10, 7, -3]
-    assert importer.undo(first["sync_id"])["transactions"]["removed"] == 1
+    assert importer.undo(first["import_id"])["transactions"]["removed"] == 1
     assert sorted(row[9] for row in importer.state()) == [-3, 7]
     told = asked(
         importer,
@@ -147,8 +147,8 @@ def test_one_file_in_both_is_refused_and_names_the_imports(importer: Importer) -
     records = file_of(fill(1, 4, 0, 10))[1:]
     importer.load(records, account=KEPT)
     twice = importer.load(records, account=TYPO)
-    assert f"imports {twice['sync_id']} and" in refused(importer)
-    importer.undo(twice["sync_id"])
+    assert f"imports {twice['import_id']} and" in refused(importer)
+    importer.undo(twice["import_id"])
     assert merge(importer)["transactions"]["moved"] == 0
 
 

@@ -113,7 +113,7 @@ def test_a_merge_counts_for_both_names_and_goes_back(book: Importer) -> None:
     ask(book, UNDO, change)
     assert held(book) == [("fund", "VTI", "8", 2), ("stock", "VTI", "4", 2)]
     assert fund not in ask(book, evidence)
-    book.undo(later["sync_id"])
+    book.undo(later["import_id"])
     assert [row for row in book.state() if row[3] != "manual"] == before
     noted = "select array_agg(reason order by id) from api.audit_log where table_name = 'instrument_changes'"
     assert ask(book, noted) == ["two brokers, one fund", "a mistake"]
@@ -165,8 +165,8 @@ def test_a_split_moves_what_is_chosen_and_goes_back(book: Importer) -> None:
     assert held(book) == [("fund", "VTI", "7", 1), ("fund", "VTI~2", "11", 2)]
     more = book.load(file_about((FUND, 9, 1), generated=3))
     assert held(book) == [("fund", "VTI", "7", 1), ("fund", "VTI~2", "12", 3)]
-    book.undo(more["sync_id"])
-    book.undo(again["sync_id"])
+    book.undo(more["import_id"])
+    book.undo(again["import_id"])
     ask(book, UNDO, done["change"])
     assert held(book) == [("fund", "VTI", "18", 3)]
     assert book.state() == before

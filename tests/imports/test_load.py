@@ -40,7 +40,7 @@ def test_the_same_file_again_writes_nothing(importer: Importer) -> None:
         again = importer.load(records)
         after = connection.execute("select max(id), count(*) from core.audit_logs").fetchone()
     assert again["status"] == "known"
-    assert again["sync_id"] == first["sync_id"]
+    assert again["import_id"] == first["import_id"]
     assert again["rows"] == {"read": 2, "new": 0, "known": 2, "changed": 0, "refused": 0}
     assert before == after
 
@@ -62,7 +62,7 @@ def test_a_file_that_is_read_better_now_takes_its_own_place(importer: Importer) 
     better = importer.load(records, sha256=digest)
     assert (first["rows"]["refused"], better["rows"]["new"], better["rows"]["known"]) == (1, 1, 1)
     assert len(importer.state()) == 2
-    assert importer.undo(better["sync_id"])["transactions"]["removed"] == 2
+    assert importer.undo(better["import_id"])["transactions"]["removed"] == 2
 
 
 def test_equal_lines_are_two_fills_and_an_overlap_adds_none(importer: Importer) -> None:
@@ -120,20 +120,20 @@ def test_the_newer_statement_decides_whatever_the_order(importer: Importer) -> N
 def test_undo_returns_to_what_the_others_attest(importer: Importer) -> None:
     first = importer.load(file_of(fill(1, 4, 0, 10), fill(2, 4, 1, 5), generated=1))
     importer.load(file_of(fill(1, 4, 1, 5), fill(2, 5, 0, 7), generated=2))
-    undone = importer.undo(first["sync_id"])
+    undone = importer.undo(first["import_id"])
     assert undone["transactions"]["removed"] == 1
     assert sorted(row[9] for row in importer.state()) == [Decimal(5), Decimal(7)]
-    again = importer.undo(first["sync_id"])
+    again = importer.undo(first["import_id"])
     assert (again["status"], again["transactions"]["removed"]) == ("undone", 0)
     with pytest.raises(Problem) as refused:
-        importer.undo(first["sync_id"] + 1000)
+        importer.undo(first["import_id"] + 1000)
     assert refused.value.code == "QM012"
 
 
 def test_an_undone_file_may_come_again(importer: Importer) -> None:
     records = file_of(fill(1, 4, 0, 10))
     first = importer.load(records)
-    importer.undo(first["sync_id"])
+    importer.undo(first["import_id"])
     assert importer.state() == []
     again = importer.load(records)
     assert again["status"] == "imported"
@@ -212,7 +212,7 @@ def test_evidence_is_kept_apart_and_goes_with_the_file(importer: Importer) -> No
     )
     with importer.database.connect() as connection:
         kept = connection.execute("select quantity, as_of from ingest.broker_positions").fetchall()
-        importer.undo(report["sync_id"])
+        importer.undo(report["import_id"])
         left = connection.execute("select count(*) from ingest.broker_positions").fetchone()
     assert kept == [(Decimal(10), date(2024, 3, 31))]
     assert left == (0,)

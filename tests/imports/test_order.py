@@ -71,6 +71,6 @@ def test_importing_and_undoing_is_as_if_never_imported(module_database: Database
     first = undone.load(files[0])
     for records in files[1:]:
         undone.load(records)
-    if first["status"] == "imported" and first["sync_id"] is not None:
-        undone.undo(first["sync_id"])
+    if first["status"] == "imported" and first["import_id"] is not None:
+        undone.undo(first["import_id"])
     assert undone.state() == alone.state()

@@ -115,7 +115,7 @@ def _steps(database: Database, rows: int) -> dict[str, WorkDone]:
         ),
         "deletion": lambda: person.ask("select api.transaction_void(%s, 'a test')", one("id") + 7),
         "merge": lambda: person.ask("select api.instrument_merge('LIVED1', 'LIVED2', 'a test')"),
-        "undo": lambda: person.undo(kept["sync_id"]),
+        "undo": lambda: person.undo(kept["import_id"]),
     }
     done = {}
     for name, step in steps.items():

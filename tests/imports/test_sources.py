@@ -58,7 +58,7 @@ def check_any_order(book: Importer, first: Source, second: Source) -> None:
         person = another(book)
         person.load(kept[1], source=kept[0])
         alone = person.state()
-        run = person.load(undone[1], source=undone[0])["sync_id"]
+        run = person.load(undone[1], source=undone[0])["import_id"]
         states.append(person.state())
         person.undo(run)
         assert person.state() == alone
@@ -69,7 +69,7 @@ def check_any_order(book: Importer, first: Source, second: Source) -> None:
 def test_undoing_the_first_leaves_what_the_second_says(book: Importer) -> None:
     for one, other in ((FLEX, ACTIVITY), (ACTIVITY, FLEX)):
         person, alone = another(book), another(book)
-        run = person.load(file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7)), source=one)["sync_id"]
+        run = person.load(file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7)), source=one)["import_id"]
         told = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7), fill(3, 2, 1, 7), generated=2)
         person.load(told, source=other)
         alone.load(told, source=other)
@@ -157,7 +157,7 @@ def test_what_is_printed_may_be_rounded_and_costs_unknown(book: Importer) -> Non
 def test_three_sources_tell_one_event(book: Importer) -> None:
     for generated, source in enumerate(("ibkr_history_csv", FLEX, ACTIVITY), 1):
         run = book.load(file_of(fill(1, 1, 0, 5), fill(2, 1, 0, 5), generated=generated), source=source)[
-            "sync_id"
+            "import_id"
         ]
     assert counted(book) == [(FLEX, "5")] * 2
     assert ask(book, "select count(*) from ingest.matches") == 4
@@ -194,7 +194,7 @@ def test_the_person_decides_and_takes_it_back(book: Importer) -> None:
     flex = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 5))
     activity = file_of(fill(1, 1, 0, 4), fill(2, 2, 30, 5))
     book.load(flex, source=FLEX)
-    run = book.load(activity, source=ACTIVITY)["sync_id"]
+    run = book.load(activity, source=ACTIVITY)["import_id"]
     both = book.state()
     first, second = conflicts(book)
     resolve = "select api.import_conflict_resolve(%s, %s, %s, %s)"
@@ -232,7 +232,7 @@ def test_a_match_can_be_parted(book: Importer) -> None:
 def test_corrections_and_voids_hold_for_the_event(book: Importer) -> None:
     flex = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7), fill(3, 3, 0, 9))
     activity = file_of(fill(1, 1, 0, 5), fill(2, 2, 0, 7), fill(3, 3, 0, 9), generated=2)
-    run = book.load(activity, source=ACTIVITY)["sync_id"]
+    run = book.load(activity, source=ACTIVITY)["import_id"]
     ids = ask(book, "select array_agg(id order by trade_date) from api.transactions")
     ask(
         book, "select (api.transaction_correct(%s, %s::jsonb, 'typed wrongly')).id", ids[0], '{"price": "12"}'

@@ -256,7 +256,7 @@ def test_equal_fills_are_all_kept() -> None:
     assert len(only(simple(row, row), Transaction)) == 2
 
 
-def test_a_file_with_the_newest_row_first_is_recognised() -> None:
+def test_a_file_with_the_newest_row_first_is_known_as_such() -> None:
     rows = ["2024-08-19,F,1,1,0,SELL", "2024-08-16,F,1,1,0,SELL", "2024-08-16,F,1,1,0,BUY"]
     for order, expected in ((rows, True), (rows[::-1], False), (rows[1:], False)):
         parser = SimpleParser()

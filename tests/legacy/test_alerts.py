@@ -142,8 +142,8 @@ def test_an_alert_added_since_is_brought_and_undone_alone(
     filled.add("alerts", symbol="NEVER")
     later = migrating.migrate(filled.write(tmp_path / "later.sql"))
     assert (later["status"], later["rows"]["new"], later["alerts_created"]) == ("migrated", 0, 1)
-    assert later["sync_id"] != first["sync_id"]
+    assert later["import_id"] != first["import_id"]
     assert [row[:2] for row in migrating.rows(ALERTS)] == [("Watch", "ABC"), ("Watch (2)", "NEVER")]
-    migrating.run("import", "undo", str(later["sync_id"]))
+    migrating.run("import", "undo", str(later["import_id"]))
     assert [row[:2] for row in migrating.rows(ALERTS)] == [("Watch", "ABC")]
     assert migrating.rows("select sum(t.quantity) from core.transactions t") == [(Decimal(10),)]

@@ -361,7 +361,7 @@ def test_a_trial_run_says_go_or_no_go_and_leaves_nothing(database: Database) -> 
 
 def test_a_run_can_be_taken_back(database: Database) -> None:
     migrating = Migrating(database)
-    number = migrating.migrate(SAMPLE, *WITH_FILE)["sync_id"]
+    number = migrating.migrate(SAMPLE, *WITH_FILE)["import_id"]
     undone = json.loads(migrating.run("import", "undo", str(number), "--format", "json").stdout)
     assert undone["transactions"]["removed"] == 53
     assert migrating.migrate(SAMPLE, *WITH_FILE)["rows"]["new"] == 53

@@ -164,7 +164,7 @@ def test_import_over_http_reports_as_with_the_database(signed_in: Run, people: P
     assert with_database.exit_code == 0, with_database.stderr
 
     def comparable(reports: list[dict[str, object]]) -> list[dict[str, object]]:
-        return [{name: value for name, value in report.items() if name != "sync_id"} for report in reports]
+        return [{name: value for name, value in report.items() if name != "import_id"} for report in reports]
 
     assert comparable(over_http) == comparable(json.loads(with_database.stdout))
     again = json.loads(signed_in("import", files[0], "--format", "json").stdout)

@@ -50,7 +50,7 @@ def hostile() -> list[tuple[str, str]]:
         ("GET", f"/accounts?account=eq.{SECRET}&id=eq.{SECRET}"),
         ("GET", f"/accounts?account_name=match.((({SECRET}"),
         ("GET", f"/nothing?{long}"),
-        ("GET", f"/rpc/import_show?sync_id={SECRET}"),
+        ("GET", f"/rpc/import_show?import_id={SECRET}"),
         ("GET", f"/rpc/schema_version?{long}"),
         ("POST", f"/rpc/account_add?{long}"),
         ("POST", f"/rpc/sign_in?{long}"),

@@ -1,5 +1,5 @@
 -- Two accounts that are one: a mistyped number made a second account, or a broker changed the number. Everything that names the one is moved to the
--- other, and what files state is settled again, so that the book is as if all had been imported into one account from the start.
+-- other, and what files state is applied again, so that the book is as if all had been imported into one account from the start.
 
 create function api.account_merge(from_account text, into_account text, reason text, dry_run boolean default false)
 returns jsonb
@@ -15,7 +15,7 @@ declare
     v_into core.accounts;
     v_imports bigint;
     v_moved record;
-    v_settled jsonb;
+    v_applied jsonb;
 begin
     if account_merge.dry_run then
         return auth.dry_run(format(
@@ -48,7 +48,7 @@ begin
     and h.status = 'finished';
     perform ingest.move_beside(v_user_id, v_from.id, v_into.id);
     select * into v_moved from ingest.move_transactions(v_user_id, v_from.id, v_into.id);
-    v_settled := ingest.settle_account(v_user_id, v_into.id);
+    v_applied := ingest.apply_lines_of_account(v_user_id, v_into.id);
     update core.accounts a
     set sync_cursor = coalesce(v_from.sync_cursor || v_into.sync_cursor, v_into.sync_cursor, v_from.sync_cursor),
         last_synced_at = greatest(v_from.last_synced_at, v_into.last_synced_at),
@@ -60,7 +60,7 @@ begin
     and a.id = v_from.id;
     return jsonb_build_object(
         'from', v_from.account_number, 'into', v_into.account_number, 'imports', v_imports,
-        'transactions', v_settled || jsonb_build_object('moved', v_moved.moved, 'counted_once', v_moved.counted_once)
+        'transactions', v_applied || jsonb_build_object('moved', v_moved.moved, 'counted_once', v_moved.counted_once)
     );
 end
 $$;

@@ -41,7 +41,7 @@ begin
             'If it was not, do nothing: without the confirmation there is no account.', 'verify', v_token
         );
     end if;
-    perform auth.even_out(v_begun, '0.5 s');
+    perform auth.wait_until_elapsed(v_begun, '0.5 s');
 end
 $$;
 
@@ -132,7 +132,7 @@ begin
         where u.email = v_email
         and s.origin_digest = auth.digest_of(auth.origin())
     );
-    perform auth.slow_down(auth.throttle_sign_in(v_email, auth.origin(), v_is_known));
+    perform auth.refuse_too_many(auth.throttle_sign_in(v_email, auth.origin(), v_is_known));
 
     select u.* into v_user
     from core.users u
@@ -238,7 +238,7 @@ begin
         and t.session_id = v_token.session_id
         and t.used_at > now() - interval '10 minutes'
     ) >= 20 then
-        perform auth.slow_down(30);
+        perform auth.refuse_too_many(30);
     end if;
     delete from auth.refresh_tokens t
     where t.user_id = v_token.user_id

@@ -149,7 +149,7 @@ declare
     v_days date[];
     v_decision_id bigint;
     v_account_id bigint;
-    v_settled jsonb;
+    v_applied jsonb;
 begin
     if import_conflict_resolve.dry_run then
         return auth.dry_run(format(
@@ -226,8 +226,8 @@ begin
         jsonb_build_object('verdict', v_verdict, 'kept_source', v_keep, 'members', v_members), v_reason
     );
 
-    v_settled := matching.rematch(v_user_id, v_accounts, v_days);
-    return jsonb_build_object('decision', v_decision_id, 'verdict', v_verdict, 'kept_source', v_keep, 'transactions', v_settled);
+    v_applied := matching.rematch(v_user_id, v_accounts, v_days);
+    return jsonb_build_object('decision', v_decision_id, 'verdict', v_verdict, 'kept_source', v_keep, 'transactions', v_applied);
 end
 $$;
 

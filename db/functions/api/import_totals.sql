@@ -1,6 +1,6 @@
 -- What a file states of itself: balances and positions, beside what the books hold.
 
-create function api.import_totals(sync_id bigint)
+create function api.import_totals(import_id bigint)
 returns jsonb
 language sql
 stable
@@ -17,14 +17,14 @@ as $$
             (array_agg(c.amount order by c.as_of desc) filter (where c.moment = 'end'))[1] as end_amount
         from ingest.broker_cash c
         where c.user_id = (select m.user_id from me m)
-        and c.sync_id = import_totals.sync_id
+        and c.sync_id = import_totals.import_id
         group by c.account_id, c.currency
     ),
     stated as (
         select b.account_id, b.instrument_id, b.as_of, sum(b.quantity) as quantity, max(b.as_of) over (partition by b.account_id) as newest
         from ingest.broker_positions b
         where b.user_id = (select m.user_id from me m)
-        and b.sync_id = import_totals.sync_id
+        and b.sync_id = import_totals.import_id
         group by b.account_id, b.instrument_id, b.as_of
     )
     select jsonb_build_object(

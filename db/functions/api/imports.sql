@@ -259,7 +259,7 @@ begin
             v_matched := v_matched || matching.match_import(v_user_id, array[v_sync_id, v_known_sync_id], v_sync_id);
         end loop;
         v_touched := v_touched || v_matched;
-        perform matching.settle(v_user_id, v_touched);
+        perform matching.apply_lines(v_user_id, v_touched);
         perform matching.pair_transfers(v_user_id);
         if cardinality(v_matched) > 0 then
             v_report := v_report || matching.match_report(v_user_id, v_sync_id);
@@ -296,14 +296,14 @@ begin
 
     perform ingest.drop_load(v_user_id, v_load_id);
 
-    return v_report || jsonb_build_object('sync_id', v_sync_id, 'status', v_status);
+    return v_report || jsonb_build_object('import_id', v_sync_id, 'status', v_status);
 end
 $$;
 
 comment on function api.import_load(uuid, jsonb, boolean) is $$Load a staged file
 All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
-create function api.import_undo(sync_id bigint, dry_run boolean default false)
+create function api.import_undo(import_id bigint, dry_run boolean default false)
 returns jsonb
 language plpgsql
 volatile
@@ -312,15 +312,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := auth.require_user();
-    v_sync_id bigint := import_undo.sync_id;
+    v_sync_id bigint := import_undo.import_id;
     v_status core.sync_status;
     v_ids bigint[];
     v_matched bigint[];
-    v_settled record;
+    v_applied record;
     v_held jsonb;
 begin
     if import_undo.dry_run then
-        return auth.dry_run(format('select api.import_undo(%L)', import_undo.sync_id));
+        return auth.dry_run(format('select api.import_undo(%L)', import_undo.import_id));
     end if;
     perform tax.lock_taxpayer(v_user_id);
     select h.status
@@ -332,7 +332,7 @@ begin
     if v_status = 'undone' then
         -- Once more, as after an answer that was lost: it is as it should be.
         return jsonb_build_object(
-            'sync_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0),
+            'import_id', v_sync_id, 'status', 'undone', 'transactions', jsonb_build_object('removed', 0, 'changed', 0, 'kept', 0),
             'positions', jsonb_build_array()
         );
     elsif v_status is distinct from 'finished' then
@@ -353,16 +353,16 @@ begin
     and a.metadata -> 'sync_id' = to_jsonb(v_sync_id)
     and a.updated_at = a.created_at;
     v_matched := matching.match_import(v_user_id, array[v_sync_id]);
-    select * into v_settled from matching.settle(v_user_id, v_ids || v_matched);
+    select * into v_applied from matching.apply_lines(v_user_id, v_ids || v_matched);
     perform matching.pair_transfers(v_user_id);
 
     return jsonb_build_object(
-        'sync_id', v_sync_id,
+        'import_id', v_sync_id,
         'status', 'undone',
         'transactions', jsonb_build_object(
-            'removed', v_settled.deleted,
-            'changed', v_settled.updated,
-            'kept', cardinality(v_ids) - v_settled.deleted
+            'removed', v_applied.deleted,
+            'changed', v_applied.updated,
+            'kept', cardinality(v_ids) - v_applied.deleted
         ),
         'positions', ingest.units_changed(v_held, ingest.units_held(v_user_id))
     );
@@ -372,7 +372,7 @@ $$;
 comment on function api.import_undo(bigint, boolean) is $$Undo an import
 Removes only transactions that no other import attests; for the others the newest remaining statement decides. Corrections by hand stay. The file may be imported again. positions: the units of each that changed, before and after. Lots are rebuilt in the same transaction. dry_run: everything is done and taken back; the answer says what it would have been.$$;
 
-create function api.import_show(sync_id bigint)
+create function api.import_show(import_id bigint)
 returns jsonb
 language sql
 stable
@@ -412,7 +412,7 @@ as $$
     from core.sync_history h
     left join ingest.files f on f.user_id = h.user_id and f.sync_id = h.id
     where h.user_id = (select auth.user_id())
-    and h.id = import_show.sync_id
+    and h.id = import_show.import_id
 $$;
 
 comment on function api.import_show(bigint) is $$Show an import

@@ -24,7 +24,7 @@ declare
     v_identifiers text[] := coalesce(instrument_split.identifiers, '{}');
     v_change_id bigint;
     v_moved jsonb;
-    v_settled jsonb;
+    v_applied jsonb;
 begin
     if instrument_split.dry_run then
         return auth.dry_run(format(
@@ -44,7 +44,7 @@ begin
         raise exception 'say what leaves %: transactions, since or until, an account, identifiers', v_from.symbol using errcode = 'QM002';
     elsif v_by_day and instrument_split.transactions is not null then
         raise exception 'transactions: name them, or say since, until and account, but not both' using errcode = 'QM002';
-    elsif ingest.what_counts(v_user_id, v_from.id) <> v_from.id then
+    elsif ingest.counted_instrument(v_user_id, v_from.id) <> v_from.id then
         raise exception '% was merged into another instrument: split that one, or undo the merge', v_from.symbol
             using errcode = 'QM002', hint = 'quantmatrix instruments changes';
     end if;
@@ -90,7 +90,7 @@ begin
         v_symbol like '#%' or v_symbol like '%|%' or exists (select from core.instruments i where i.symbol in (v_symbol, upper(v_symbol)))
     ) then
         v_into := ingest.own_instrument(v_user_id, v_symbol);
-        select i.* into strict v_into from core.instruments i where i.id = ingest.what_counts(v_user_id, v_into.id);
+        select i.* into strict v_into from core.instruments i where i.id = ingest.counted_instrument(v_user_id, v_into.id);
     else
         if v_from.instrument_type in ('option', 'future_option') then
             raise exception 'into: an option is told by its parts; name the contract it is' using errcode = 'QM002';
@@ -198,10 +198,10 @@ begin
         v_reason
     );
     perform ingest.move_identifiers(v_user_id, v_from.id, v_into.id, v_identifiers);
-    v_settled := ingest.settle_instruments(v_user_id, array[v_from.id, v_into.id]);
+    v_applied := ingest.apply_lines_of_instruments(v_user_id, array[v_from.id, v_into.id]);
     return jsonb_build_object(
         'change', v_change_id, 'kind', 'split', 'from', v_from.symbol, 'into', v_into.symbol, 'moved', coalesce(cardinality(v_ids), 0),
-        'transactions', v_settled
+        'transactions', v_applied
     );
 end
 $$;

@@ -1,5 +1,5 @@
 -- Which names are one thing, and which one name is two. The catalogue of identities is shared by all tenants, so nobody's opinion may change it: a merge
--- or a split holds in one person's books alone. Files keep the name they state; what counts is decided when their rows are settled, so that later
+-- or a split holds in one person's books alone. Files keep the name they state; what counts is decided when their lines are applied, so that later
 -- imports follow and a change can be taken back whenever.
 
 create function api.instrument_merge(from_instrument text, into_instrument text, reason text, dry_run boolean default false)
@@ -16,7 +16,7 @@ declare
     v_into core.instruments;
     v_change_id bigint;
     v_moved jsonb;
-    v_settled jsonb;
+    v_applied jsonb;
 begin
     if instrument_merge.dry_run then
         return auth.dry_run(format(
@@ -31,8 +31,8 @@ begin
     v_into := ingest.own_instrument(v_user_id, instrument_merge.into_instrument);
     if v_from.id = v_into.id then
         raise exception 'both are the same instrument, %', v_from.symbol using errcode = 'QM002';
-    elsif ingest.what_counts(v_user_id, v_from.id) <> v_from.id or ingest.what_counts(v_user_id, v_into.id) <> v_into.id then
-        raise exception '% was merged already', case when ingest.what_counts(v_user_id, v_from.id) <> v_from.id then v_from.symbol else v_into.symbol end
+    elsif ingest.counted_instrument(v_user_id, v_from.id) <> v_from.id or ingest.counted_instrument(v_user_id, v_into.id) <> v_into.id then
+        raise exception '% was merged already', case when ingest.counted_instrument(v_user_id, v_from.id) <> v_from.id then v_from.symbol else v_into.symbol end
             using errcode = 'QM002', hint = 'quantmatrix instruments changes shows into what; merge with that one';
     elsif v_from.currency <> v_into.currency or v_from.multiplier <> v_into.multiplier then
         raise exception 'another currency or multiplier is another instrument'
@@ -108,8 +108,8 @@ begin
     on conflict on constraint instrument_facts_pkey do nothing;
     perform ingest.flatten_merges(v_user_id);
     perform ingest.move_evidence(v_user_id);
-    v_settled := ingest.settle_instruments(v_user_id, array[v_from.id, v_into.id]);
-    return jsonb_build_object('change', v_change_id, 'kind', 'merge', 'from', v_from.symbol, 'into', v_into.symbol, 'transactions', v_settled);
+    v_applied := ingest.apply_lines_of_instruments(v_user_id, array[v_from.id, v_into.id]);
+    return jsonb_build_object('change', v_change_id, 'kind', 'merge', 'from', v_from.symbol, 'into', v_into.symbol, 'transactions', v_applied);
 end
 $$;
 
@@ -150,7 +150,7 @@ begin
         'instrument_changes', v_change.id::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason
     );
     -- What was merged further since then stands under its last name.
-    v_counted_id := ingest.what_counts(v_user_id, v_change.into_instrument_id);
+    v_counted_id := ingest.counted_instrument(v_user_id, v_change.into_instrument_id);
 
     update core.transactions t
     set instrument_id = v_change.from_instrument_id
@@ -202,7 +202,7 @@ begin
     perform ingest.move_evidence(v_user_id);
     return jsonb_build_object(
         'change', v_change.id, 'kind', v_change.kind, 'status', 'undone',
-        'transactions', ingest.settle_instruments(v_user_id, array[v_change.from_instrument_id, v_change.into_instrument_id, v_counted_id])
+        'transactions', ingest.apply_lines_of_instruments(v_user_id, array[v_change.from_instrument_id, v_change.into_instrument_id, v_counted_id])
     );
 end
 $$;

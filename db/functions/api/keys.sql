@@ -121,10 +121,10 @@ declare
     v_user core.users;
 begin
     perform auth.require_request();
-    perform auth.slow_down(auth.throttle_origin('key', auth.origin(), 120, 0.5));
+    perform auth.refuse_too_many(auth.throttle_origin('key', auth.origin(), 120, 0.5));
     -- Of keys that exist: made-up ones would use up the counters of others, and there is nothing behind them to guess.
     if exists (select from auth.api_keys k where k.prefix = v_prefix) then
-        perform auth.slow_down(auth.throttle('own', 'key ' || v_prefix, 60, 1));
+        perform auth.refuse_too_many(auth.throttle('own', 'key ' || v_prefix, 60, 1));
     end if;
     select k.* into v_key
     from auth.api_keys k
@@ -183,8 +183,8 @@ begin
         raise exception 'expires_at: is in the past' using errcode = 'QM002';
     end if;
     -- Whom one shares with must be told by name, so this answers whether the address is registered: to people who are signed in, and slowly.
-    perform auth.slow_down(auth.throttle_origin('grant', auth.origin(), 60, 10));
-    perform auth.slow_down(auth.throttle('own', 'grant ' || v_user_id, 20, 30));
+    perform auth.refuse_too_many(auth.throttle_origin('grant', auth.origin(), 60, 10));
+    perform auth.refuse_too_many(auth.throttle('own', 'grant ' || v_user_id, 20, 30));
     select u.id into v_grantee_id
     from core.users u
     where u.email = v_email

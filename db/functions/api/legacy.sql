@@ -85,7 +85,7 @@ begin
 
         perform legacy.keep_rest(v_user_id, v_load_id, v_sync_id, v_accounts);
         v_matched := matching.match_import(v_user_id, array[v_sync_id], v_sync_id);
-        perform matching.settle(v_user_id, matching.touched_by(v_user_id, v_sync_id) || v_matched);
+        perform matching.apply_lines(v_user_id, matching.touched_by(v_user_id, v_sync_id) || v_matched);
         perform matching.pair_transfers(v_user_id);
     exception
         when sqlstate 'QM010' then
@@ -105,7 +105,7 @@ begin
     v_proof := v_proof || jsonb_build_object(
         'name', v_migration ->> 'name',
         'status', v_status,
-        'sync_id', v_sync_id,
+        'import_id', v_sync_id,
         'rows', jsonb_build_object('new', v_counts.new, 'known', v_counts.known, 'changed', v_counts.changed),
         'accounts_created', v_created,
         'alerts_created', v_alerts,

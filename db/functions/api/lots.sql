@@ -78,7 +78,7 @@ end
 $$;
 
 comment on function api.totals() is $$Totals for tax
-Recognised gains by year and term, what is disallowed, deferred and open, and net cash, over the taxable accounts, in the tax currency.$$;
+Recognized gains by year and term, what is disallowed, deferred and open, and net cash, over the taxable accounts, in the tax currency.$$;
 
 create function api.section_104()
 returns jsonb
@@ -92,7 +92,7 @@ declare
 begin
     return (
         select jsonb_build_object(
-            'disposals', coalesce(jsonb_agg(
+            'closings', coalesce(jsonb_agg(
                 jsonb_build_object(
                     'symbol', i.symbol, 'closed', d.closed_on, 'rule', d.rule, 'quantity', trim_scale(d.quantity)::text,
                     'matched', d.matched_on, 'proceeds', d.proceeds::text, 'basis', d.basis::text, 'gain', (d.proceeds - d.basis)::text
@@ -113,7 +113,7 @@ end
 $$;
 
 comment on function api.section_104() is $$Share pools of the United Kingdom
-Disposals by the rules of section 104 (same day, the thirty days after, the pool), what remains in each pool, and the total gain, in the tax currency.$$;
+Closings by the rules of section 104 (same day, the thirty days after, the pool), what remains in each pool, and the total gain, in the tax currency.$$;
 
 create function api.tax_settings_set(changes jsonb)
 returns jsonb

@@ -75,7 +75,7 @@ end
 $$;
 
 comment on function api.lots_compare(integer, text[]) is $$Compare lot methods
-What each method would have made of the same transactions, beside what is recorded: recognised gains by term, disallowed losses and proceeds of unknown basis, by year and for each instrument, over the taxable accounts. Without a year: every year. Methods: fifo, lifo, hifo, lofo, average, mintax; all of them if none is named.
+What each method would have made of the same transactions, beside what is recorded: recognized gains by term, disallowed losses and proceeds of unknown basis, by year and for each instrument, over the taxable accounts. Without a year: every year. Methods: fifo, lifo, hifo, lofo, average, mintax; all of them if none is named.
 A method is tried for the whole history and instead of every choice, lots named for a sale included; average counts as fifo where the law does not allow it. Returns {currency, methods, rows: [{year, method, short_term, long_term, section_1256, unknown_term, disallowed, permanently_disallowed, unknown_basis_proceeds, recognized, instruments}]}; the method recorded is what is stored. Nothing is changed.$$;
 grant execute on function api.lots_compare(integer, text[]) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;
 

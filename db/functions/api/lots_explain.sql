@@ -81,9 +81,9 @@ begin
         where (s ->> 'piece')::integer = v_piece
         limit 1;
         if (v_state ->> 'source')::integer is not null then
-            v_steps := tax.tell_options(v_user_id, v_group_id, v_trace, (v_state ->> 'source')::integer, v_tax_currency);
+            v_steps := tax.explain_options(v_user_id, v_group_id, v_trace, (v_state ->> 'source')::integer, v_tax_currency);
         end if;
-        v_steps := v_steps || tax.tell_steps(v_user_id, v_trace, v_piece, v_until, v_tax_currency);
+        v_steps := v_steps || tax.explain_steps(v_user_id, v_trace, v_piece, v_until, v_tax_currency);
     end if;
 
     select i.symbol, a.account_number
@@ -96,7 +96,7 @@ begin
 
     if v_closing.id is not null then
         if v_until < 2147483647 then
-            v_steps := tax.tell_options(v_user_id, v_group_id, v_trace, v_until, v_tax_currency) || v_steps;
+            v_steps := tax.explain_options(v_user_id, v_group_id, v_trace, v_until, v_tax_currency) || v_steps;
         end if;
         v_steps := v_steps || jsonb_build_object(
             'transaction_id', v_closing.closing_transaction_id,
@@ -104,14 +104,14 @@ begin
             'account', v_account,
             'symbol', v_symbol,
             'what', format('%s: closing %s, %s of %s units', v_symbol, v_closing.id, replace(v_closing.kind::text, '_', ' '), tax.shown_units(v_closing.quantity)),
-            'arithmetic', to_jsonb(tax.tell_closing(v_user_id, v_closing, v_trace, v_tax_currency)),
+            'arithmetic', to_jsonb(tax.explain_closing(v_user_id, v_closing, v_trace, v_tax_currency)),
             'after', null,
-            'sources', tax.tell_sources(v_user_id, v_closing.closing_transaction_id)
+            'sources', tax.explain_sources(v_user_id, v_closing.closing_transaction_id)
         );
         return jsonb_build_object(
             'kind', 'closing', 'id', v_closing.id, 'account', v_account, 'symbol', v_symbol, 'currency', v_tax_currency,
             'title', format(
-                'Closing %s: %s %s in account %s, recognised %s', v_closing.id, tax.shown_units(v_closing.quantity), v_symbol, v_account,
+                'Closing %s: %s %s in account %s, recognized %s', v_closing.id, tax.shown_units(v_closing.quantity), v_symbol, v_account,
                 tax.shown_money(v_closing.proceeds - v_closing.basis + v_closing.disallowed + v_closing.permanently_disallowed)
             ),
             'quantity', trim_scale(v_closing.quantity)::text, 'proceeds', round(v_closing.proceeds, 2)::text, 'basis', round(v_closing.basis, 2)::text,

@@ -49,7 +49,7 @@ begin
             'If it was not, do nothing: the old one stays.', 'reset', v_token
         );
     end if;
-    perform auth.even_out(v_begun, '0.1 s');
+    perform auth.wait_until_elapsed(v_begun, '0.1 s');
 end
 $$;
 

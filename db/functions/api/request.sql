@@ -64,7 +64,7 @@ begin
         select s.writes_per_second
         into v_rate
         from auth.settings s;
-        perform auth.slow_down(
+        perform auth.refuse_too_many(
             auth.throttle('write', coalesce('key ' || (v_claims ->> 'key'), 'person') || ' of ' || (v_claims ->> 'sub'), 10 * v_rate, 1.0 / v_rate)
         );
     end if;

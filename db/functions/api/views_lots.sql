@@ -176,10 +176,10 @@ group by y.tax_year, u.tax_currency;
 comment on view api.tax_years is 'Gains by tax year
 What counts for tax, year by year, over the taxable accounts, in the tax currency. Closings of unknown basis are in no gain: their number and proceeds stand apart.';
 comment on column api.tax_years.tax_year is 'The year.';
-comment on column api.tax_years.short_term is 'Recognised short-term gain; a loss is negative.';
-comment on column api.tax_years.long_term is 'Recognised long-term gain.';
-comment on column api.tax_years.section_1256 is 'Recognised gain of section 1256 contracts, 60 % of it long-term.';
-comment on column api.tax_years.unknown_term is 'Recognised gain of lots whose acquisition date is unknown.';
+comment on column api.tax_years.short_term is 'Recognized short-term gain; a loss is negative.';
+comment on column api.tax_years.long_term is 'Recognized long-term gain.';
+comment on column api.tax_years.section_1256 is 'Recognized gain of section 1256 contracts, 60 % of it long-term.';
+comment on column api.tax_years.unknown_term is 'Recognized gain of lots whose acquisition date is unknown.';
 comment on column api.tax_years.recognized is 'The four together.';
 comment on column api.tax_years.disallowed is 'Losses deferred into replacement lots.';
 comment on column api.tax_years.permanently_disallowed is 'Losses lost to retirement accounts.';

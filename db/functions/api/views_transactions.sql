@@ -33,7 +33,7 @@ select
     t.source,
     t.external_id,
     t.dedupe_key,
-    t.sync_id,
+    t.sync_id as import_id,
     (
         select f.name
         from ingest.lines l
@@ -88,7 +88,7 @@ comment on column api.transactions.order_id is 'Order to which fills belong; nul
 comment on column api.transactions.source is 'Format or service that states it; manual if entered by hand.';
 comment on column api.transactions.external_id is 'The broker''s own row id; null where the source has none.';
 comment on column api.transactions.dedupe_key is 'Identity within account and source.';
-comment on column api.transactions.sync_id is 'The import that brought it first; null if entered by hand.';
+comment on column api.transactions.import_id is 'The import that brought it first; null if entered by hand.';
 comment on column api.transactions.file is 'File that attests it; null if entered by hand. import_lines lists all of them.';
 comment on column api.transactions.line is 'Line of that file.';
 
@@ -154,7 +154,7 @@ create view api.import_lines
 with (security_invoker = true)
 as
 select
-    l.sync_id,
+    l.sync_id as import_id,
     f.name as file,
     l.line_number as line,
     l.part,
@@ -171,7 +171,7 @@ join ingest.files f on f.user_id = l.user_id and f.sync_id = l.sync_id;
 
 comment on view api.import_lines is 'Lines of imports
 Every record of every imported file, with its verdict and the transaction it attests.';
-comment on column api.import_lines.sync_id is 'The import.';
+comment on column api.import_lines.import_id is 'The import.';
 comment on column api.import_lines.file is 'File name.';
 comment on column api.import_lines.line is 'First physical line of the record.';
 comment on column api.import_lines.part is 'Several transactions of one record are told apart by this.';

@@ -243,7 +243,7 @@ end
 $$;
 
 comment on function api.what_if_sale(text, text, numeric, numeric, date, text, numeric, numeric) is $$Try a sale
-What selling so many units would do, by the same engine that derives the lots, with nothing written: the lots it would close with gain and term, the wash sales it would trigger (an empty loss_transaction_id is this sale), what would be recognised, closings of other transactions that would change, and the lots that would remain in the account at the end of that day.
+What selling so many units would do, by the same engine that derives the lots, with nothing written: the lots it would close with gain and term, the wash sales it would trigger (an empty loss_transaction_id is this sale), what would be recognized, closings of other transactions that would change, and the lots that would remain in the account at the end of that day.
 account: number or name. instrument: symbol. price and fees in the instrument's currency; fx_rate (tax currency for one unit of it) where that is another. date: today if left out; it may lie in the past or ahead. method: instead of the one that holds. loss_still_exposed is the part of a loss that a purchase until window_open_until would still defer.$$;
 
 grant execute on function api.what_if_sale(text, text, numeric, numeric, date, text, numeric, numeric)

@@ -182,7 +182,7 @@ $$;
 comment on function auth.check_password(text, text) is 'Refuses (QM054) a password that is short or among the first that are guessed.';
 
 -- Whether an address exists decides how much is written; that must not be seen in the time.
-create function auth.even_out(p_begun timestamptz, p_least interval)
+create function auth.wait_until_elapsed(p_begun timestamptz, p_least interval)
 returns void
 language sql
 volatile
@@ -192,7 +192,7 @@ as $$
     select pg_sleep(greatest(0, extract(epoch from p_begun + p_least - clock_timestamp())))
 $$;
 
-comment on function auth.even_out(timestamptz, interval) is 'Waits until so much time has passed since the beginning.';
+comment on function auth.wait_until_elapsed(timestamptz, interval) is 'Waits until so much time has passed since the beginning.';
 
 create function auth.post(p_recipient text, p_subject text, p_text text, p_path text default null, p_token text default null)
 returns void
@@ -223,5 +223,5 @@ alter function auth.address_of(text) owner to quantmatrix_keeper;
 alter function auth.hash_password(text) owner to quantmatrix_keeper;
 alter function auth.password_is(text, text) owner to quantmatrix_keeper;
 alter function auth.check_password(text, text) owner to quantmatrix_keeper;
-alter function auth.even_out(timestamptz, interval) owner to quantmatrix_keeper;
+alter function auth.wait_until_elapsed(timestamptz, interval) owner to quantmatrix_keeper;
 alter function auth.post(text, text, text, text, text) owner to quantmatrix_keeper;

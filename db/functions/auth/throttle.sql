@@ -251,7 +251,7 @@ $$;
 
 comment on function auth.throttle_sign_in(text, text, boolean, timestamptz) is 'Counts an attempt to sign in and returns 0, or the seconds to wait. Holds the lock of the address.';
 
-create function auth.slow_down(p_seconds integer)
+create function auth.refuse_too_many(p_seconds integer)
 returns void
 language plpgsql
 volatile
@@ -267,7 +267,7 @@ begin
 end
 $$;
 
-comment on function auth.slow_down(integer) is 'Ends the request with 429 and Retry-After where there is something to wait for.';
+comment on function auth.refuse_too_many(integer) is 'Ends the request with 429 and Retry-After where there is something to wait for.';
 
 create function auth.throttle_mail(p_email text)
 returns void
@@ -278,8 +278,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform auth.require_request();
-    perform auth.slow_down(auth.throttle_origin('mail', auth.origin(), 20, 60));
-    perform auth.slow_down(auth.throttle('mail', p_email, 5, 300));
+    perform auth.refuse_too_many(auth.throttle_origin('mail', auth.origin(), 20, 60));
+    perform auth.refuse_too_many(auth.throttle('mail', p_email, 5, 300));
 end
 $$;
 
@@ -295,8 +295,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform auth.require_request();
-    perform auth.slow_down(auth.throttle_origin('proof', auth.origin(), 60, 4));
-    perform auth.slow_down(auth.throttle('own', p_what || ' ' || p_user_id, 5, 60));
+    perform auth.refuse_too_many(auth.throttle_origin('proof', auth.origin(), 60, 4));
+    perform auth.refuse_too_many(auth.throttle('own', p_what || ' ' || p_user_id, 5, 60));
 end
 $$;
 
@@ -312,6 +312,6 @@ alter function auth.throttle(auth.throttle_kind, text, integer, numeric, timesta
 alter function auth.throttle_release(auth.throttle_kind, text, numeric, timestamptz) owner to quantmatrix_keeper;
 alter function auth.throttle_origin(text, text, integer, numeric, timestamptz) owner to quantmatrix_keeper;
 alter function auth.throttle_sign_in(text, text, boolean, timestamptz) owner to quantmatrix_keeper;
-alter function auth.slow_down(integer) owner to quantmatrix_keeper;
+alter function auth.refuse_too_many(integer) owner to quantmatrix_keeper;
 alter function auth.throttle_mail(text) owner to quantmatrix_keeper;
 alter function auth.throttle_proof(text, uuid) owner to quantmatrix_keeper;

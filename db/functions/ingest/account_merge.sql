@@ -1,5 +1,5 @@
 -- What merging two accounts does to the rows of both: overlapping statements are counted once, everything else of the one is moved to the other, and
--- all days are settled again.
+-- the lines of all days are applied again.
 
 create function ingest.rows_of_both(p_user_id uuid, p_from_id bigint, p_into_id bigint)
 returns table (source text, dedupe_key text)
@@ -239,8 +239,8 @@ $$;
 
 comment on function ingest.move_transactions(uuid, bigint, bigint) is 'Moves transactions, lines and corrections to another account; returns how many moved, and how many were there already.';
 
--- All of an account is settled again, whole days at a time because a day's rows are ranked together.
-create function ingest.settle_account(p_user_id uuid, p_account_id bigint)
+-- All lines of an account are applied again, whole days at a time because a day's rows are ranked together.
+create function ingest.apply_lines_of_account(p_user_id uuid, p_account_id bigint)
 returns jsonb
 language plpgsql
 volatile
@@ -252,7 +252,7 @@ as $$
 declare
     v_days date[];
     v_ids bigint[];
-    v_settled record;
+    v_applied record;
 begin
     select array_agg(t.id)
     into v_ids
@@ -272,15 +272,15 @@ begin
         and c.account_id = p_account_id
     );
     v_ids := v_ids || matching.match_days(p_user_id, array_fill(p_account_id, array[cardinality(v_days)]), v_days, '{}');
-    select * into v_settled from matching.settle(p_user_id, v_ids);
+    select * into v_applied from matching.apply_lines(p_user_id, v_ids);
     perform matching.pair_transfers(p_user_id);
-    return jsonb_build_object('added', v_settled.inserted, 'changed', v_settled.updated, 'removed', v_settled.deleted);
+    return jsonb_build_object('added', v_applied.inserted, 'changed', v_applied.updated, 'removed', v_applied.deleted);
 end
 $$;
 
-comment on function ingest.settle_account(uuid, bigint) is 'Matches and settles all days of an account again; returns how many transactions were added, changed and removed.';
+comment on function ingest.apply_lines_of_account(uuid, bigint) is 'Matches and applies the lines of all days of an account again; returns how many transactions were added, changed and removed.';
 
 grant execute on function
     ingest.rows_of_both(uuid, bigint, bigint), ingest.require_mergeable(uuid, core.accounts, core.accounts), ingest.move_beside(uuid, bigint, bigint),
-    ingest.move_transactions(uuid, bigint, bigint), ingest.settle_account(uuid, bigint)
+    ingest.move_transactions(uuid, bigint, bigint), ingest.apply_lines_of_account(uuid, bigint)
     to quantmatrix_writer;

@@ -87,7 +87,7 @@ begin
     where not exists (
         select from core.instruments other
         where other.symbol = i.symbol
-        and other.id = ingest.what_counts(p_user_id, i.id)
+        and other.id = ingest.counted_instrument(p_user_id, i.id)
         and other.id <> i.id
     )
     and (i.symbol = upper(btrim(p_symbol))

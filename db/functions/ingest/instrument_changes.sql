@@ -1,4 +1,4 @@
--- What a merge or a split of instruments does in one person's books: what counts for what, what is settled again, and the evidence that follows.
+-- What a merge or a split of instruments does in one person's books: what counts for what, which lines are applied again, and the evidence that follows.
 
 -- Two currencies or kinds may share a symbol: type|symbol|currency tells them apart, and #NUMBER always does.
 create function ingest.own_instrument(p_user_id uuid, p_reference text)
@@ -94,8 +94,8 @@ $$;
 
 comment on function ingest.flatten_merges(uuid) is 'Writes for each instrument which one counts for it; returns the instruments for which that changed.';
 
--- Everything a file states of these instruments is settled again, whole days at a time because a day''s rows are ranked together.
-create function ingest.settle_instruments(p_user_id uuid, p_instrument_ids bigint[])
+-- All that files state of these instruments is applied again, whole days at a time because a day''s rows are ranked together.
+create function ingest.apply_lines_of_instruments(p_user_id uuid, p_instrument_ids bigint[])
 returns jsonb
 language plpgsql
 volatile
@@ -108,7 +108,7 @@ declare
     v_ids bigint[];
     v_accounts bigint[];
     v_days date[];
-    v_settled record;
+    v_applied record;
 begin
     with named as materialized (
         select t.id, t.account_id, t.source, t.trade_date
@@ -139,13 +139,13 @@ begin
     ) then
         v_ids := v_ids || matching.match_days(p_user_id, v_accounts, v_days, '{}');
     end if;
-    select * into v_settled from matching.settle(p_user_id, v_ids);
+    select * into v_applied from matching.apply_lines(p_user_id, v_ids);
     perform matching.pair_transfers(p_user_id);
-    return jsonb_build_object('added', v_settled.inserted, 'changed', v_settled.updated, 'removed', v_settled.deleted);
+    return jsonb_build_object('added', v_applied.inserted, 'changed', v_applied.updated, 'removed', v_applied.deleted);
 end
 $$;
 
-comment on function ingest.settle_instruments(uuid, bigint[]) is 'Settles all transactions of these instruments again; returns how many were added, changed and removed.';
+comment on function ingest.apply_lines_of_instruments(uuid, bigint[]) is 'Applies the lines of these instruments again; returns how many were added, changed and removed.';
 
 -- The broker's own figures follow what counts; the name that the file states stays beside them.
 create function ingest.move_evidence(p_user_id uuid)
@@ -219,6 +219,6 @@ $$;
 comment on function ingest.move_identifiers(uuid, bigint, bigint, text[]) is 'Later files that state these identifiers mean the other instrument.';
 
 grant execute on function
-    ingest.own_instrument(uuid, text), ingest.require_all_accounts(), ingest.flatten_merges(uuid), ingest.settle_instruments(uuid, bigint[]),
+    ingest.own_instrument(uuid, text), ingest.require_all_accounts(), ingest.flatten_merges(uuid), ingest.apply_lines_of_instruments(uuid, bigint[]),
     ingest.move_evidence(uuid), ingest.move_identifiers(uuid, bigint, bigint, text[])
     to quantmatrix_writer;

@@ -16,7 +16,7 @@ $$;
 
 comment on function ingest.merged_instruments(uuid) is 'Merges of instruments that hold: {from: into}.';
 
-create function ingest.what_counts(p_user_id uuid, p_instrument_id bigint)
+create function ingest.counted_instrument(p_user_id uuid, p_instrument_id bigint)
 returns bigint
 language sql
 stable
@@ -34,6 +34,6 @@ as $$
     )
 $$;
 
-comment on function ingest.what_counts(uuid, bigint) is 'The instrument itself, or the one that it was merged into.';
+comment on function ingest.counted_instrument(uuid, bigint) is 'The instrument itself, or the one that it was merged into.';
 
-grant execute on function ingest.merged_instruments(uuid), ingest.what_counts(uuid, bigint) to quantmatrix_writer;
+grant execute on function ingest.merged_instruments(uuid), ingest.counted_instrument(uuid, bigint) to quantmatrix_writer;

@@ -197,7 +197,7 @@ as $$
     select jsonb_build_object(
         'file', p_file ->> 'name',
         'source', p_file ->> 'source',
-        'sync_id', p_sync_id,
+        'import_id', p_sync_id,
         'rows', (
             select jsonb_build_object(
                 'read', coalesce(sum(c.number), 0),

@@ -15,6 +15,6 @@ as $$
     delete from ingest.broker_cash b where b.user_id = p_user_id and b.sync_id = p_sync_id;
 $$;
 
-comment on function ingest.retire(uuid, bigint) is 'Takes an import out of what is live; its transactions must be settled afterwards.';
+comment on function ingest.retire(uuid, bigint) is 'Takes an import out of what is live; the lines of its transactions must be applied afterwards.';
 
 grant execute on function ingest.retire(uuid, bigint) to quantmatrix_writer;

@@ -87,7 +87,7 @@ begin
         }'
     );
     if v_fields - 'symbol' = '{}' then
-        select array_agg(distinct ingest.what_counts(p_user_id, i.id))
+        select array_agg(distinct ingest.counted_instrument(p_user_id, i.id))
         into v_known
         from core.instruments i
         where i.symbol in (v_symbol, upper(v_symbol))
@@ -126,7 +126,7 @@ begin
     v_ids := ingest.resolve_described(p_user_id, v_described, true);
     -- A person sees the identities that the person's rows or facts use.
     perform ingest.keep_facts(p_user_id, v_described, v_ids);
-    return ingest.what_counts(p_user_id, (v_ids ->> 'it')::bigint);
+    return ingest.counted_instrument(p_user_id, (v_ids ->> 'it')::bigint);
 end
 $$;
 

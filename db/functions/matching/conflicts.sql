@@ -219,15 +219,15 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_settled record;
+    v_applied record;
 begin
-    select * into v_settled from matching.settle(p_user_id, matching.match_days(p_user_id, p_accounts, p_days, '{}'));
+    select * into v_applied from matching.apply_lines(p_user_id, matching.match_days(p_user_id, p_accounts, p_days, '{}'));
     perform matching.pair_transfers(p_user_id);
-    return jsonb_build_object('added', v_settled.inserted, 'changed', v_settled.updated, 'removed', v_settled.deleted);
+    return jsonb_build_object('added', v_applied.inserted, 'changed', v_applied.updated, 'removed', v_applied.deleted);
 end
 $$;
 
-comment on function matching.rematch(uuid, bigint[], date[]) is 'Matches these days anew and settles them; returns the transactions that were added, changed and removed.';
+comment on function matching.rematch(uuid, bigint[], date[]) is 'Matches these days anew and applies their lines; returns the transactions that were added, changed and removed.';
 
 grant execute on function matching.conflicts(uuid, bigint), matching.matched(uuid)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;

@@ -13,7 +13,7 @@ as $$
 declare
     v_accounts bigint[];
     v_days date[];
-    v_told matching.told[];
+    v_rows matching.source_row[];
     v_pairs matching.pair[];
     v_touched bigint[];
 begin
@@ -31,8 +31,8 @@ begin
     into v_accounts, v_days
     from reached r;
 
-    v_told := array(select t from matching.told_on(p_user_id, v_accounts, v_days, p_sync_ids) t);
-    v_pairs := array(select p from matching.pair_all(p_user_id, v_told) p);
+    v_rows := array(select t from matching.source_rows_on(p_user_id, v_accounts, v_days, p_sync_ids) t);
+    v_pairs := array(select p from matching.pair_all(p_user_id, v_rows) p);
 
     delete from ingest.matches m
     using unnest(v_accounts, v_days) d (account_id, trade_date)
@@ -55,14 +55,14 @@ begin
     where (ingest.matches.trade_date, ingest.matches.rule, ingest.matches.decision_id)
         is distinct from (excluded.trade_date, excluded.rule, excluded.decision_id);
 
-    v_touched := matching.point_lines(p_user_id, v_accounts, v_days, p_sync_ids, v_told, v_pairs, p_load_sync_id);
+    v_touched := matching.attach_lines(p_user_id, v_accounts, v_days, p_sync_ids, v_rows, v_pairs, p_load_sync_id);
     perform matching.drop_stale_links(p_user_id, v_touched);
     return v_touched;
 end
 $$;
 
 comment on function matching.match_days(uuid, bigint[], date[], bigint[], bigint) is
-    'Matches what several sources tell of these days (accounts and days in parallel); returns the transactions to settle. Lines of p_load_sync_id get their verdict.';
+    'Matches what several sources tell of these days (accounts and days in parallel); returns the transactions whose lines must be applied. Lines of p_load_sync_id get their verdict.';
 
 -- Whether anything but one source can be told of an import's accounts: asked first, of small tables, so that one source alone costs nothing.
 create function matching.may_match(p_user_id uuid, p_sync_id bigint)
@@ -151,15 +151,15 @@ end
 $$;
 
 comment on function matching.match_import(uuid, bigint[], bigint) is
-    'Matches the days that these imports tell of; returns the transactions to settle besides those the imports attest.';
+    'Matches the days that these imports tell of; returns the transactions whose lines must be applied besides those the imports attest.';
 
 grant execute on function
-    matching.source_rank(text), matching.told_by(bigint, text, text, integer, bigint, bigint, jsonb, jsonb),
-    matching.lines_on(uuid, bigint[], date[], bigint[]), matching.told_on(uuid, bigint[], date[], bigint[]), matching.printed_rounding(numeric),
-    matching.amounts_agree(matching.told, matching.told), matching.free_rows(matching.told[], matching.pair[], text, text),
-    matching.pair_equal(matching.told[], matching.pair[], text, text, integer), matching.pair_fills(matching.told[], matching.pair[], text, text, text, boolean),
-    matching.pair_decided(uuid, matching.told[]), matching.pair_all(uuid, matching.told[]),
-    matching.point_lines(uuid, bigint[], date[], bigint[], matching.told[], matching.pair[], bigint),
+    matching.source_rank(text), matching.make_source_row(bigint, text, text, integer, bigint, bigint, jsonb, jsonb),
+    matching.lines_on(uuid, bigint[], date[], bigint[]), matching.source_rows_on(uuid, bigint[], date[], bigint[]), matching.printed_rounding(numeric),
+    matching.amounts_agree(matching.source_row, matching.source_row), matching.free_rows(matching.source_row[], matching.pair[], text, text),
+    matching.pair_equal(matching.source_row[], matching.pair[], text, text, integer), matching.pair_fills(matching.source_row[], matching.pair[], text, text, text, boolean),
+    matching.pair_decided(uuid, matching.source_row[]), matching.pair_all(uuid, matching.source_row[]),
+    matching.attach_lines(uuid, bigint[], date[], bigint[], matching.source_row[], matching.pair[], bigint),
     matching.drop_stale_links(uuid, bigint[]), matching.match_days(uuid, bigint[], date[], bigint[], bigint), matching.may_match(uuid, bigint), matching.match_import(uuid, bigint[], bigint)
     to quantmatrix_writer;
-grant usage on type matching.told, matching.pair to quantmatrix_writer;
+grant usage on type matching.source_row, matching.pair to quantmatrix_writer;

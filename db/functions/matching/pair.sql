@@ -15,7 +15,7 @@ $$;
 
 comment on function matching.printed_rounding(numeric) is 'By how much a printed amount may differ from the exact one.';
 
-create function matching.amounts_agree(p_one matching.told, p_other matching.told)
+create function matching.amounts_agree(p_one matching.source_row, p_other matching.source_row)
 returns boolean
 language sql
 stable
@@ -28,18 +28,18 @@ as $$
         and abs(p_one.gross - p_other.gross) <= matching.printed_rounding(p_one.gross) + matching.printed_rounding(p_other.gross)
 $$;
 
-comment on function matching.amounts_agree(matching.told, matching.told) is 'Whether two rows move the same cash, within what they print.';
+comment on function matching.amounts_agree(matching.source_row, matching.source_row) is 'Whether two rows move the same cash, within what they print.';
 
 -- Rows of one source that are still without a partner in the other.
-create function matching.free_rows(p_told matching.told[], p_pairs matching.pair[], p_source text, p_other text)
-returns setof matching.told
+create function matching.free_rows(p_rows matching.source_row[], p_pairs matching.pair[], p_source text, p_other text)
+returns setof matching.source_row
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 as $$
     select t.*
-    from unnest(p_told) t
+    from unnest(p_rows) t
     where t.source = p_source
     and not p_other = any (t.apart)
     and not exists (
@@ -52,12 +52,12 @@ as $$
     )
 $$;
 
-comment on function matching.free_rows(matching.told[], matching.pair[], text, text) is
+comment on function matching.free_rows(matching.source_row[], matching.pair[], text, text) is
     'Rows of a source that count so far, that no row of the other source attests, and that nobody declared different from it.';
 
 -- Row by row: the same account, instrument, kind, day and units, and the same cash; the first of equal rows with the first, the second with the
 -- second. First those of one instant, then those whose instants do not contradict each other, then those whose printed cash is rounded.
-create function matching.pair_equal(p_told matching.told[], p_pairs matching.pair[], p_first text, p_second text, p_pass integer)
+create function matching.pair_equal(p_rows matching.source_row[], p_pairs matching.pair[], p_first text, p_second text, p_pass integer)
 returns setof matching.pair
 language sql
 stable
@@ -66,9 +66,9 @@ set enable_nestloop = off
 set enable_mergejoin = off
 as $$
     with free as (
-        select f as told, f.* from matching.free_rows(p_told, p_pairs, p_first, p_second) f
+        select f as source_row, f.* from matching.free_rows(p_rows, p_pairs, p_first, p_second) f
         union all
-        select f as told, f.* from matching.free_rows(p_told, p_pairs, p_second, p_first) f
+        select f as source_row, f.* from matching.free_rows(p_rows, p_pairs, p_second, p_first) f
     ),
     scaled as (
         select
@@ -103,15 +103,15 @@ as $$
     from numbered a
     join numbered b on b.source = p_second and b.bucket = a.bucket and b.number = a.number
     where a.source = p_first
-    and matching.amounts_agree(a.told, b.told)
+    and matching.amounts_agree(a.source_row, b.source_row)
     and coalesce(abs(extract(epoch from a.executed_at - b.executed_at)) <= 60, true)
 $$;
 
-comment on function matching.pair_equal(matching.told[], matching.pair[], text, text, integer) is
+comment on function matching.pair_equal(matching.source_row[], matching.pair[], text, text, integer) is
     'Rows of two sources that tell one event each, one to one. Instants may differ by a minute; contradicting ones keep rows apart.';
 
 -- An order and its fills: units and cash must agree to the last digit. Fills are found by their order''s number, else because they stand in a row.
-create function matching.pair_fills(p_told matching.told[], p_pairs matching.pair[], p_first text, p_second text, p_orders text, p_by_number boolean)
+create function matching.pair_fills(p_rows matching.source_row[], p_pairs matching.pair[], p_first text, p_second text, p_orders text, p_by_number boolean)
 returns setof matching.pair
 language sql
 stable
@@ -120,9 +120,9 @@ set enable_nestloop = off
 set enable_mergejoin = off
 as $$
     with free as materialized (
-        select f.* from matching.free_rows(p_told, p_pairs, p_first, p_second) f
+        select f.* from matching.free_rows(p_rows, p_pairs, p_first, p_second) f
         union all
-        select f.* from matching.free_rows(p_told, p_pairs, p_second, p_first) f
+        select f.* from matching.free_rows(p_rows, p_pairs, p_second, p_first) f
     ),
     events as (
         select
@@ -161,7 +161,7 @@ as $$
         ) g
         where g.fills = (
             select count(*)
-            from unnest(p_told) t
+            from unnest(p_rows) t
             where t.source = case p_orders when p_first then p_second else p_first end
             and t.account_id = g.account_id
             and t.order_id = g.order_id
@@ -197,11 +197,11 @@ as $$
     join summed o on o.source = p_orders and o.event = n.event and o.key = n.order_key
 $$;
 
-comment on function matching.pair_fills(matching.told[], matching.pair[], text, text, text, boolean) is
+comment on function matching.pair_fills(matching.source_row[], matching.pair[], text, text, text, boolean) is
     'Orders of one source (p_orders) and the fills of the other that make them up exactly: by order number, or as consecutive fills.';
 
 -- What a person decided binds before any rule does. Where the rows that shall count are gone, the decision sleeps.
-create function matching.pair_decided(p_user_id uuid, p_told matching.told[])
+create function matching.pair_decided(p_user_id uuid, p_rows matching.source_row[])
 returns setof matching.pair
 language sql
 stable
@@ -215,7 +215,7 @@ as $$
             row_number() over (partition by d.id, t.source order by t.trade_date, t.executed_at nulls last, t.place, t.key) as number
         from ingest.decisions d
         join ingest.decision_members m on m.user_id = d.user_id and m.decision_id = d.id
-        join unnest(p_told) t on t.account_id = m.account_id and t.source = m.source and t.key = m.dedupe_key
+        join unnest(p_rows) t on t.account_id = m.account_id and t.source = m.source and t.key = m.dedupe_key
         where d.user_id = p_user_id
         and d.verdict = 'same'
         and d.undone_at is null
@@ -233,9 +233,9 @@ as $$
     order by n.account_id, n.source, n.key, n.id
 $$;
 
-comment on function matching.pair_decided(uuid, matching.told[]) is 'Rows that a person declared to be one event: those of the kept source count.';
+comment on function matching.pair_decided(uuid, matching.source_row[]) is 'Rows that a person declared to be one event: those of the kept source count.';
 
-create function matching.pair_all(p_user_id uuid, p_told matching.told[])
+create function matching.pair_all(p_user_id uuid, p_rows matching.source_row[])
 returns setof matching.pair
 language plpgsql
 stable
@@ -250,12 +250,12 @@ declare
     v_first text;
     v_second text;
 begin
-    v_pairs := array(select p from matching.pair_decided(p_user_id, p_told) p);
+    v_pairs := array(select p from matching.pair_decided(p_user_id, p_rows) p);
     select array_agg(s.source order by matching.source_rank(s.source), s.source)
     into v_sources
     from (
         select distinct t.source
-        from unnest(p_told) t
+        from unnest(p_rows) t
         where t.source <> 'manual'
     ) s;
 
@@ -263,12 +263,12 @@ begin
         v_second := v_sources[v_second_number];
         foreach v_first in array v_sources[1:v_second_number - 1] loop
             for v_pass in 1 .. 3 loop
-                v_pairs := v_pairs || array(select p from matching.pair_equal(p_told, v_pairs, v_first, v_second, v_pass) p);
+                v_pairs := v_pairs || array(select p from matching.pair_equal(p_rows, v_pairs, v_first, v_second, v_pass) p);
             end loop;
-            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_first, true) p);
-            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_second, true) p);
-            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_first, false) p);
-            v_pairs := v_pairs || array(select p from matching.pair_fills(p_told, v_pairs, v_first, v_second, v_second, false) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_rows, v_pairs, v_first, v_second, v_first, true) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_rows, v_pairs, v_first, v_second, v_second, true) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_rows, v_pairs, v_first, v_second, v_first, false) p);
+            v_pairs := v_pairs || array(select p from matching.pair_fills(p_rows, v_pairs, v_first, v_second, v_second, false) p);
         end loop;
     end loop;
 
@@ -281,8 +281,8 @@ begin
         select distinct on (p.account_id, p.counted_source, p.counted_key)
             p.account_id, p.counted_source as was_source, p.counted_key as was_key, p.source, p.key
         from pairs p
-        join unnest(p_told) m on m.account_id = p.account_id and m.source = p.source and m.key = p.key and m.is_corrected
-        join unnest(p_told) h on h.account_id = p.account_id and h.source = p.counted_source and h.key = p.counted_key and not h.is_corrected
+        join unnest(p_rows) m on m.account_id = p.account_id and m.source = p.source and m.key = p.key and m.is_corrected
+        join unnest(p_rows) h on h.account_id = p.account_id and h.source = p.counted_source and h.key = p.counted_key and not h.is_corrected
         where p.rule = 'equal'
         order by p.account_id, p.counted_source, p.counted_key, matching.source_rank(p.source), p.source, p.key
     ),
@@ -305,7 +305,7 @@ begin
             c.rule, c.decision_id
         from chained c
         left join instead i on i.account_id = c.account_id and i.was_source = c.counted_source and i.was_key = c.counted_key
-        left join unnest(p_told) h on h.account_id = i.account_id and h.source = i.was_source and h.key = i.was_key
+        left join unnest(p_rows) h on h.account_id = i.account_id and h.source = i.was_source and h.key = i.was_key
     )
     select distinct on (t.account_id, t.source, t.key, t.counted_source, t.counted_key)
         t.account_id, t.trade_date, t.source, t.key, t.counted_source, t.counted_key, t.rule, t.decision_id
@@ -315,5 +315,5 @@ begin
 end
 $$;
 
-comment on function matching.pair_all(uuid, matching.told[]) is
+comment on function matching.pair_all(uuid, matching.source_row[]) is
     'Which rows only attest, and what counts for them: decisions first, then source by source in their order, row by row before orders and fills.';

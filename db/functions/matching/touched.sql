@@ -70,7 +70,7 @@ as $$
     and l.transaction_id is not null
 $$;
 
-comment on function matching.touched_by(uuid, bigint) is 'Transactions to settle when an import comes or goes.';
+comment on function matching.touched_by(uuid, bigint) is 'Transactions whose lines must be applied when an import comes or goes.';
 
 grant execute on function matching.statement_age(timestamptz, date), matching.same_days(uuid, bigint), matching.touched_by(uuid, bigint)
     to quantmatrix_writer;

@@ -176,7 +176,7 @@ as $$
             'as_of', j.as_of,
             'file', j.file_name,
             'line', j.line_number,
-            'sync_id', j.sync_id,
+            'import_id', j.sync_id,
             'difference', reconcile.money_text(j.ours - j.broker),
             'opening_balance', reconcile.money_text(j.opening),
             'opening_as_of', j.opening_as_of,

@@ -94,7 +94,7 @@ as $$
         left join ingest.files f on f.user_id = p_user_id and f.sync_id = coalesce(s.position_sync_id, s.lot_sync_id)
     ),
     book as materialized (
-        select * from reconcile.book_side(p_user_id, p_account_id, p_as_of)
+        select * from reconcile.our_side(p_user_id, p_account_id, p_as_of)
     ),
     person as (
         select u.tax_currency
@@ -152,10 +152,10 @@ as $$
         from paired p
         left join lateral (
             select
-                sum(t.quantity) filter (where t.trade_date > p.as_of - 60 and tax.settles_on(t.trade_date, t.settlement_date) > p.as_of) as unsettled,
+                sum(t.quantity) filter (where t.trade_date > p.as_of - 60 and tax.settlement_date(t.trade_date, t.settlement_date) > p.as_of) as unsettled,
                 array_agg(t.id order by t.id) filter (
                     where t.trade_date > p.as_of - 60
-                    and tax.settles_on(t.trade_date, t.settlement_date) > p.as_of
+                    and tax.settlement_date(t.trade_date, t.settlement_date) > p.as_of
                 ) as unsettled_ids,
                 array_agg(distinct case t.transaction_type
                     when 'split' then k.ratio_numerator / k.ratio_denominator
@@ -182,7 +182,7 @@ as $$
             'as_of', j.as_of,
             'file', j.file_name,
             'line', j.line_number,
-            'sync_id', j.sync_id,
+            'import_id', j.sync_id,
             'our_quantity', trim_scale(j.ours)::text,
             'broker_quantity', trim_scale(j.broker)::text,
             'quantity_difference', trim_scale(j.ours - j.broker)::text,

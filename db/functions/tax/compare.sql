@@ -40,7 +40,7 @@ as $$
                 where s.user_id = p_user_id
             ) g
         ) m
-        cross join lateral (select work.tell(m.place, m.pieces, m.method || ': groups derived')) told
+        cross join lateral (select work.report_progress(m.place, m.pieces, m.method || ': groups derived')) told
         cross join lateral (
             select (r.closing).*
             from tax.run(p_user_id, m.group_id, jsonb_build_object('method', m.method)) r
@@ -52,7 +52,7 @@ as $$
 $$;
 
 comment on function tax.compare(uuid, core.lot_method[]) is
-    'Recognised gains by method, tax year and instrument over the taxable accounts; without a method: as chosen. Lots named for a sale count for what was chosen only.';
+    'Recognized gains by method, tax year and instrument over the taxable accounts; without a method: as chosen. Lots named for a sale count for what was chosen only.';
 
 grant execute on function tax.compare(uuid, core.lot_method[]) to quantmatrix_writer;
 alter function tax.compare(uuid, core.lot_method[]) owner to quantmatrix_engine;

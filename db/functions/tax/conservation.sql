@@ -115,7 +115,7 @@ as $$
 $$;
 
 comment on function tax.conservation(uuid) is
-    'F.11 by group: recognised gains less what is lost for good, with proceeds of unknown basis, less open long basis, plus open short proceeds; and the cash they must equal.';
+    'F.11 by group: recognized gains less what is lost for good, with proceeds of unknown basis, less open long basis, plus open short proceeds; and the cash they must equal.';
 
 grant execute on function tax.conservation(uuid) to quantmatrix_writer;
 alter function tax.conservation(uuid) owner to quantmatrix_engine;

@@ -20,5 +20,5 @@ grant execute on function tax.first_long_date(date) to quantmatrix_user, quantma
 
 -- Functions that act for a person ask for these rules too.
 grant execute on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method), tax.may_average(uuid, bigint, bigint), tax.selling_method(core.lot_method),
-    tax.settles_on(date, date)
+    tax.settlement_date(date, date)
     to quantmatrix_writer;

@@ -16,7 +16,7 @@ begin
         return 0;
     end if;
     foreach v_group_id in array p_group_ids loop
-        perform work.tell(v_place, cardinality(p_group_ids), 'groups derived');
+        perform work.report_progress(v_place, cardinality(p_group_ids), 'groups derived');
         v_place := v_place + 1;
         v_changed := v_changed + tax.store_group(p_user_id, v_group_id);
     end loop;
@@ -163,7 +163,7 @@ begin
             where i.user_id = p_user_id
             group by i.group_id
         ) g
-        cross join lateral (select work.tell(g.place, g.groups, 'groups derived')) told
+        cross join lateral (select work.report_progress(g.place, g.groups, 'groups derived')) told
         cross join lateral tax.run(p_user_id, g.group_id) r
     ),
     derived_rows as (
@@ -298,7 +298,7 @@ as $$
                 where i.user_id = p_user_id
                 group by i.group_id
             ) g
-            cross join lateral (select work.tell(g.place, g.groups, 'groups derived')) told
+            cross join lateral (select work.report_progress(g.place, g.groups, 'groups derived')) told
             cross join lateral tax.run(p_user_id, g.group_id) r
             join core.accounts a on a.user_id = p_user_id and a.id = (r.flow).account_id
             where r.kind = 'flow'

@@ -63,9 +63,9 @@ as $$
 $$;
 
 comment on function tax.first_long_date(date) is
-    'A.9: first day on which a disposal of property held from this date is long-term. Neither half alone is right around 29 February.';
+    'A.9: first day on which a closing of property held from this date is long-term. Neither half alone is right around 29 February.';
 
-create function tax.settles_on(p_trade_date date, p_stated date)
+create function tax.settlement_date(p_trade_date date, p_stated date)
 returns date
 language sql
 immutable
@@ -93,7 +93,7 @@ as $$
     )
 $$;
 
-comment on function tax.settles_on(date, date) is
+comment on function tax.settlement_date(date, date) is
     'Settlement date: the stated one, else the market''s cycle of the time (three days, two from September 2017, one from 28 May 2024).';
 
 create function tax.start_of_day(p_day date)

@@ -1,4 +1,4 @@
--- The United Kingdom's share pool (J.1), beside the lots: a disposal is matched with purchases of the same day, then with those of the thirty
+-- The United Kingdom's share pool (J.1), beside the lots: a closing is matched with purchases of the same day, then with those of the thirty
 -- days after it, earliest first, then with the pool at its average cost. One pool for each instrument over all taxable accounts; all purchases of
 -- a day are one, all sales of a day are one. Amounts are in the tax currency; splits scale quantities (C.2).
 
@@ -153,7 +153,7 @@ begin
             end if;
         end loop;
 
-        -- What is left in the pool: no disposal, no proceeds.
+        -- What is left in the pool: no closing, no proceeds.
         instrument_id := v_share.id;
         closed_on := null;
         matched_on := null;
@@ -167,6 +167,6 @@ end
 $$;
 
 comment on function tax.section_104(uuid) is
-    'Disposals of one person by the share pool of section 104, and what remains in each pool (rule remaining, basis its cost).';
+    'Closings of one person by the share pool of section 104, and what remains in each pool (rule remaining, basis its cost).';
 grant execute on function tax.section_104(uuid) to quantmatrix_writer;
 alter function tax.section_104(uuid) owner to quantmatrix_engine;

@@ -456,7 +456,7 @@ begin
                 c.taxable,
                 case
                     when c.kind = 'cover' and c.basis > c.proceeds and v_instrument_strike[c.instrument] is null
-                        then date_part('year', tax.settles_on(c.closed_on, v_h.event_settled[c.event]))::integer
+                        then date_part('year', tax.settlement_date(c.closed_on, v_h.event_settled[c.event]))::integer
                     else date_part('year', c.closed_on)::integer
                 end as tax_year,
                 case

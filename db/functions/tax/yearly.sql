@@ -1,4 +1,4 @@
--- What counts for tax: the one definition of recognised gains by year, which totals, the API and reports read.
+-- What counts for tax: the one definition of recognized gains by year, which totals, the API and reports read.
 
 create view tax.yearly
 with (security_invoker = true)
@@ -27,4 +27,4 @@ from (
 group by c.user_id, c.tax_year, c.account_id, c.instrument_id;
 
 comment on view tax.yearly is
-    'Recognised gains by term, disallowed losses and proceeds of unknown basis, by tax year, account and instrument, over the taxable accounts (E.4, F.10, K.3).';
+    'Recognized gains by term, disallowed losses and proceeds of unknown basis, by tax year, account and instrument, over the taxable accounts (E.4, F.10, K.3).';

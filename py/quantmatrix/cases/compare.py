@@ -12,7 +12,7 @@ KEYS = {
     "closings": CLOSING_KEY,
     "wash_matches": MATCH_KEY,
     "reconciliation": ("account", "symbol"),
-    "section104.disposals": ("symbol", "closed", "rule", "matched"),
+    "section104.closings": ("symbol", "closed", "rule", "matched"),
 }
 
 

@@ -121,7 +121,7 @@ def holding_checks(connection: Connection, days: Sequence[str]) -> list[Row]:
 
 
 def section_104(connection: Connection, namespace: str) -> Row:
-    """Disposals and pools of section 104; money with two decimals."""
+    """Closings and pools of section 104; money with two decimals."""
     row = connection.execute("select api.section_104() as pools").fetchone()
     assert row is not None
     found: Row = row["pools"]
@@ -130,10 +130,10 @@ def section_104(connection: Connection, namespace: str) -> Row:
     def in_cents(part: Row) -> Row:
         return {n: printed(n, Decimal(v)) if n in money and v is not None else v for n, v in part.items()}
 
-    disposals = [in_cents(d) | {"symbol": bare(namespace, d["symbol"])} for d in found["disposals"]]
+    closings = [in_cents(d) | {"symbol": bare(namespace, d["symbol"])} for d in found["closings"]]
     pools = {bare(namespace, symbol): in_cents(pool) for symbol, pool in found["pools"].items()}
     return {
-        "disposals": disposals,
+        "closings": closings,
         "pools": pools,
         "total_gain": printed("gain", Decimal(found["total_gain"])),
     }

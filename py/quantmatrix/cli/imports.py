@@ -235,7 +235,7 @@ def _tell(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> No
                 {
                     "file": r["file"],
                     "source": r["source"],
-                    "sync_id": r["sync_id"],
+                    "import_id": r["import_id"],
                     "status": r["status"],
                     **r["rows"],
                 }
@@ -336,7 +336,7 @@ def import_show(settings: Settings, number: int) -> None:
       quantmatrix import show 3
     """
     with door(settings) as session:
-        shown = session.call("import_show", {"sync_id": number})
+        shown = session.call("import_show", {"import_id": number})
     if shown is None:
         raise Problem(
             f"there is no import {number}",
@@ -360,7 +360,7 @@ def import_undo(settings: Settings, number: int, dry_run: bool) -> None:
       quantmatrix import undo 3 --dry-run
       quantmatrix import undo 3
     """
-    undone = asked(settings, "import_undo", {"sync_id": number}, dry_run=dry_run) | {"dry_run": dry_run}
+    undone = asked(settings, "import_undo", {"import_id": number}, dry_run=dry_run) | {"dry_run": dry_run}
     if settings.format == "table":
         print_undo(undone)
     else:
@@ -384,7 +384,7 @@ def _unreadable(path: Path, source: str | None, refused: FileRefused) -> dict[st
     return {
         "file": path.name,
         "source": source,
-        "sync_id": None,
+        "import_id": None,
         "status": "refused",
         "rows": {"read": 0, "new": 0, "known": 0, "changed": 0, "refused": 0},
         "types": {},

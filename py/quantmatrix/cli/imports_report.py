@@ -28,7 +28,9 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
         words += " (dry run: rolled back)"
     name = Styled(report["file"], bold=True)
     number = (
-        f"  import {report['sync_id']}" if report["sync_id"] is not None and not report.get("dry_run") else ""
+        f"  import {report['import_id']}"
+        if report["import_id"] is not None and not report.get("dry_run")
+        else ""
     )
     # A refusal may come before the format is settled, or not bring it along: its reason says what is wrong.
     format_name = f"  {report['source']}" if report["source"] else ""
@@ -86,7 +88,7 @@ def print_undo(undone: Mapping[str, Any]) -> None:
     counts = undone["transactions"]
     tense = "would be" if undone["dry_run"] else "were"
     say(
-        f"import {undone['sync_id']}: {counts['removed']:,} transactions {tense} removed, "
+        f"import {undone['import_id']}: {counts['removed']:,} transactions {tense} removed, "
         f"{counts['changed']:,} changed, {counts['kept']:,} kept because other imports attest them"
     )
     if undone["positions"]:

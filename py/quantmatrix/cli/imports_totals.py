@@ -15,9 +15,9 @@ _CENT = Decimal("0.01")
 
 def totals(session: Door, report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Cash and positions that the file states, each with what its rows and the books say; amounts as text."""
-    if report["sync_id"] is None:
+    if report["import_id"] is None:
         return {"cash": [], "positions": []}
-    stated = session.call("import_totals", {"sync_id": report["sync_id"]})
+    stated = session.call("import_totals", {"import_id": report["import_id"]})
     moved = {(row["account"], row["currency"]): Decimal(row["amount"]) for row in report["cash"]}
     changed = {(row["account"], row["symbol"]): row["quantity"] for row in report["positions"]}
     cash = []

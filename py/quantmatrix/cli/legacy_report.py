@@ -41,7 +41,7 @@ def print_proof(proof: Mapping[str, Any]) -> None:
     words = {"migrated": "migrated", "known": "known already, nothing written"}[proof["status"]]
     if proof["dry_run"]:
         words += " (dry run: rolled back)"
-    number = f", run {proof['sync_id']}" if proof["sync_id"] is not None and not proof["dry_run"] else ""
+    number = f", run {proof['import_id']}" if proof["import_id"] is not None and not proof["dry_run"] else ""
     _title(f"{proof['name']}: {words}{number}")
     rows = proof["rows"]
     say(f"  {rows['new']:,} transactions new, {rows['known']:,} known, {rows['changed']:,} changed")

@@ -57,7 +57,7 @@ EXACT = {*FIGURES, "quantity", "basis", "proceeds", "gain", "amount", "wash_sale
 @click.option("--by-instrument", is_flag=True, help="One row for each instrument.")
 @click.pass_obj
 def compare(settings: Settings, year: int | None, methods: tuple[str, ...], by_instrument: bool) -> None:
-    """Recognised gains under each method, beside what is recorded. Nothing is changed.
+    """Recognized gains under each method, beside what is recorded. Nothing is changed.
 
     \b
       quantmatrix lots compare --year 2024

@@ -55,7 +55,9 @@ def transactions() -> None:
 @click.option("--type", "kind", type=TYPES, help="Only this type.")
 @click.option("--since", type=DAY, help="From this trade date on.")
 @click.option("--until", type=DAY, help="Up to this trade date.")
-@click.option("--import", "sync", type=int, metavar="NUMBER", help="Only what this import brought first.")
+@click.option(
+    "--import", "import_id", type=int, metavar="NUMBER", help="Only what this import brought first."
+)
 @click.option("--limit", type=click.IntRange(min=1), help=f"At most so many (a table: {TABLE_LIMIT}).")
 @click.pass_obj
 def transactions_list(
@@ -65,7 +67,7 @@ def transactions_list(
     kind: str | None,
     since: datetime | None,
     until: datetime | None,
-    sync: int | None,
+    import_id: int | None,
     limit: int | None,
 ) -> None:
     """Transactions, newest first.
@@ -84,7 +86,7 @@ def transactions_list(
             Where("transaction_type", "eq", kind),
             Where("trade_date", "gte", since and since.date()),
             Where("trade_date", "lte", until and until.date()),
-            Where("sync_id", "eq", sync),
+            Where("import_id", "eq", import_id),
         ]
         columns = TABLE_COLUMNS if is_table else None
         found = session.view("transactions", wanted, ORDER, shown)

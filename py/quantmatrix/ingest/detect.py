@@ -88,7 +88,7 @@ def _layout(parser: type[Parser], file: SourceFile) -> str | None:
 
 
 def _refuse_foreign(head: str, *, is_simple: bool) -> None:
-    """``FileRefused`` for what is recognisably something else; ``is_simple``: it has our own columns."""
+    """``FileRefused`` for what is plainly something else; ``is_simple``: it has our own columns."""
     line, _ = head_record(head)
     for names in _rows(head):
         for columns, what, hint in _FOREIGN:

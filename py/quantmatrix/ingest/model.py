@@ -244,7 +244,7 @@ class Link(_Record):
 
 
 class Pick(_Record):
-    """A lot named for a disposal: the acquiring transaction of this file, and how many of its units; in the
+    """A lot named for a closing: the acquiring transaction of this file, and how many of its units; in the
     order of use.
     """
 

@@ -1,4 +1,4 @@
-"""The servers that ``up`` starts: begun, remembered in a file, recognised with certainty, ended at last."""
+"""The servers that ``up`` starts: begun, remembered in a file, known with certainty, ended at last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: made, started, recognised, recovered, stopped."""
+"""An embedded PostgreSQL: made, started, known, recovered, stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An embedded PostgREST: configured, started, recognised, stopped."""
+"""An embedded PostgREST: configured, started, known, stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes of our own: started apart from the program, recognised with certainty, ended with patience."""
+"""Processes of our own: started apart from the program, known with certainty, ended with patience."""
 
 from __future__ import annotations
 

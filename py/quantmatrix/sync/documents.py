@@ -79,7 +79,7 @@ class Document:
             "period_end": self.period_end,
             "generated_at": self.generated_at,
             "served_at": self.served_at,
-            "import": report.get("sync_id"),
+            "import": report.get("import_id"),
             "status": report.get("status"),
             "counts": report.get("rows"),
         }

@@ -86,10 +86,10 @@ class Importer:
         with self.session() as session:
             return load(session, iter(records), describe, dry_run=dry_run)
 
-    def undo(self, sync_id: int) -> dict[str, Any]:
+    def undo(self, import_id: int) -> dict[str, Any]:
         """Undo an import."""
         with self.session() as session:
-            undone: dict[str, Any] = session.call("import_undo", {"sync_id": sync_id})
+            undone: dict[str, Any] = session.call("import_undo", {"import_id": import_id})
         return undone
 
     def state(self) -> list[tuple[Any, ...]]:

@@ -36,14 +36,14 @@ LIVENESS = "5s"
 
 @dataclass
 class Progress:
-    """How far a job is, as it last told."""
+    """How far a job is, as it last reported."""
 
     done: int | None = None
     total: int | None = None
     text: str | None = None
 
-    def told(self, notice: Diagnostic) -> None:
-        """Take what ``work.tell`` says."""
+    def on_progress(self, notice: Diagnostic) -> None:
+        """Take what ``work.report_progress`` says."""
         if notice.sqlstate == PROGRESS and notice.message_detail:
             said = json.loads(notice.message_detail)
             self.done, self.total, self.text = said["done"], said["total"], said["progress"]
@@ -58,7 +58,7 @@ class Hands:
         self.progress = Progress()
         self.error: Exception | None = None
         self.connection = open_connection(context.environment.authenticator_dsn)
-        self.connection.add_notice_handler(self.progress.told)
+        self.connection.add_notice_handler(self.progress.on_progress)
         self._thread = threading.Thread(target=self._work, name=f"job {job['id']}", daemon=True)
         self._thread.start()
 

@@ -29,7 +29,7 @@ if v_plan.concerns_whole_pools then
         v_native_cash numeric;
         v_value numeric;
         v_realised numeric;
-        v_recognised numeric;
+        v_recognized numeric;
         v_closes tax.closing_kind;
         v_closed_units numeric;
         v_basis numeric;

@@ -13,7 +13,7 @@ begin
     for v_pick in
         select
             p.opening_transaction_id, p.quantity,
-            p.identified_at > (tax.settles_on(t.trade_date, t.settlement_date) + 1)::timestamp at time zone 'America/New_York' as is_late
+            p.identified_at > (tax.settlement_date(t.trade_date, t.settlement_date) + 1)::timestamp at time zone 'America/New_York' as is_late
         from tax.lot_picks p
         join core.transactions t on t.user_id = p.user_id and t.id = p.transaction_id
         where p.user_id = p_user_id

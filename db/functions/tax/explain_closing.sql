@@ -1,7 +1,7 @@
 -- The story of one closing: the options that went into it, and its arithmetic line by line.
 
 -- Steps of the options whose amounts went into an event: purchase of the option, and what befell it until then.
-create function tax.tell_options(p_user_id uuid, p_group_id bigint, p_trace jsonb, p_event integer, p_tax_currency text)
+create function tax.explain_options(p_user_id uuid, p_group_id bigint, p_trace jsonb, p_event integer, p_tax_currency text)
 returns jsonb
 language plpgsql
 stable
@@ -28,16 +28,16 @@ begin
         where (p ->> 'event')::integer = p_event
         order by 1
     loop
-        v_steps := v_steps || tax.tell_steps(p_user_id, v_trace, v_piece, p_event, p_tax_currency);
+        v_steps := v_steps || tax.explain_steps(p_user_id, v_trace, v_piece, p_event, p_tax_currency);
     end loop;
     return v_steps;
 end
 $$;
 
-comment on function tax.tell_options(uuid, bigint, jsonb, integer, text) is 'How the options came to be that an exercise or assignment used up.';
+comment on function tax.explain_options(uuid, bigint, jsonb, integer, text) is 'How the options came to be that an exercise or assignment used up.';
 
 -- The closing itself: the event's amount, this piece's share of it, gain, wash sales, term and year.
-create function tax.tell_closing(p_user_id uuid, p_closing tax.closings, p_trace jsonb, p_tax_currency text)
+create function tax.explain_closing(p_user_id uuid, p_closing tax.closings, p_trace jsonb, p_tax_currency text)
 returns text[]
 language plpgsql
 stable
@@ -82,7 +82,7 @@ begin
     if v_is_plain then
         v_total := coalesce((v_own ->> 'net')::numeric, v_x.amount - case when v_is_short then - v_x.costs else v_x.costs end);
         v_units := coalesce((v_own ->> 'net_quantity')::numeric, abs(v_x.quantity));
-        v_lines := v_lines || tax.tell_net(v_x, v_multiplier, v_total, not v_is_short);
+        v_lines := v_lines || tax.explain_net(v_x, v_multiplier, v_total, not v_is_short);
     else
         for v_row in
             select p.quantity, p.amount, p.opening_transaction_id
@@ -120,7 +120,7 @@ begin
     v_lines := v_lines || case
         when v_mine is null then format('the %s is unknown: there is no exchange rate', v_word)
         when p_closing.quantity > 0 and v_units > 0 and v_total is not null
-            then format('%s for %s of %s units: %s', v_word, tax.shown_units(p_closing.quantity), tax.shown_units(v_units), tax.tell_share(v_total, p_closing.quantity, v_units, v_mine))
+            then format('%s for %s of %s units: %s', v_word, tax.shown_units(p_closing.quantity), tax.shown_units(v_units), tax.explain_share(v_total, p_closing.quantity, v_units, v_mine))
         else format('%s %s', v_word, tax.shown_money(v_mine))
     end;
 
@@ -153,7 +153,7 @@ begin
         end loop;
         if p_closing.disallowed + p_closing.permanently_disallowed <> 0 then
             v_lines := v_lines || format(
-                'recognised: %s + %s = %s', tax.shown_money(p_closing.proceeds - p_closing.basis),
+                'recognized: %s + %s = %s', tax.shown_money(p_closing.proceeds - p_closing.basis),
                 tax.shown_money(p_closing.disallowed + p_closing.permanently_disallowed),
                 tax.shown_money(p_closing.proceeds - p_closing.basis + p_closing.disallowed + p_closing.permanently_disallowed)
             );
@@ -180,6 +180,6 @@ begin
 end
 $$;
 
-comment on function tax.tell_closing(uuid, tax.closings, jsonb, text) is 'The arithmetic of a closing, line by line.';
+comment on function tax.explain_closing(uuid, tax.closings, jsonb, text) is 'The arithmetic of a closing, line by line.';
 
-grant execute on function tax.tell_options(uuid, bigint, jsonb, integer, text), tax.tell_closing(uuid, tax.closings, jsonb, text) to quantmatrix_writer;
+grant execute on function tax.explain_options(uuid, bigint, jsonb, integer, text), tax.explain_closing(uuid, tax.closings, jsonb, text) to quantmatrix_writer;

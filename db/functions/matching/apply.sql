@@ -25,7 +25,7 @@ create type matching.attested_transaction as (
 
 comment on type matching.attested_transaction is 'The values of a transaction as one line of a file brings them.';
 
-create function matching.settle(p_user_id uuid, p_transaction_ids bigint[])
+create function matching.apply_lines(p_user_id uuid, p_transaction_ids bigint[])
 returns table (inserted integer, updated integer, deleted integer)
 language plpgsql
 volatile
@@ -321,7 +321,7 @@ begin
 end
 $$;
 
-comment on function matching.settle(uuid, bigint[]) is 'Makes these transactions what the live imports and corrections say, and removes those that nothing attests.';
+comment on function matching.apply_lines(uuid, bigint[]) is 'Makes these transactions what the live imports and corrections say, and removes those that nothing attests.';
 
-grant execute on function matching.settle(uuid, bigint[]) to quantmatrix_writer;
+grant execute on function matching.apply_lines(uuid, bigint[]) to quantmatrix_writer;
 grant usage on type matching.attested_transaction to quantmatrix_writer;

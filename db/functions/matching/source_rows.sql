@@ -27,7 +27,7 @@ comment on function matching.source_rank(text) is
     'Which of two sources counts where both tell an event: the lower one; of equal rank the first by name. Entries by hand come first, then services and Flex, OFX, CSV files of brokers, same-day executions of IBKR, own lists, the old database.';
 
 -- One row of a source as matching sees it: what the newest statement of that source says, before any correction.
-create type matching.told as (
+create type matching.source_row as (
     account_id bigint,
     trade_date date,
     source text,
@@ -48,7 +48,7 @@ create type matching.told as (
     apart text[]
 );
 
-comment on type matching.told is 'One row of one source, with what it is matched by.';
+comment on type matching.source_row is 'One row of one source, with what it is matched by.';
 
 create type matching.pair as (
     account_id bigint,
@@ -64,10 +64,10 @@ create type matching.pair as (
 comment on type matching.pair is 'A row that only attests, and the row of another source that counts.';
 
 -- What a row of the file says, as matching sees it. Expirations carry a direction in one source and none in another.
-create function matching.told_by(
+create function matching.make_source_row(
     p_account_id bigint, p_source text, p_key text, p_place integer, p_instrument_id bigint, p_new_instrument_id bigint, p_merged jsonb, p_said jsonb
 )
-returns matching.told
+returns matching.source_row
 language sql
 stable
 security invoker
@@ -93,7 +93,7 @@ as $$
     )
 $$;
 
-comment on function matching.told_by(bigint, text, text, integer, bigint, bigint, jsonb, jsonb) is 'A row of a source as matching sees it.';
+comment on function matching.make_source_row(bigint, text, text, integer, bigint, bigint, jsonb, jsonb) is 'A row of a source as matching sees it.';
 
 -- Live lines about transactions of these days, and all lines of one import.
 create function matching.lines_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
@@ -161,8 +161,8 @@ $$;
 comment on function matching.lines_on(uuid, bigint[], date[], bigint[]) is
     'Lines of live imports about these days of these accounts, or of the given imports; decides = 1 is what its source says last of a row.';
 
-create function matching.told_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
-returns setof matching.told
+create function matching.source_rows_on(p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[])
+returns setof matching.source_row
 language sql
 stable
 security invoker
@@ -210,13 +210,13 @@ as $$
         where c.user_id = p_user_id
         and c.is_voided
     ),
-    told as (
-        select w.told
+    in_one_shape as (
+        select w.source_row
         from (
             select
-                matching.told_by(
+                matching.make_source_row(
                     d.account_id, d.source, d.dedupe_key, d.day_rank, d.instrument_id, d.new_instrument_id, (select m.map from merged m), d.attested
-                ) as told,
+                ) as source_row,
                 min(d.source) over day <> max(d.source) over day
                 or exists (
                     select from removed r
@@ -239,7 +239,7 @@ as $$
         ) w
         where w.is_shared
         union all
-        select matching.told_by(
+        select matching.make_source_row(
             r.account_id, r.source, r.dedupe_key, (r.original ->> 'sequence')::integer, (r.original ->> 'instrument_id')::bigint,
             (r.original -> 'terms' ->> 'new_instrument_id')::bigint, (select m.map from merged m),
             r.original || jsonb_build_object('type', r.original -> 'transaction_type')
@@ -247,25 +247,25 @@ as $$
         from removed r
     )
     select
-        (t.told).account_id, (t.told).trade_date, (t.told).source, (t.told).key, (t.told).place, (t.told).instrument_id, (t.told).type,
-        (t.told).currency, (t.told).quantity, (t.told).mark, (t.told).gross, (t.told).net, (t.told).costs, (t.told).executed_at,
-        (t.told).order_id, c.dedupe_key is not null, coalesce(c.is_voided, false),
+        (t.source_row).account_id, (t.source_row).trade_date, (t.source_row).source, (t.source_row).key, (t.source_row).place, (t.source_row).instrument_id, (t.source_row).type,
+        (t.source_row).currency, (t.source_row).quantity, (t.source_row).mark, (t.source_row).gross, (t.source_row).net, (t.source_row).costs, (t.source_row).executed_at,
+        (t.source_row).order_id, c.dedupe_key is not null, coalesce(c.is_voided, false),
         array(
             select distinct other.source
             from ingest.decision_members own
             join ingest.decisions d on d.user_id = own.user_id and d.id = own.decision_id and d.verdict = 'different' and d.undone_at is null
             join ingest.decision_members other on other.user_id = own.user_id and other.decision_id = own.decision_id
             where own.user_id = p_user_id
-            and own.account_id = (t.told).account_id
-            and own.trade_date = (t.told).trade_date
-            and own.source = (t.told).source
-            and own.dedupe_key = (t.told).key
+            and own.account_id = (t.source_row).account_id
+            and own.trade_date = (t.source_row).trade_date
+            and own.source = (t.source_row).source
+            and own.dedupe_key = (t.source_row).key
             and other.source <> own.source
         )
-    from told t
+    from in_one_shape t
     left join ingest.corrections c
-        on c.user_id = p_user_id and c.account_id = (t.told).account_id and c.source = (t.told).source and c.dedupe_key = (t.told).key
+        on c.user_id = p_user_id and c.account_id = (t.source_row).account_id and c.source = (t.source_row).source and c.dedupe_key = (t.source_row).key
 $$;
 
-comment on function matching.told_on(uuid, bigint[], date[], bigint[]) is
+comment on function matching.source_rows_on(uuid, bigint[], date[], bigint[]) is
     'What each source tells of these days, where more than one does: rows of live imports, rows that were voided, and rows by hand that a decision names.';

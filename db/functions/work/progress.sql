@@ -1,6 +1,6 @@
 -- Progress is told as a notice, which reaches the worker at once, and not as a row, which nobody else would see before the end. Other callers
 -- are told nothing: PostgREST would write each into its log.
-create function work.tell(p_done bigint, p_total bigint, p_progress text)
+create function work.report_progress(p_done bigint, p_total bigint, p_progress text)
 returns void
 language plpgsql
 volatile
@@ -17,6 +17,6 @@ begin
 end
 $$;
 
-comment on function work.tell(bigint, bigint, text) is 'Tells a worker that listens how far this is: so many of so many, and what is being done.';
+comment on function work.report_progress(bigint, bigint, text) is 'Tells a worker that listens how far this is: so many of so many, and what is being done.';
 
-grant execute on function work.tell(bigint, bigint, text) to quantmatrix_writer, quantmatrix_engine, quantmatrix_owner, quantmatrix_keeper;
+grant execute on function work.report_progress(bigint, bigint, text) to quantmatrix_writer, quantmatrix_engine, quantmatrix_owner, quantmatrix_keeper;

@@ -1,7 +1,7 @@
 -- Our side at the statements' own days. Where a group of instruments has no transaction after the day, the stored rows are the answer; else the
 -- engine is asked as of that day.
 
-create function reconcile.book_side(p_user_id uuid, p_account_id bigint, p_as_of date)
+create function reconcile.our_side(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
     account_id bigint, as_of date, instrument_id bigint, quantity numeric, native_cost numeric, cost numeric, currency text,
     lots integer, has_unknown_basis boolean, native_wash_sale_adjustment numeric, wash_sale_adjustment numeric, lot_list jsonb
@@ -39,7 +39,7 @@ as $$
     asked as materialized (
         select g.as_of, r.*
         from groups g
-        cross join lateral reconcile.book_at(p_user_id, g.group_id, g.as_of) r
+        cross join lateral reconcile.held_at(p_user_id, g.group_id, g.as_of) r
         where g.is_past
     ),
     stored as (
@@ -132,7 +132,7 @@ as $$
     or l.account_id is not null
 $$;
 
-comment on function reconcile.book_side(uuid, bigint, date) is
+comment on function reconcile.our_side(uuid, bigint, date) is
     'Quantity, cost and open lots of each account and instrument by our transactions, at the day of the newest statement of the account.';
 
-grant execute on function reconcile.book_side(uuid, bigint, date) to quantmatrix_writer;
+grant execute on function reconcile.our_side(uuid, bigint, date) to quantmatrix_writer;

@@ -26,7 +26,7 @@ $$;
 
 comment on function tax.shown_money(numeric) is 'An amount with at least two decimals.';
 
-create function tax.tell_share(p_total numeric, p_units numeric, p_of numeric, p_share numeric)
+create function tax.explain_share(p_total numeric, p_units numeric, p_of numeric, p_share numeric)
 returns text
 language sql
 immutable
@@ -43,9 +43,9 @@ as $$
     end
 $$;
 
-comment on function tax.tell_share(numeric, numeric, numeric, numeric) is 'N.4 in words: the share of some units in an amount.';
+comment on function tax.explain_share(numeric, numeric, numeric, numeric) is 'N.4 in words: the share of some units in an amount.';
 
-create function tax.tell_gross(p_detail tax.event_detail, p_multiplier numeric, p_is_trade boolean)
+create function tax.explain_gross(p_detail tax.event_detail, p_multiplier numeric, p_is_trade boolean)
 returns text
 language sql
 immutable
@@ -71,10 +71,10 @@ as $$
     end
 $$;
 
-comment on function tax.tell_gross(tax.event_detail, numeric, boolean) is 'N.3.1 in words: the gross amount of a transaction in the tax currency.';
+comment on function tax.explain_gross(tax.event_detail, numeric, boolean) is 'N.3.1 in words: the gross amount of a transaction in the tax currency.';
 
 -- Gross, fees and what remains of them: cost of a purchase, proceeds of a sale.
-create function tax.tell_net(p_detail tax.event_detail, p_multiplier numeric, p_net numeric, p_is_sale boolean)
+create function tax.explain_net(p_detail tax.event_detail, p_multiplier numeric, p_net numeric, p_is_sale boolean)
 returns text[]
 language sql
 immutable
@@ -83,7 +83,7 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
     select array_remove(array[
-        tax.tell_gross(p_detail, p_multiplier, true),
+        tax.explain_gross(p_detail, p_multiplier, true),
         case when p_detail.costs <> 0 then format(
             '%s %s fees %s = %s', tax.shown_money(case when p_is_sale then p_net + p_detail.costs else p_net - p_detail.costs end),
             case when p_is_sale then '−' else '+' end, tax.shown_money(p_detail.costs), tax.shown_money(p_net)
@@ -91,7 +91,7 @@ as $$
     ], null)
 $$;
 
-comment on function tax.tell_net(tax.event_detail, numeric, numeric, boolean) is 'B.1 in words: a purchase with its fees, a sale without them.';
+comment on function tax.explain_net(tax.event_detail, numeric, numeric, boolean) is 'B.1 in words: a purchase with its fees, a sale without them.';
 
 -- The piece that another one was cut from: at the event of its birth that one lost what this one got (units, or with a spin-off basis).
 create function tax.traced_parent(p_states jsonb, p_piece integer)
@@ -126,7 +126,7 @@ $$;
 
 comment on function tax.traced_parent(jsonb, integer) is 'The piece that this one was cut from; null if a purchase made it.';
 
-create function tax.tell_sentence(p_type core.transaction_type, p_is_birth boolean, p_is_cut boolean, p_side text)
+create function tax.event_sentence(p_type core.transaction_type, p_is_birth boolean, p_is_cut boolean, p_side text)
 returns text
 language sql
 immutable
@@ -173,10 +173,10 @@ as $$
     end
 $$;
 
-comment on function tax.tell_sentence(core.transaction_type, boolean, boolean, text) is 'What an event is to a piece.';
+comment on function tax.event_sentence(core.transaction_type, boolean, boolean, text) is 'What an event is to a piece.';
 
 grant execute on function
-    tax.traced_parent(jsonb, integer), tax.tell_sentence(core.transaction_type, boolean, boolean, text), tax.shown_units(numeric),
-    tax.shown_money(numeric), tax.tell_share(numeric, numeric, numeric, numeric), tax.tell_gross(tax.event_detail, numeric, boolean),
-    tax.tell_net(tax.event_detail, numeric, numeric, boolean)
+    tax.traced_parent(jsonb, integer), tax.event_sentence(core.transaction_type, boolean, boolean, text), tax.shown_units(numeric),
+    tax.shown_money(numeric), tax.explain_share(numeric, numeric, numeric, numeric), tax.explain_gross(tax.event_detail, numeric, boolean),
+    tax.explain_net(tax.event_detail, numeric, numeric, boolean)
     to quantmatrix_writer;

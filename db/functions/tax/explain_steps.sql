@@ -1,7 +1,7 @@
 -- The whole life of a piece in words, each step with the lines of files that attest it.
 
 -- The lines of files that attest a transaction or a row that is one event with it; none where a person typed it.
-create function tax.tell_sources(p_user_id uuid, p_transaction_id bigint)
+create function tax.explain_sources(p_user_id uuid, p_transaction_id bigint)
 returns jsonb
 language sql
 stable
@@ -49,9 +49,9 @@ as $$
     join ingest.files f on f.user_id = l.user_id and f.sync_id = l.sync_id
 $$;
 
-comment on function tax.tell_sources(uuid, bigint) is 'File, line and raw text of each live line that attests a transaction, or a row linked with it.';
+comment on function tax.explain_sources(uuid, bigint) is 'File, line and raw text of each live line that attests a transaction, or a row linked with it.';
 
-create function tax.tell_steps(p_user_id uuid, p_trace jsonb, p_piece integer, p_until integer, p_tax_currency text)
+create function tax.explain_steps(p_user_id uuid, p_trace jsonb, p_piece integer, p_until integer, p_tax_currency text)
 returns jsonb
 language plpgsql
 stable
@@ -67,7 +67,7 @@ declare
     v_row record;
 begin
     if v_parent is not null then
-        v_steps := tax.tell_steps(
+        v_steps := tax.explain_steps(
             p_user_id, p_trace, v_parent,
             (
                 select min((s ->> 'event')::integer) - 1
@@ -114,13 +114,13 @@ begin
             'date', v_state ->> 'date',
             'account', v_row.account,
             'symbol', v_row.symbol,
-            'what', v_row.symbol || ': ' || tax.tell_sentence(v_row.type, v_before is null, v_is_cut, v_state ->> 'side'),
-            'arithmetic', to_jsonb(tax.tell_change(p_user_id, p_trace, v_before, v_state, v_is_cut, p_tax_currency)),
+            'what', v_row.symbol || ': ' || tax.event_sentence(v_row.type, v_before is null, v_is_cut, v_state ->> 'side'),
+            'arithmetic', to_jsonb(tax.explain_event(p_user_id, p_trace, v_before, v_state, v_is_cut, p_tax_currency)),
             'after', jsonb_build_object(
                 'quantity', trim_scale((v_state ->> 'quantity')::numeric)::text, 'basis', round((v_state ->> 'cost')::numeric, 2)::text,
                 'wash_sale_adjustment', round((v_state ->> 'wash')::numeric, 2)::text, 'holding_start', v_state ->> 'held_from'
             ),
-            'sources', tax.tell_sources(p_user_id, (v_state ->> 'transaction_id')::bigint)
+            'sources', tax.explain_sources(p_user_id, (v_state ->> 'transaction_id')::bigint)
         );
         v_before := v_state;
         v_is_cut := false;
@@ -129,7 +129,7 @@ begin
 end
 $$;
 
-comment on function tax.tell_steps(uuid, jsonb, integer, integer, text) is
+comment on function tax.explain_steps(uuid, jsonb, integer, integer, text) is
     'How a piece came to be, up to an event: one step for each event that changed it, from the purchase on, through the pieces it was cut from.';
 
-grant execute on function tax.tell_sources(uuid, bigint), tax.tell_steps(uuid, jsonb, integer, integer, text) to quantmatrix_writer;
+grant execute on function tax.explain_sources(uuid, bigint), tax.explain_steps(uuid, jsonb, integer, integer, text) to quantmatrix_writer;

@@ -1,7 +1,7 @@
 -- The arithmetic of one event on one piece, in words.
 
 -- What one event did to one piece. Before is null where the event made it; cut means that it came from another piece, whose state before is given.
-create function tax.tell_change(
+create function tax.explain_event(
     p_user_id uuid, p_trace jsonb, p_before jsonb, p_after jsonb, p_is_cut boolean, p_tax_currency text
 )
 returns text[]
@@ -103,7 +103,7 @@ begin
         and (s ->> 'source')::integer = v_event;
 
         if v_kind in ('buy', 'buy_to_open', 'sell', 'sell_to_close', 'sell_short') then
-            v_lines := v_lines || tax.tell_net(v_x, v_multiplier, (p_after ->> 'net')::numeric, v_kind in ('sell', 'sell_to_close', 'sell_short'));
+            v_lines := v_lines || tax.explain_net(v_x, v_multiplier, (p_after ->> 'net')::numeric, v_kind in ('sell', 'sell_to_close', 'sell_short'));
             if v_total_units < (p_after ->> 'net_quantity')::numeric then
                 v_lines := v_lines || format(
                     '%s of %s units closed what was open before, for %s; %s is left for the rest',
@@ -155,7 +155,7 @@ begin
         if v_total_units <> v_to_units then
             v_lines := v_lines || format(
                 'this piece, %s of %s units: %s', tax.shown_units(v_to_units), tax.shown_units(v_total_units),
-                tax.tell_share(v_total, v_to_units, v_total_units, v_to_cost - v_washed)
+                tax.explain_share(v_total, v_to_units, v_total_units, v_to_cost - v_washed)
             );
         end if;
         v_cost := v_to_cost - v_washed;
@@ -181,7 +181,7 @@ begin
         else
             v_lines := v_lines || format(
                 '%s of %s units: %s', tax.shown_units(v_to_units), tax.shown_units(v_units),
-                tax.tell_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
+                tax.explain_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
             );
             v_cost := v_to_cost - v_washed;
         end if;
@@ -228,7 +228,7 @@ begin
             v_part := coalesce(v_part, v_cost - v_to_cost - v_gone);
             v_base := coalesce(v_base, 0);
             v_lines := v_lines || format(
-                '%s − cash %s + recognised %s = %s', tax.shown_money(v_cost), tax.shown_money(v_part), tax.shown_money(v_base),
+                '%s − cash %s + recognized %s = %s', tax.shown_money(v_cost), tax.shown_money(v_part), tax.shown_money(v_base),
                 tax.shown_money(v_cost - v_part + v_base)
             );
             v_cost := v_cost - v_part + v_base;
@@ -239,7 +239,7 @@ begin
                 when v_to_units = 0 then format('all %s units go, with the basis %s', tax.shown_units(v_units), tax.shown_money(v_cost))
                 else format(
                     '%s of %s units stay in this piece: %s', tax.shown_units(v_to_units), tax.shown_units(v_units),
-                    tax.tell_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
+                    tax.explain_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
                 )
             end;
             v_cost := v_to_cost - v_washed;
@@ -263,7 +263,7 @@ begin
         loop
             v_lines := v_lines || format(
                 '%s of %s units go, with %s', tax.shown_units(v_row.quantity), tax.shown_units(v_units),
-                tax.tell_share(v_cost, v_row.quantity, v_units, v_row.lot)
+                tax.explain_share(v_cost, v_row.quantity, v_units, v_row.lot)
             );
             v_units := v_units - v_row.quantity;
             v_cost := v_cost - v_row.lot;
@@ -318,10 +318,10 @@ begin
 end
 $$;
 
-comment on function tax.tell_change(uuid, jsonb, jsonb, jsonb, boolean, text) is
+comment on function tax.explain_event(uuid, jsonb, jsonb, jsonb, boolean, text) is
     'The arithmetic of one event on one piece, line by line, from its state before and after.';
 
 grant execute on function
-    tax.tell_change(uuid, jsonb, jsonb, jsonb, boolean, text), tax.read_event(uuid, bigint, text), tax.read_partner(uuid, bigint, text),
+    tax.explain_event(uuid, jsonb, jsonb, jsonb, boolean, text), tax.read_event(uuid, bigint, text), tax.read_partner(uuid, bigint, text),
     tax.supplied_basis(uuid, bigint[])
     to quantmatrix_writer;

@@ -1,6 +1,6 @@
 -- One group of instruments as of a day, asked of the engine. The one place of reconciliation that knows the shape of its answer.
 
-create function reconcile.book_at(p_user_id uuid, p_group_id bigint, p_as_of date)
+create function reconcile.held_at(p_user_id uuid, p_group_id bigint, p_as_of date)
 returns table (
     part text, account_id bigint, instrument_id bigint, side core.lot_side, acquired_on date, quantity numeric, native_cost numeric, cost numeric,
     wash_sale_adjustment numeric, opening_transaction_id bigint
@@ -33,6 +33,6 @@ begin
 end
 $$;
 
-comment on function reconcile.book_at(uuid, bigint, date) is 'Positions and open lots of a group at the end of a day, derived aside.';
+comment on function reconcile.held_at(uuid, bigint, date) is 'Positions and open lots of a group at the end of a day, derived aside.';
 
-grant execute on function reconcile.book_at(uuid, bigint, date) to quantmatrix_writer;
+grant execute on function reconcile.held_at(uuid, bigint, date) to quantmatrix_writer;

@@ -1,9 +1,9 @@
--- After matching: lines point at the transaction that counts for them, and links that nobody states any more go.
+-- After matching: lines are attached to the transaction that counts for them, and links that nobody states any more go.
 
 -- Each line points at the transaction that counts for it. A transaction keeps its number when another source takes it over, so that what a person
 -- said about it stays.
-create function matching.point_lines(
-    p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[], p_told matching.told[], p_pairs matching.pair[], p_load_sync_id bigint
+create function matching.attach_lines(
+    p_user_id uuid, p_accounts bigint[], p_days date[], p_sync_ids bigint[], p_rows matching.source_row[], p_pairs matching.pair[], p_load_sync_id bigint
 )
 returns bigint[]
 language plpgsql
@@ -21,7 +21,7 @@ begin
             o.sync_id, o.line_number, o.part, o.verdict, o.account_id, o.source, o.dedupe_key, o.transaction_id, o.only_attests, o.values_digest,
             o.is_finished, o.decides, t.quantity, t.net
         from matching.lines_on(p_user_id, p_accounts, p_days, p_sync_ids) o
-        join unnest(p_told) t on t.account_id = o.account_id and t.source = o.source and t.key = o.dedupe_key
+        join unnest(p_rows) t on t.account_id = o.account_id and t.source = o.source and t.key = o.dedupe_key
     ),
     counts as materialized (
         select distinct on (t.account_id, t.source, t.key)
@@ -29,15 +29,15 @@ begin
             coalesce(p.counted_source, t.source) as counted_source,
             coalesce(p.counted_key, t.key) as counted_key,
             p.rule
-        from unnest(p_told) t
+        from unnest(p_rows) t
         left join unnest(p_pairs) p on p.account_id = t.account_id and p.source = t.source and p.key = t.key
-        left join unnest(p_told) h on h.account_id = p.account_id and h.source = p.counted_source and h.key = p.counted_key
+        left join unnest(p_rows) h on h.account_id = p.account_id and h.source = p.counted_source and h.key = p.counted_key
         order by t.account_id, t.source, t.key, h.executed_at nulls last, h.place, p.counted_key
     ),
     kept as materialized (
         select distinct c.account_id, c.counted_source, c.counted_key, h.is_voided
         from counts c
-        join unnest(p_told) h on h.account_id = c.account_id and h.source = c.counted_source and h.key = c.counted_key
+        join unnest(p_rows) h on h.account_id = c.account_id and h.source = c.counted_source and h.key = c.counted_key
     ),
     stored as materialized (
         select t.id, t.account_id, t.source, t.dedupe_key, t.quantity, t.price, t.net_amount
@@ -158,8 +158,8 @@ begin
 end
 $$;
 
-comment on function matching.point_lines(uuid, bigint[], date[], bigint[], matching.told[], matching.pair[], bigint) is
-    'Points the lines of the told rows at the transactions that count for them; returns the transactions to settle.';
+comment on function matching.attach_lines(uuid, bigint[], date[], bigint[], matching.source_row[], matching.pair[], bigint) is
+    'Attaches the lines of these rows to the transactions that count for them; returns the transactions whose lines must be applied.';
 
 -- What made two rows one event may have left with the import that said so. Links by hand and transfers, which are paired anew, stay.
 create function matching.drop_stale_links(p_user_id uuid, p_transaction_ids bigint[])
