@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -80,4 +81,19 @@ def test_an_import_that_was_taken_back_is_read_again(database: Database, file: P
     )
     assert undone.exit_code == 0, undone.output
     assert imported(database, file)["rows"]["new"] == 2
+    assert len(read) == 2
+
+
+def test_what_comes_through_a_pipe_is_read(database: Database, read: list[str]) -> None:
+    def piped(row: str) -> dict[str, Any]:
+        here, there = os.pipe()
+        with os.fdopen(there, "w") as stream:
+            stream.write(HEADER + row)
+        try:
+            return imported(database, Path(f"/dev/fd/{here}"), "--source", "simple_csv")
+        finally:
+            os.close(here)
+
+    bought, sold = ROWS.splitlines(keepends=True)
+    assert [piped(bought)["rows"]["new"], piped(sold)["rows"]["new"]] == [1, 1]
     assert len(read) == 2

@@ -255,3 +255,10 @@ def test_a_reused_ticker_is_another_instrument(importer: Importer) -> None:
     importer.load([*file_of(fill(1, 25, 0, 3), generated=2), *named("US5949181045", "2")])
     importer.load([*file_of(fill(1, 26, 0, 4), generated=3), *named("US0378331005", "1")])
     assert sorted((row[1], row[9]) for row in importer.state()) == [("ABC", 4), ("ABC", 10), ("ABC~2", 3)]
+
+
+def test_a_row_says_little_beside_its_figures(importer: Importer) -> None:
+    importer.load(file_of(fill(1, 1, 0, 5, metadata={"note": "x" * 8000})))
+    with pytest.raises(Problem, match="line 1 says more than 16 kB"):
+        importer.load(file_of(fill(1, 2, 0, 5, metadata={"note": "x" * 17000})))
+    assert importer.state() is not None

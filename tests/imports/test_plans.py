@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
+from quantmatrix.door.login import PersonSession
 from quantmatrix.ingest.model import Line, Record
 from quantmatrix.testing.cluster import Cluster, Database
 from quantmatrix.testing.importer import Importer, fill, statement
@@ -28,27 +27,17 @@ PEOPLE = {Statistics.STALE: 60, Statistics.FRESH: 400, Statistics.NONE: 400}
 ALLOWED = 1.5
 
 
-@dataclass
-class _Session:
-    opened: Any
-    work: WorkDone
-
-    @contextmanager
-    def transaction(self) -> Iterator[psycopg.Connection[Any]]:
-        with self.opened.transaction() as connection:
-            self.work.listen(connection)
-            yield connection
-
-
 class _Worker(Importer):
     """A person whose sessions tell what they do."""
 
     work: WorkDone
 
     @contextmanager
-    def session(self) -> Iterator[Any]:
+    def session(self) -> Iterator[PersonSession]:
+        """One that tells the work of each query."""
         with super().session() as opened:
-            yield _Session(opened, self.work)
+            self.work.listen(opened.connection)
+            yield opened
 
     def ask(self, query: str, *arguments: object) -> Any:
         """The one value of a query."""

@@ -25,7 +25,8 @@ def run(data_dir: Path) -> Run:
     env = {"QUANTMATRIX_DATA_DIR": str(data_dir), "QUANTMATRIX_NGINX": str(program)}
 
     def invoke(*words: str, status: int = 0) -> Any:
-        result = CliRunner(env=env).invoke(cli, [*words, "--format", "json"])
+        told = () if words[0] in ("migrate", "down") else ("--format", "json")
+        result = CliRunner(env=env).invoke(cli, [*words, *told])
         assert result.exit_code == status, result.output + result.stderr
         return json.loads(result.stdout) if result.stdout else None
 
@@ -74,7 +75,7 @@ def test_keys_rotate_with_overlap_and_the_proxy_comes_and_goes(run: Run, tmp_pat
     assert begun.headers["location"].startswith("https://hub.test/authorize?")
     assert f"redirect_uri={quote(proxy, safe='')}%2Foauth%2Fhub%2Fcallback&" in begun.headers["location"]
     before = run("status")
-    assert [row["server"] for row in before][-1] == "sign-in page"
+    assert "sign-in page" in [row["server"] for row in before]
     assert {row["state"] for row in before} == {"running"}
     assert run("up")["sign_in_page"] == proxy
     assert [row["pid"] for row in run("status")] == [row["pid"] for row in before]

@@ -209,6 +209,19 @@ def test_of_refreshes_at_once_the_last_pair_is_good(people: People) -> None:
     assert open_tokens[0][0] in given
 
 
+def test_a_session_that_is_renewed_without_end_waits_and_no_other_does(people: People) -> None:
+    busy, other = people.member("endless@example.test"), people.member("now-and-then@example.test")
+    token = busy.renewal
+    for _ in range(20):
+        token = people.call("refresh", refresh_token=token).json()["refresh_token"]
+    refused = people.call("refresh", refresh_token=token)
+    assert (refused.status_code, code(refused)) == (429, "QM051")
+    assert people.call("refresh", refresh_token=other.renewal).status_code == 200
+    with people.service.database.connect() as connection:
+        connection.execute("update auth.refresh_tokens set used_at = used_at - interval '10 minutes'")
+    assert people.call("refresh", refresh_token=token).status_code == 200
+
+
 def test_unknown_refresh_tokens_are_refused(people: People) -> None:
     for token in ("", "qmr_x", "qmr_" + "A" * 43):
         assert people.call("refresh", refresh_token=token).status_code == 401
