@@ -155,10 +155,14 @@ begin
     from ingest.staging s
     where s.load_id = v_load_id
     and s.user_id = v_user_id
-    and s.kind = 'transaction'
-    and pg_column_size(s.payload -> 'metadata') > 16384;
+    and (
+        octet_length(s.raw) > 16384
+        -- What is stored small and uncompressed need not be looked at.
+        or (pg_column_size(s.payload) > 16384 or pg_column_compression(s.payload) is not null)
+        and octet_length(s.payload::text) > 16384
+    );
     if v_too_long is not null then
-        raise exception 'line % says more than 16 kB beside its figures', v_too_long using errcode = 'QM002', hint = 'shorten its texts';
+        raise exception 'line % is longer than 16 kB', v_too_long using errcode = 'QM002', hint = 'shorten its texts';
     end if;
 
     select coalesce(jsonb_object_agg(said.key, said.value), '{}')
