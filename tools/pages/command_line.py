@@ -20,7 +20,9 @@ them.
 
 def page() -> str:
     """The whole page."""
-    root = click.Context(cli, info_name="quantmatrix", terminal_width=WIDTH)
+    # As the program is run: a command keeps its help option, with the names of whoever asked first.
+    settings = dict(cli.context_settings) | {"terminal_width": WIDTH}
+    root = click.Context(cli, info_name="quantmatrix", **settings)
     return INTRODUCTION + "".join(_section(context) for context in _commands(root))
 
 

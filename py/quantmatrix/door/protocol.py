@@ -42,7 +42,6 @@ ONCE = frozenset(
         "book_inspect",
         "key_create",
         "oauth_collect",
-        "refresh",
         "second_factor_begin",
         "sign_in",
         "auth.mail_claim",
