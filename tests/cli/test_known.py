@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from quantmatrix.cli import cli
 from quantmatrix.cli.settings import Settings
-from quantmatrix.ingest import readings
 from quantmatrix.ingest.simple import SimpleParser
+from quantmatrix.loading import readings
 from quantmatrix.testing.cluster import Database
 
 HEADER = "Date,Symbol,Quantity,Price,Commission,Type\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import subprocess
 import tempfile
@@ -18,12 +17,6 @@ from quantmatrix.services.account import service_account
 from quantmatrix.services.binaries import executable_postgres, find_postgres
 
 _HEAD_BYTES = 512
-
-
-def digest(path: Path) -> str:
-    """Hexadecimal SHA-256 of the file as it stands."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
+from quantmatrix import digests
 from quantmatrix.database.connection import open_connection
 from quantmatrix.database.migrate import require_current
 from quantmatrix.door.login import NOBODY, ROLES, PersonSession
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.legacy import files, foreign
-from quantmatrix.legacy.archive import digest, open_dump
+from quantmatrix.legacy.archive import open_dump
 from quantmatrix.legacy.dump import DumpReader
 from quantmatrix.legacy.tables import Catalogue
 from quantmatrix.local import whose
@@ -177,7 +178,7 @@ def _stage(
         return _Staged(
             catalogue, {"name": source.name, "layout": "postgres_fdw", "records": catalogue.staged()}
         )
-    told = {"name": source.name, "sha256": digest(source.path), "size": source.path.stat().st_size}
+    told = {"name": source.name, "sha256": digests.of_file(source.path), "size": source.path.stat().st_size}
     with open_dump(source.path) as text, _person(connection, user_id, role) as person:
         reader = DumpReader(text, str(source.path))
         with person.cursor() as cursor, cursor.copy(_COPY) as copy:

@@ -11,8 +11,8 @@ from quantmatrix.errors import Problem
 from quantmatrix.ingest.detect import choose_parser
 from quantmatrix.ingest.model import Options
 from quantmatrix.ingest.reader import open_source
-from quantmatrix.ingest.readings import content_of, reading
 from quantmatrix.loading.load import File, load
+from quantmatrix.loading.readings import content_of, reading
 
 TRIES = 3
 NOT_ALL_STAGED = "QM011"

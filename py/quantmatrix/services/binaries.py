@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import re
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from quantmatrix import resources
+from quantmatrix import digests, resources
 from quantmatrix.errors import Problem
 from quantmatrix.services.account import SYSTEM_DIRECTORY, Account
 from quantmatrix.services.files import exclusive_lock
@@ -258,14 +257,9 @@ def copied_once(source: Path) -> Path:
 
 
 def _digest(source: Path) -> str:
-    whole = hashlib.sha256()
-    files = _files(source) if source.is_dir() else [source]
-    for path in files:
-        name = path.relative_to(source).as_posix() if source.is_dir() else path.name
-        content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
-        whole.update(f"{name}\0{len(content)}\0".encode())
-        whole.update(content)
-    return whole.hexdigest()
+    if source.is_dir():
+        return digests.of_files(source, _files(source))
+    return digests.of_files(source.parent, [source])
 
 
 def _files(folder: Path) -> list[Path]:

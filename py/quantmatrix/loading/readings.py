@@ -9,6 +9,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from quantmatrix import digests, ingest
 from quantmatrix.ingest.formats import OWN
 from quantmatrix.ingest.model import Options
 
@@ -28,16 +29,10 @@ def content_of(path: Path) -> str | None:
     """SHA-256 of the file at ``path``; None where reading it would take it away, as from a pipe."""
     if not path.is_file():
         return None
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digests.of_file(path)
 
 
 @cache
 def _code() -> str:
-    folder = Path(__file__).parent
-    whole = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        content = path.read_bytes()
-        whole.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
-        whole.update(content)
-    return whole.hexdigest()
+    folder = Path(ingest.__file__).parent
+    return digests.of_files(folder, sorted(folder.rglob("*.py")))
