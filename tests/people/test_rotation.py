@@ -75,7 +75,7 @@ def test_keys_rotate_with_overlap_and_the_proxy_comes_and_goes(run: Run, tmp_pat
     assert begun.headers["location"].startswith("https://hub.test/authorize?")
     assert f"redirect_uri={quote(proxy, safe='')}%2Foauth%2Fhub%2Fcallback&" in begun.headers["location"]
     before = run("status")
-    assert "sign-in page" in [row["server"] for row in before]
+    assert [row["server"] for row in before][-2:] == ["sign-in page", "worker"]
     assert {row["state"] for row in before} == {"running"}
     assert run("up")["sign_in_page"] == proxy
     assert [row["pid"] for row in run("status")] == [row["pid"] for row in before]
