@@ -65,7 +65,8 @@ def test_a_file_that_names_no_account_is_refused_and_the_next_one_read(
     refused, imported = json.loads(done.stdout)
     assert (refused["status"], imported["status"]) == ("refused", "imported")
     assert refused["refusals"][0]["reason"] == (
-        "line 2 names no account, and neither does the file (say which account it is: --account NUMBER)"
+        "line 2 names no account, and neither does the file"
+        f" (say which account it is: quantmatrix import {own} --account NUMBER)"
     )
     shown = run(database, "import", str(own)).stdout
     assert shown.startswith("own.csv  refused, nothing written\n"), "its format is known: the account is not"

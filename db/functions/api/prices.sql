@@ -229,7 +229,7 @@ begin
     from decided d;
     if v_count = 0 then
         raise exception 'no price of "%" is held', coalesce(prices_decide.symbol, '')
-            using errcode = 'QM001', hint = 'quantmatrix prices held';
+            using errcode = 'QM001', hint = '`prices_held`';
     end if;
     return v_count;
 end

@@ -23,7 +23,7 @@ begin
     where i.id = v_id;
     if not found then
         raise exception 'there is no instrument "%" among yours', p_reference
-            using errcode = 'QM001', hint = 'quantmatrix instruments list shows symbols and numbers';
+            using errcode = 'QM001', hint = '`instruments` shows symbols and numbers';
     end if;
     return v_instrument;
 end
