@@ -24,14 +24,15 @@ TEXTS = [
     if not line.lstrip().startswith("--")
 ]
 NAMED = [(place, action) for place, line in TEXTS for action in actions(line)]
-LISTED = {
-    name: set(re.findall(r"`(\w+)`", arguments))
-    for name, arguments in re.findall(
-        r"^\| `(\w+)` \|([^|]*)\|",
-        (DB / "functions" / "actions.md").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-}
+
+
+def listed_in(document: str) -> dict[str, set[str]]:
+    """The actions of a table, each with the arguments it names."""
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", document, re.MULTILINE)
+    return {name: set(re.findall(r"`(\w+)`", arguments)) for name, arguments in rows}
+
+
+LISTED = listed_in((DB / "functions" / "actions.md").read_text(encoding="utf-8"))
 OVER_THE_API_ALONE = {
     "identity_link",
     "identity_list",
@@ -66,6 +67,14 @@ def test_no_stored_comment_names_a_command(module_database: Database) -> None:
         ).fetchall()
     assert len(comments) > 500
     assert [text for (text,) in comments if A_COMMAND.search(text)] == []
+
+
+def test_the_documentation_says_how_actions_are_found() -> None:
+    document = (resources.root() / "docs" / "api.md").read_text(encoding="utf-8")
+    [pattern] = re.findall(r"^    (`\(.*`)$", document, re.MULTILINE)
+    for _, line in TEXTS:
+        assert [found.group(1) for found in re.finditer(pattern, line)] == [a.name for a in actions(line)]
+    assert listed_in(document).items() >= LISTED.items()
 
 
 def test_every_backtick_belongs_to_an_action() -> None:

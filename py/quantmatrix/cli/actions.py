@@ -130,8 +130,10 @@ def listed(text: str, **known: str) -> list[dict[str, Any]]:
 
 
 def row_told(row: Mapping[str, Any], field: str, **known: str) -> dict[str, Any]:
-    """``row`` with the text of ``field`` told, and for programs the actions that it names beside it."""
-    text = row.get(field)
+    """``row`` with the text of ``field`` told, where it has one, and beside it its actions for programs."""
+    if field not in row:
+        return dict(row)
+    text = row[field]
     changed = {field: told(text, **known), "actions": listed(text, **known)} if text else {"actions": []}
     return {**row, **changed}
 
