@@ -194,7 +194,7 @@ def test_a_file_that_does_not_add_up_is_told(database: Database, tmp_path: Path)
     wrong.write_text(text.replace('position="200"', 'position="250"'))
     told = run(database, "import", str(wrong))
     assert "positions: 1 of 2 as the file states" in told.stdout
-    assert "KO: 200 in the books, the file states 250" in told.stdout
+    assert "KO: 200 recorded, the file states 250" in told.stdout
 
 
 def test_formats_are_listed(database: Database) -> None:

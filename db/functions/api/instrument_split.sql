@@ -1,4 +1,4 @@
--- One name that is two things: some of its rows move to another instrument, in one person's books alone.
+-- One name that is two things: some of its rows move to another instrument, in one person's book alone.
 
 create function api.instrument_split(
     from_instrument text, reason text, into_instrument text default null, transactions bigint[] default null, since date default null,

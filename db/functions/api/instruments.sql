@@ -1,5 +1,5 @@
 -- Which names are one thing, and which one name is two. The catalogue of identities is shared by all tenants, so nobody's opinion may change it: a merge
--- or a split holds in one person's books alone. Files keep the name they state; what counts is decided when their lines are applied, so that later
+-- or a split holds in one person's book alone. Files keep the name they state; what counts is decided when their lines are applied, so that later
 -- imports follow and a change can be taken back whenever.
 
 create function api.instrument_merge(from_instrument text, into_instrument text, reason text, dry_run boolean default false)

@@ -201,7 +201,7 @@ begin
         elsif v_field.type = 'object' and jsonb_typeof(v_value) <> 'object' then
             raise exception '%: an object is wanted', v_field.key using errcode = 'QM002';
         elsif v_field.type in ('text', 'object') and octet_length(v_field.text) > 8192 then
-            raise exception '%: more than 8 kB', v_field.key using errcode = 'QM002', hint = 'what is longer belongs beside the books';
+            raise exception '%: more than 8 kB', v_field.key using errcode = 'QM002', hint = 'shorten it, and keep the rest in a file of yours';
         end if;
         v_read := v_read || jsonb_build_object(v_field.key, v_value);
     end loop;

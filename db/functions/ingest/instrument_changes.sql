@@ -1,4 +1,4 @@
--- What a merge or a split of instruments does in one person's books: what counts for what, which lines are applied again, and the evidence that follows.
+-- What a merge or a split of instruments does in one person's book: what counts for what, which lines are applied again, and the evidence that follows.
 
 -- Two currencies or kinds may share a symbol: type|symbol|currency tells them apart, and #NUMBER always does.
 create function ingest.own_instrument(p_user_id uuid, p_reference text)

@@ -218,11 +218,11 @@ def import_files(
                     print_totals(report["totals"])
     finally:
         # Files before one that stops everything were imported, and are told.
-        _tell(settings, reports, one=len(files) == 1)
+        _write(settings, reports, one=len(files) == 1)
     return ExitCode.REFUSED if any(report["status"] == "refused" for report in reports) else ExitCode.DONE
 
 
-def _tell(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> None:
+def _write(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> None:
     if settings.format == "table" or not reports:
         return
     if settings.format == "json":

@@ -167,7 +167,7 @@ def _sync(settings: Settings, service: str | None, names: Sequence[str], options
     if sum((report.get("rows") or {}).get("new", 0) for report in reports) >= MANY:
         refresh_statistics(settings)
     for report in reports:
-        _tell(settings, report)
+        _report(settings, report)
     if settings.format == "json":
         data(to_json(reports))
     else:
@@ -188,7 +188,7 @@ def _flat(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tell(settings: Settings, report: dict[str, Any]) -> None:
+def _report(settings: Settings, report: dict[str, Any]) -> None:
     if report["status"] == "busy":
         settings.narrate(f"{report['feed']}: another sync is at it; nothing was done")
     for sentence in report.get("warnings") or ():
