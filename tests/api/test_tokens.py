@@ -55,7 +55,7 @@ def test_a_token_of_another_key_is_refused(service: Service) -> None:
 def test_a_refusal_says_what_is_missing(service: Service) -> None:
     body = ask(service, service.claims(service.ann, exp=None)).json()
     assert body["message"] == "the token lacks exp"
-    assert "quantmatrix user token" in body["hint"]
+    assert body["hint"] == "get a new one: `token`"
 
 
 def test_a_disabled_person_is_locked_out_and_comes_back(service: Service) -> None:

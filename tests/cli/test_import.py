@@ -65,7 +65,8 @@ def test_a_file_that_names_no_account_is_refused_and_the_next_one_read(
     refused, imported = json.loads(done.stdout)
     assert (refused["status"], imported["status"]) == ("refused", "imported")
     assert refused["refusals"][0]["reason"] == (
-        "line 2 names no account, and neither does the file (say which account it is: --account NUMBER)"
+        "line 2 names no account, and neither does the file"
+        f" (say which account it is: quantmatrix import {own} --account NUMBER)"
     )
     shown = run(database, "import", str(own)).stdout
     assert shown.startswith("own.csv  refused, nothing written\n"), "its format is known: the account is not"
@@ -193,7 +194,7 @@ def test_a_file_that_does_not_add_up_is_told(database: Database, tmp_path: Path)
     wrong.write_text(text.replace('position="200"', 'position="250"'))
     told = run(database, "import", str(wrong))
     assert "positions: 1 of 2 as the file states" in told.stdout
-    assert "KO: 200 in the books, the file states 250" in told.stdout
+    assert "KO: 200 recorded, the file states 250" in told.stdout
 
 
 def test_formats_are_listed(database: Database) -> None:

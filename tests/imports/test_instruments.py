@@ -1,4 +1,4 @@
-"""Which names are one instrument, and which one name is two: in one person's books, and back again."""
+"""Which names are one instrument, and which one name is two: in one person's book, and back again."""
 
 from __future__ import annotations
 

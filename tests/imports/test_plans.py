@@ -17,8 +17,8 @@ from quantmatrix.door.login import PersonSession
 from quantmatrix.ingest.model import Line, Record
 from quantmatrix.testing.cluster import Cluster, Database
 from quantmatrix.testing.importer import Importer, fill, statement
-from quantmatrix.testing.lived_in import Statistics, instruments, settle_in
-from quantmatrix.testing.work_done import WorkDone, tell_work
+from quantmatrix.testing.lived_in import Statistics, instruments, populate
+from quantmatrix.testing.work_done import WorkDone, log_plans
 
 ROWS = 1_500
 # Sixty are few enough for the planner to know each by name, and to believe that nobody else has rows.
@@ -68,7 +68,7 @@ def _file(rows: int) -> list[Record]:
 
 def _steps(database: Database, rows: int) -> dict[str, WorkDone]:
     """What each step of the person touched."""
-    tell_work(database)
+    log_plans(database)
     person = _Worker(database, "large@example.org")
     file = _file(rows)
     kept: dict[str, Any] = {}
@@ -146,7 +146,7 @@ def test_work_does_not_depend_on_statistics(
 ) -> None:
     """The same steps touch as many rows where others live, whatever the planner knows of them."""
     with quiet.database() as database:
-        settle_in(database, statistics, PEOPLE[statistics])
+        populate(database, statistics, PEOPLE[statistics])
         done = _steps(database, ROWS)
     assert {
         name: (work.rows / alone[name].rows, work.worst)

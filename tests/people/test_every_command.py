@@ -230,6 +230,19 @@ def agreed(run: Pair, *words: str, drawn: bool = False) -> Result:
     return over_http
 
 
+def test_a_refusal_names_the_same_commands(trader: Pair) -> None:
+    refused = [run("account", "remove", ACCOUNT) for run in trader]
+    over_http, by_login = (
+        [line for line in done.stderr.splitlines() if line.startswith("  next: ")] for done in refused
+    )
+    assert over_http == by_login
+    assert over_http == [
+        "  next: take its imports back (quantmatrix import undo NUMBER), merge it into another"
+        f" (quantmatrix account merge {ACCOUNT} INTO), or close it:"
+        f" quantmatrix account set {ACCOUNT} --status closed"
+    ]
+
+
 def _undrawn(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _undrawn(part) for name, part in value.items() if name not in DRAWN}

@@ -43,7 +43,7 @@ begin
             perform auth.refuse(
                 409, 'QM062', format('account %s at %s is there already, as %s (%s, %s)', v_known.account_number, v_known.broker, v_known.name,
                     v_known.account_type, v_known.base_currency),
-                'change it: quantmatrix account set, or account_set'
+                format('change it: `account_set(account => %L)`', v_known.account_number)
             );
         end if;
         return query select a.* from api.accounts a where a.id = v_known.id;
@@ -210,7 +210,11 @@ begin
     if v_holds is not null then
         raise exception 'account "%" is not empty', account_remove.account
             using errcode = 'QM002', detail = v_holds,
-                hint = 'take its imports back (quantmatrix import undo NUMBER), merge it into another (quantmatrix account merge), or close it: quantmatrix account set ACCOUNT --status closed';
+                hint = format(
+                    'take its imports back (`import_undo`), merge it into another (`account_merge(from_account => %1$L)`), or close it: '
+                    '`account_set(account => %1$L, status => closed)`',
+                    account_remove.account
+                );
     end if;
     delete from core.accounts a
     where a.user_id = v_user_id

@@ -60,7 +60,7 @@ begin
     if v_head !~ '^[0-9]{1,18}:[0-9a-f]{64}$' then
         raise exception 'noted_head: "%" is not POSITION:DIGEST', left(v_head, 100)
             using errcode = 'QM002',
-                hint = 'Give the head as audit_verify answered it. A digest without its place, as heads once were, is looked up by the operator: quantmatrix audit verify --head.';
+                hint = 'Give the head as `audit_verify` answered it. A digest without its place, as heads once were, is looked up by the operator: `audit_verify_all(noted_head => DIGEST)`.';
     end if;
     v_found := audit.verify_own(auth.require_user());
     if v_found ->> 'broken' is null and v_head is not null and not audit.stands(v_head) then

@@ -148,7 +148,7 @@ begin
         v_is_right := auth.use_code(v_user.id, sign_in.code);
     end if;
     if not v_is_right or v_user.status is distinct from 'active' then
-        perform auth.refuse(401, 'QM050', 'address, password or code is wrong', 'a new password can be asked for: password_forgot');
+        perform auth.refuse(401, 'QM050', 'address, password or code is wrong', 'a new password can be asked for: `password_forgot`');
     end if;
 
     if v_is_known then
@@ -223,11 +223,11 @@ begin
         perform set_config('response.status', '401', true);
         return jsonb_build_object(
             'code', 'QM055', 'message', 'this refresh token was used before: the session is ended', 'details', null,
-            'hint', 'somebody may have stolen it; sign in again'
+            'hint', 'somebody may have stolen it; sign in again: `sign_in`'
         );
     end if;
     if v_session.id is null or v_session.ended_at is not null or v_session.expires_at <= now() or v_user.status <> 'active' then
-        perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
+        perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again: `sign_in`');
     end if;
     -- Each leaves a row behind, and a session may hold many. They are counted in these rows, under the session's lock: a person has as many sessions
     -- as counters that all share would have to bear. What was used longer ago than a session lasts unused would have ended with it.
@@ -334,7 +334,7 @@ begin
     and s.id = session_end.id
     and s.ended_at is null;
     if not found then
-        raise exception 'there is no such session' using errcode = 'QM001', hint = 'session_list shows them';
+        raise exception 'there is no such session' using errcode = 'QM001', hint = '`session_list` shows them';
     end if;
 end
 $$;

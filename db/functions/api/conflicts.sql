@@ -180,7 +180,7 @@ begin
         and m.decision_id is null;
         if v_members is null and exists (select from matching.matched(v_user_id) m where m.conflict = v_conflict) then
             raise exception '% was matched by a decision of yours', v_conflict
-                using errcode = 'QM002', hint = 'take the decision back: quantmatrix import conflicts reopen NUMBER';
+                using errcode = 'QM002', hint = 'take the decision back: `import_conflict_reopen`';
         end if;
     else
         -- The day that the source states: a correction may have moved the row.
@@ -195,7 +195,7 @@ begin
     end if;
     if v_members is null then
         raise exception 'there is no conflict "%"', coalesce(v_conflict, '')
-            using errcode = 'QM001', hint = 'quantmatrix import conflicts lists them; a conflict has another name when its rows have changed';
+            using errcode = 'QM001', hint = '`import_conflicts` lists them; a conflict has another name when its rows have changed';
     end if;
 
     select
@@ -210,7 +210,7 @@ begin
             raise exception 'keep: "%" is not one of %', import_conflict_resolve.keep, array_to_string(v_sources, ', ') using errcode = 'QM002';
         elsif 'manual' = any (v_sources) and import_conflict_resolve.keep <> 'manual' then
             raise exception 'keep: what was entered by hand counts before any import'
-                using errcode = 'QM002', hint = 'void the entry instead, and the import counts: quantmatrix transactions void NUMBER';
+                using errcode = 'QM002', hint = 'void the entry instead, and the import counts: `transaction_void`';
         end if;
         v_keep := import_conflict_resolve.keep;
     end if;
@@ -260,7 +260,7 @@ begin
     and d.undone_at is null;
     if not found then
         raise exception 'there is no decision % that holds', coalesce(import_conflict_reopen.decision::text, '')
-            using errcode = 'QM001', hint = 'quantmatrix import conflicts decisions shows numbers';
+            using errcode = 'QM001', hint = '`import_decisions` shows numbers';
     end if;
     perform audit.note_own(
         'decisions', import_conflict_reopen.decision::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason

@@ -17,7 +17,7 @@ begin
     and o.expires_at > now()
     returning o.* into v_request;
     if not found or v_request.challenge is distinct from auth.base64url(auth.digest_of(oauth_collect.verifier)) then
-        perform auth.refuse(401, 'QM053', 'this ticket is unknown, used or expired', 'sign in again');
+        perform auth.refuse(401, 'QM053', 'this ticket is unknown, used or expired', 'sign in again: `sign_in`');
     end if;
     -- A refusal leaves the ticket as it was, for the code that comes next; counters stay.
     if exists (select from auth.credentials c where c.user_id = v_request.person_id and c.totp_confirmed_at is not null) then
@@ -116,7 +116,7 @@ begin
     and i.provider = identity_unlink.provider;
     get diagnostics v_count = row_count;
     if v_count = 0 then
-        raise exception 'no sign-in of "%" is linked', identity_unlink.provider using errcode = 'QM001', hint = 'identity_list shows them';
+        raise exception 'no sign-in of "%" is linked', identity_unlink.provider using errcode = 'QM001', hint = '`identity_list` shows them';
     end if;
     perform audit.note(v_user_id, 'auth.identities', identity_unlink.provider, 'delete', null, 'sign-in unlinked');
     return v_count;

@@ -27,7 +27,7 @@ begin
                 ('feed_add', '{"name": "flex", "service": "ibkr", "settings": {"query": "123456"}, "since": "2024-01-01"}'),
                 ('feed_credentials', '{"name": "flex"}'),
                 ('feed_remove', '{"name": "flex"}'),
-                ('feed_seal', '{"name": "flex", "sealed": "(what quantmatrix sync seals)"}'),
+                ('feed_seal', '{"name": "flex", "sealed": "(the credentials, sealed on the machine that fetches)"}'),
                 ('feed_set', '{"name": "flex", "changes": {"overlap_days": 14}}'),
                 ('grant_add', '{"email": "friend@example.org", "account": "U1000001", "access": "read", "expires_at": "2030-01-01"}'),
                 ('job_add', '{"kind": "lots_compare", "arguments": {"year": 2024}, "idempotency_key": "compare-2024-1"}'),

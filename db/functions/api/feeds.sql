@@ -20,7 +20,7 @@ begin
     end;
     if exists (select from ingest.feeds f where f.user_id = v_user_id and f.name = lower(btrim(feed_add.name))) then
         raise exception 'there is a feed "%" already', feed_add.name
-            using errcode = 'QM002', hint = 'quantmatrix sync set changes it, quantmatrix sync remove takes it away';
+            using errcode = 'QM002', hint = format('`feed_set(name => %1$L)` changes it, `feed_remove(name => %1$L)` takes it away', lower(btrim(feed_add.name)));
     end if;
     insert into ingest.feeds (user_id, name, service, settings, since)
     values (

@@ -46,7 +46,7 @@ as $$
                 jsonb_agg(
                     jsonb_build_object(
                         'account', a.account_number, 'symbol', i.symbol, 'stated', trim_scale(s.quantity)::text,
-                        'booked', trim_scale(coalesce(p.quantity, 0))::text
+                        'recorded', trim_scale(coalesce(p.quantity, 0))::text
                     )
                     order by a.account_number, i.symbol
                 ), '[]'
@@ -62,6 +62,6 @@ as $$
 $$;
 
 comment on function api.import_totals(bigint) is $$What a file states of itself
-An object with cash (account, currency, start, stated_end) and positions (account, symbol, stated, booked: what the books hold).$$;
+An object with cash (account, currency, start, stated_end) and positions (account, symbol, stated, recorded: what is held now).$$;
 
 grant execute on function api.import_totals(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

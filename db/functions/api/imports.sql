@@ -343,7 +343,7 @@ begin
         raise exception 'import % cannot be undone', v_sync_id
             using errcode = 'QM012',
                 detail = coalesce('it is ' || v_status::text, 'there is no such import'),
-                hint = 'quantmatrix import list shows what can be undone';
+                hint = '`imports` shows what can be undone';
     end if;
     perform set_config('quantmatrix.reason', 'undo of import ' || v_sync_id, true);
 

@@ -1,4 +1,4 @@
--- One name that is two things: some of its rows move to another instrument, in one person's books alone.
+-- One name that is two things: some of its rows move to another instrument, in one person's book alone.
 
 create function api.instrument_split(
     from_instrument text, reason text, into_instrument text default null, transactions bigint[] default null, since date default null,
@@ -46,7 +46,7 @@ begin
         raise exception 'transactions: name them, or say since, until and account, but not both' using errcode = 'QM002';
     elsif ingest.counted_instrument(v_user_id, v_from.id) <> v_from.id then
         raise exception '% was merged into another instrument: split that one, or undo the merge', v_from.symbol
-            using errcode = 'QM002', hint = 'quantmatrix instruments changes';
+            using errcode = 'QM002', hint = '`instrument_changes`';
     end if;
 
     select string_agg(w.word, ', ')
@@ -60,7 +60,7 @@ begin
     );
     if v_missing is not null then
         raise exception 'identifiers: % is not known of %', v_missing, v_from.symbol
-            using errcode = 'QM001', hint = 'quantmatrix instruments show ' || v_from.symbol;
+            using errcode = 'QM001', hint = format('`instruments(symbol => %L)`', v_from.symbol);
     end if;
     select array_agg(t.id)
     into v_ids
@@ -80,7 +80,7 @@ begin
     where not w.id = any (coalesce(v_ids, '{}'));
     if v_missing is not null then
         raise exception 'transaction %: not one of %', v_missing, v_from.symbol
-            using errcode = 'QM001', hint = 'quantmatrix transactions list --symbol ' || v_from.symbol;
+            using errcode = 'QM001', hint = format('`transactions(symbol => %L)`', v_from.symbol);
     elsif v_ids is null and v_identifiers = '{}' then
         raise exception 'no transaction of % is meant by that', v_from.symbol using errcode = 'QM001';
     end if;

@@ -1,5 +1,5 @@
 -- Which names are one thing, and which one name is two. The catalogue of identities is shared by all tenants, so nobody's opinion may change it: a merge
--- or a split holds in one person's books alone. Files keep the name they state; what counts is decided when their lines are applied, so that later
+-- or a split holds in one person's book alone. Files keep the name they state; what counts is decided when their lines are applied, so that later
 -- imports follow and a change can be taken back whenever.
 
 create function api.instrument_merge(from_instrument text, into_instrument text, reason text, dry_run boolean default false)
@@ -33,7 +33,7 @@ begin
         raise exception 'both are the same instrument, %', v_from.symbol using errcode = 'QM002';
     elsif ingest.counted_instrument(v_user_id, v_from.id) <> v_from.id or ingest.counted_instrument(v_user_id, v_into.id) <> v_into.id then
         raise exception '% was merged already', case when ingest.counted_instrument(v_user_id, v_from.id) <> v_from.id then v_from.symbol else v_into.symbol end
-            using errcode = 'QM002', hint = 'quantmatrix instruments changes shows into what; merge with that one';
+            using errcode = 'QM002', hint = '`instrument_changes` shows into what; merge with that one';
     elsif v_from.currency <> v_into.currency or v_from.multiplier <> v_into.multiplier then
         raise exception 'another currency or multiplier is another instrument'
             using errcode = 'QM002',
@@ -144,7 +144,7 @@ begin
     returning c.* into v_change;
     if not found then
         raise exception 'there is no change % of instruments that holds', coalesce(instrument_change_undo.change::text, '')
-            using errcode = 'QM001', hint = 'quantmatrix instruments changes shows numbers';
+            using errcode = 'QM001', hint = '`instrument_changes` shows numbers';
     end if;
     perform audit.note_own(
         'instrument_changes', v_change.id::text, 'update', jsonb_build_object('undo_reason', v_reason), v_reason

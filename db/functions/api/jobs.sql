@@ -97,7 +97,7 @@ begin
     end if;
     if (select count(*) from work.jobs j where j.person_id = v_person_id and j.status in ('waiting', 'running')) >= 5 then
         perform auth.refuse(
-            429, 'QM122', 'five of your jobs are not finished', 'wait for one, or end one: job_cancel', jsonb_build_object('Retry-After', '10')
+            429, 'QM122', 'five of your jobs are not finished', 'wait for one, or end one: `job_cancel`', jsonb_build_object('Retry-After', '10')
         );
     end if;
     insert into work.jobs (user_id, person_id, kind, arguments, asked_as, idempotency_key)
@@ -133,7 +133,7 @@ begin
     returning j.status into v_status;
     if not found then
         raise exception 'there is no job % of yours that waits or runs', job_cancel.id
-            using errcode = 'QM001', hint = 'the view jobs lists them; what ended cannot be cancelled';
+            using errcode = 'QM001', hint = '`jobs` lists them; what ended cannot be cancelled';
     end if;
     return jsonb_build_object('id', job_cancel.id, 'status', v_status);
 end
@@ -160,7 +160,7 @@ begin
     and j.id = job_result.id
     and auth.sees_all_accounts();
     if not found then
-        raise exception 'there is no job %', job_result.id using errcode = 'QM001', hint = 'the view jobs lists them; they are kept for a month';
+        raise exception 'there is no job %', job_result.id using errcode = 'QM001', hint = '`jobs` lists them; they are kept for a month';
     elsif v_job.status in ('waiting', 'running') then
         perform auth.refuse(
             409, 'QM123', format('the job is %s', v_job.status), 'ask again when the view jobs says finished', jsonb_build_object('Retry-After', '1')

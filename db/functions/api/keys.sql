@@ -42,7 +42,7 @@ begin
         raise exception 'expires_at: is in the past' using errcode = 'QM002';
     end if;
     if (select count(*) from auth.api_keys k where k.user_id = v_user_id and k.revoked_at is null) >= 100 then
-        raise exception 'there are a hundred keys already' using errcode = 'QM002', hint = 'revoke those that are not used';
+        raise exception 'there are a hundred keys already' using errcode = 'QM002', hint = 'revoke those that are not used: `key_revoke`';
     end if;
     if key_create.accounts is not null then
         v_account_ids := array(select distinct ingest.require_account(v_user_id, a.reference) from unnest(key_create.accounts) a (reference));
@@ -99,7 +99,7 @@ begin
     where k.user_id = v_user_id
     and k.id = key_revoke.id;
     if not found then
-        raise exception 'there is no key %', key_revoke.id using errcode = 'QM001', hint = 'quantmatrix key list shows them';
+        raise exception 'there is no key %', key_revoke.id using errcode = 'QM001', hint = '`key_list` shows them';
     end if;
     perform audit.note(v_user_id, 'auth.api_keys', key_revoke.id::text, 'update', null, 'key revoked');
 end
@@ -137,7 +137,7 @@ begin
     where u.id = v_key.user_id
     and u.status = 'active';
     if v_user.id is null then
-        perform auth.refuse(401, 'QM055', 'this key is unknown, revoked or expired', 'make a new one: quantmatrix key create');
+        perform auth.refuse(401, 'QM055', 'this key is unknown, revoked or expired', 'make a new one: `key_create`');
     end if;
     if v_key.used_at is null or v_key.used_at < now() - interval '1 minute' then
         update auth.api_keys k
@@ -194,7 +194,7 @@ begin
             using errcode = 'QM001', hint = 'the other person needs an account here first';
     end if;
     if (select count(*) from auth.grants g where g.user_id = v_user_id and g.revoked_at is null) >= 1000 then
-        raise exception 'there are a thousand grants already' using errcode = 'QM002', hint = 'revoke those that are not used';
+        raise exception 'there are a thousand grants already' using errcode = 'QM002', hint = 'revoke those that are not used: `grant_revoke`';
     end if;
     -- The same once more, as after an answer that was lost, is the one that is there: revoking it must leave none behind.
     select g.*
@@ -271,7 +271,7 @@ begin
     and g.id = grant_revoke.id
     and g.kind = 'share';
     if not found then
-        raise exception 'there is no grant %', grant_revoke.id using errcode = 'QM001', hint = 'quantmatrix share list (grant_list) shows them';
+        raise exception 'there is no grant %', grant_revoke.id using errcode = 'QM001', hint = '`grant_list` shows them';
     end if;
     perform audit.note(v_user_id, 'auth.grants', grant_revoke.id::text, 'update', null, 'share revoked');
 end
@@ -316,7 +316,7 @@ begin
         and (g.access = 'write' or v_access = 'read')
     );
     if v_owner_id is null or v_access = 'write' and v_person.role = 'readonly' then
-        raise exception 'this book is not open to you' using errcode = '42501', hint = 'quantmatrix share list (grant_list) shows what others share with you';
+        raise exception 'this book is not open to you' using errcode = '42501', hint = '`grant_list` shows what others share with you';
     end if;
     v_more := jsonb_strip_nulls(jsonb_build_object('book', v_owner_id, 'sid', auth.session_id()));
     return auth.access_token(v_person_id, case v_access when 'write' then 'quantmatrix_user' else 'quantmatrix_readonly' end, v_more);

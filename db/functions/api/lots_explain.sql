@@ -23,7 +23,7 @@ declare
 begin
     if (lots_explain.lot is null) = (lots_explain.closing is null) then
         raise exception 'say which one: the number of a lot, or that of a closing'
-            using errcode = 'QM002', hint = 'the views lots and closings show their numbers';
+            using errcode = 'QM002', hint = '`lots` and `closings` show their numbers';
     end if;
     if lots_explain.lot is not null then
         select l.*
@@ -33,7 +33,7 @@ begin
         and l.id = lots_explain.lot;
         if not found then
             raise exception 'there is no lot %', lots_explain.lot
-                using errcode = 'QM001', hint = 'quantmatrix lots list --all shows their numbers';
+                using errcode = 'QM001', hint = '`lots` shows their numbers';
         end if;
     else
         select c.*
@@ -43,7 +43,7 @@ begin
         and c.id = lots_explain.closing;
         if not found then
             raise exception 'there is no closing %', lots_explain.closing
-                using errcode = 'QM001', hint = 'quantmatrix lots closings shows their numbers';
+                using errcode = 'QM001', hint = '`closings` shows their numbers';
         end if;
     end if;
     select g.group_id

@@ -75,7 +75,7 @@ begin
     and t.expires_at > now()
     returning t.user_id into v_user_id;
     if v_user_id is null then
-        perform auth.refuse(400, 'QM053', 'this token is unknown, used or expired', 'ask for a new one: password_forgot');
+        perform auth.refuse(400, 'QM053', 'this token is unknown, used or expired', 'ask for a new one: `password_forgot`');
     end if;
     update core.users u
     set email_verified_at = now(),

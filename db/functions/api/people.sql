@@ -22,7 +22,7 @@ begin
     returning id into v_id;
     if v_id is null then
         raise exception 'there is a user "%" already', lower(btrim(user_add.email))
-            using errcode = 'QM002', hint = 'quantmatrix user list shows all';
+            using errcode = 'QM002', hint = '`user_list` shows all';
     end if;
     return query select m.* from api.me m where m.id = v_id;
 end

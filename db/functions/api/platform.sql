@@ -272,7 +272,7 @@ begin
     and m.status = 'dead'
     and m.body is not null;
     if not found then
-        raise exception 'there is no dead mail %', mail_retry.id using errcode = 'QM001', hint = 'quantmatrix mail list shows them';
+        raise exception 'there is no dead mail %', mail_retry.id using errcode = 'QM001', hint = '`mail_list` shows them';
     end if;
 end
 $$;

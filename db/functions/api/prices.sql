@@ -229,7 +229,7 @@ begin
     from decided d;
     if v_count = 0 then
         raise exception 'no price of "%" is held', coalesce(prices_decide.symbol, '')
-            using errcode = 'QM001', hint = 'quantmatrix prices held';
+            using errcode = 'QM001', hint = '`prices_held`';
     end if;
     return v_count;
 end
@@ -275,7 +275,7 @@ end
 $$;
 
 comment on function api.price_action_add(text, date, text) is $$Explain a jump of a price
-Administrators only. Says that a corporate action (a split, a spin-off) is why the shared price of an instrument jumps at a day, so that bars around it are not held. It changes no price and nobody's books.$$;
+Administrators only. Says that a corporate action (a split, a spin-off) is why the shared price of an instrument jumps at a day, so that bars around it are not held. It changes no price and nobody's book.$$;
 grant execute on function api.prices_load(jsonb, uuid, bigint, boolean), api.prices_held(), api.prices_decide(text, boolean), api.price_action_add(text, date, text) to quantmatrix_admin;
 
 alter function api.price_action_add(text, date, text) owner to quantmatrix_engine;

@@ -83,7 +83,7 @@ begin
     limit 1;
     if not found then
         raise exception 'there is no difference % in the newest reconciliation', difference_accept.finding_id
-            using errcode = 'QM001', hint = 'quantmatrix reconcile lists them with their numbers';
+            using errcode = 'QM001', hint = '`reconcile` lists them with their numbers';
     elsif v_finding.status = 'explained' then
         raise exception 'difference % needs no acceptance: it is explained', v_finding.id using errcode = 'QM002';
     end if;
@@ -156,7 +156,7 @@ begin
     and a.revoked_at is null;
     if not found then
         raise exception 'there is no acceptance % that holds', acceptance_revoke.acceptance
-            using errcode = 'QM001', hint = 'quantmatrix reconcile accepted lists them with their numbers';
+            using errcode = 'QM001', hint = '`acceptances` lists them with their numbers';
     end if;
     perform audit.note_own(
         'acceptances', acceptance_revoke.acceptance::text, 'update', jsonb_build_object('revoke_reason', v_reason), v_reason

@@ -32,7 +32,7 @@ begin
     or v_claims -> c.name = 'null';
     if v_missing is not null then
         raise exception 'the token lacks %', v_missing
-            using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
+            using errcode = 'PT401', hint = 'get a new one: `token`';
     end if;
 
     -- Before anything is looked up: what is refused here costs next to nothing.

@@ -18,7 +18,7 @@ begin
     where c.user_id = v_user_id
     and c.totp_confirmed_at is null;
     if not found then
-        raise exception 'a second factor is set up already' using errcode = 'QM002', hint = 'remove it first: second_factor_remove';
+        raise exception 'a second factor is set up already' using errcode = 'QM002', hint = 'remove it first: `second_factor_remove`';
     end if;
     return jsonb_build_object(
         'secret', auth.base32(v_secret),
@@ -45,10 +45,10 @@ declare
 begin
     perform auth.throttle_proof('confirm', v_user_id);
     if exists (select from auth.credentials c where c.user_id = v_user_id and c.totp_confirmed_at is not null) then
-        raise exception 'a second factor is set up already' using errcode = 'QM002', hint = 'remove it first: second_factor_remove';
+        raise exception 'a second factor is set up already' using errcode = 'QM002', hint = 'remove it first: `second_factor_remove`';
     end if;
     if not auth.use_code(v_user_id, second_factor_confirm.code) then
-        perform auth.refuse(403, 'QM050', 'the code is wrong', 'begin again with second_factor_begin, or wait for the next code');
+        perform auth.refuse(403, 'QM050', 'the code is wrong', 'begin again with `second_factor_begin`, or wait for the next code');
     end if;
     update auth.credentials c
     set totp_confirmed_at = now()

@@ -37,7 +37,7 @@ declare
 begin
     perform sync.require_feed_lock(v_user_id, v_feed.id);
     if v_feed.is_paused then
-        raise exception 'the feed % is paused', v_feed.name using errcode = 'QM061', hint = 'quantmatrix sync set ' || v_feed.name || ' --resume';
+        raise exception 'the feed % is paused', v_feed.name using errcode = 'QM061', hint = format('`feed_set(name => %L, is_paused => false)`', v_feed.name);
     end if;
 
     -- Who holds the lock is alone: what still seems to run was killed.

@@ -80,7 +80,7 @@ begin
         if not ingest.says_the_same(v_known, v_fields, v_terms, v_instrument_id, v_new_instrument_id, v_currency, v_object) then
             perform auth.refuse(
                 409, 'QM062', format('transaction %s has this external_id already, and says something else', v_known.id),
-                'correct that one (transaction_correct), or give the new one an external_id of its own'
+                'correct that one (`transaction_correct`), or give the new one an external_id of its own'
             );
         end if;
         return query select t.* from api.transactions t where t.id = v_known.id;
@@ -94,7 +94,7 @@ begin
         ) k
     ) = v_most then
         raise exception 'an account may have at most % transactions by hand', v_most
-            using errcode = 'QM063', hint = 'import them as a file: quantmatrix import';
+            using errcode = 'QM063', hint = 'import them as a file: `import`';
     end if;
     v_id := nextval('core.transactions_id_seq');
 
@@ -179,7 +179,7 @@ begin
     v_transfer := ingest.transaction_key(v_user_id, basis_set.transaction_id);
     if v_transfer.transaction_type not in ('transfer_in', 'promotion') or v_transfer.instrument_id is null then
         raise exception 'transaction % is a %: only units that were transferred in can be given a basis', v_transfer.id, v_transfer.transaction_type
-            using errcode = 'QM002', hint = 'correct the transaction itself: quantmatrix transactions correct';
+            using errcode = 'QM002', hint = format('correct the transaction itself: `transaction_correct(transaction_id => %s)`', v_transfer.id);
     elsif basis_set.basis is null and basis_set.acquired_on is null then
         raise exception 'basis: is wanted, or acquired_on' using errcode = 'QM002';
     elsif basis_set.basis < 0 or basis_set.basis in ('NaN', 'Infinity') then

@@ -140,7 +140,7 @@ comment on column api.instruments.section_1256 is 'Contract of section 1256; nul
 comment on column api.instruments.wash_exempt is 'Exempt from wash sales; null: by type.';
 comment on column api.instruments.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';
 comment on column api.instruments.deliverable_cash is 'Cash that one contract delivers beside the shares; null: none.';
-comment on column api.instruments.merged_into_id is 'The instrument that counts for this one in the person''s books; null: itself.';
+comment on column api.instruments.merged_into_id is 'The instrument that counts for this one in the person''s book; null: itself.';
 comment on column api.instruments.merged_into is 'Its symbol.';
 comment on column api.instruments.counts_for is 'Instruments that were merged into this one, as type|symbol|currency; null: none.';
 

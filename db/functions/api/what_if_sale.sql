@@ -103,7 +103,7 @@ begin
         raise exception 'only % units of % are held in account % on %', trim_scale(v_held), v_instrument.symbol, what_if_sale.account, v_on
             using errcode = 'QM030',
                 detail = format('asked for %s', trim_scale(what_if_sale.quantity)),
-                hint = 'quantmatrix lots list shows what is open';
+                hint = '`lots(is_open => true)` shows what is open';
     end if;
 
     return (

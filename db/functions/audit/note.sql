@@ -63,7 +63,7 @@ begin
             raise exception 'update of core.audit_logs is refused'
                 using errcode = 'QM040',
                     detail = 'Only the entries of a person who was erased are blanked, all of them.',
-                    hint = 'Erase the person: quantmatrix user erase.';
+                    hint = 'Erase the person: `user_erase`.';
         end if;
     end loop;
     return null;

@@ -43,9 +43,9 @@ begin
     from core.users u
     where u.id = (p_claims ->> 'sub')::uuid;
     if not found then
-        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
+        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: `token`';
     elsif v_user.status <> 'active' then
-        raise exception 'this user is disabled' using errcode = 'PT403', hint = 'an administrator can enable it: quantmatrix user disable --undo';
+        raise exception 'this user is disabled' using errcode = 'PT403', hint = 'an administrator can enable it: `user_disable(disabled => false)`';
     end if;
 
     if p_claims ? 'key' then
@@ -57,7 +57,7 @@ begin
         and k.revoked_at is null
         and (k.expires_at is null or k.expires_at > now());
         if not found or v_role <> auth.role_of_scopes(v_key.scopes) then
-            perform auth.refuse(401, 'QM055', 'this key is revoked or expired', 'make a new one: quantmatrix key create');
+            perform auth.refuse(401, 'QM055', 'this key is revoked or expired', 'make a new one: `key_create`');
         end if;
     elsif p_claims ? 'sid' then
         if not exists (
@@ -67,7 +67,7 @@ begin
             and s.ended_at is null
             and s.expires_at > now()
         ) then
-            perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again');
+            perform auth.refuse(401, 'QM055', 'the session has ended', 'sign in again: `sign_in`');
         end if;
     else
         -- The operator's own tokens belong to no session.
@@ -76,7 +76,7 @@ begin
         from auth.credentials c
         where c.user_id = v_user.id;
         if v_tokens_from is not null and coalesce((p_claims ->> 'iat')::numeric, 0) < floor(extract(epoch from v_tokens_from)) then
-            perform auth.refuse(401, 'QM055', 'the token is older than the last time this user signed out everywhere', 'get a new one');
+            perform auth.refuse(401, 'QM055', 'the token is older than the last time this user signed out everywhere', 'get a new one: `token`');
         end if;
     end if;
 
@@ -85,14 +85,14 @@ begin
         or v_role = 'quantmatrix_readonly'
         or v_role in ('quantmatrix_user', 'quantmatrix_importer') and v_user.role = 'user'
     ) then
-        raise exception 'the token claims more than this user may do' using errcode = 'PT403', hint = 'get a new one: quantmatrix user token';
+        raise exception 'the token claims more than this user may do' using errcode = 'PT403', hint = 'get a new one: `token`';
     end if;
     if p_claims ? 'book' and auth.user_id() is null then
         raise exception 'this book is not open to you' using errcode = 'PT403', hint = 'the grant was revoked or has ended';
     end if;
 exception
     when invalid_text_representation or numeric_value_out_of_range then
-        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: quantmatrix user token';
+        raise exception 'the token is for nobody here' using errcode = 'PT401', hint = 'get a new one: `token`';
 end
 $$;
 

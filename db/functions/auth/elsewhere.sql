@@ -47,7 +47,7 @@ begin
         and o.provider = 'link'
         returning o.person_id into v_link_to;
         if v_link_to is null then
-            raise exception 'this link is unknown, used or expired' using errcode = 'QM053', hint = 'ask for a new one: identity_link';
+            raise exception 'this link is unknown, used or expired' using errcode = 'QM053', hint = 'ask for a new one: `identity_link`';
         end if;
     end if;
     insert into auth.oauth_requests (state_digest, provider, nonce, code_verifier, redirect_uri, return_to, challenge, link_to, expires_at)
@@ -137,7 +137,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception 'this account is linked by its owner alone: sign in with the password, and ask for a link'
-        using errcode = '42501', hint = 'identity_link gives it';
+        using errcode = '42501', hint = '`identity_link` gives it';
 end
 $$;
 
@@ -184,7 +184,7 @@ begin
             where u.email = v_email;
             if found and v_user.email_verified_at is null then
                 raise exception 'this address has an account that did not prove it yet'
-                    using errcode = 'QM002', hint = 'set a password first: password_forgot';
+                    using errcode = 'QM002', hint = 'set a password first: `password_forgot`';
             elsif found and auth.is_guarded(v_user.id) then
                 perform auth.refuse_link();
             elsif found then

@@ -13,7 +13,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('sign in ' || p_user_id, 0));
     perform auth.throttle_proof('confirm', p_user_id);
     if not auth.password_is((select c.password_hash from auth.credentials c where c.user_id = p_user_id), left(p_password, 1000)) then
-        perform auth.refuse(403, 'QM050', 'the password is wrong', 'a new one can be asked for: password_forgot');
+        perform auth.refuse(403, 'QM050', 'the password is wrong', 'a new one can be asked for: `password_forgot`');
     end if;
     perform auth.throttle_release('own', 'confirm ' || p_user_id, 60);
 end

@@ -10,7 +10,7 @@ as $$
 begin
     if not auth.is_admin() then
         raise exception 'only an administrator may do this'
-            using errcode = '42501', hint = 'act as an administrator: --user EMAIL';
+            using errcode = '42501', hint = 'act as an administrator';
     end if;
 end
 $$;
@@ -33,7 +33,7 @@ begin
     where u.email = lower(btrim(p_email));
     if not found then
         raise exception 'there is no user "%"', coalesce(p_email, '')
-            using errcode = 'QM001', hint = 'quantmatrix user list shows all';
+            using errcode = 'QM001', hint = '`user_list` shows all';
     end if;
     return v_id;
 end

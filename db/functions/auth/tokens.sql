@@ -45,7 +45,7 @@ begin
     order by k.place
     limit 1;
     if not found then
-        raise exception 'no signing key is loaded' using errcode = 'QM058', hint = 'the operator runs: quantmatrix migrate keys';
+        raise exception 'no signing key is loaded' using errcode = 'QM058', hint = 'the operator loads it: `signing_keys_load`';
     end if;
     v_text := auth.base64url(convert_to(jsonb_build_object('alg', 'HS256', 'typ', 'JWT', 'kid', v_key.key_id)::text, 'UTF8'))
         || '.' || auth.base64url(convert_to(p_claims::text, 'UTF8'));

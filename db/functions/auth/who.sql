@@ -215,7 +215,7 @@ begin
             using errcode = '42501', hint = 'its owner may have revoked the grant, or it gives less than you ask for';
     elsif v_user_id is null then
         raise exception 'nobody is signed in'
-            using errcode = '42501', hint = 'sign in, or choose a user with --user';
+            using errcode = '42501', hint = 'sign in: `sign_in`';
     end if;
     return v_user_id;
 end
@@ -234,11 +234,11 @@ declare
     v_person_id uuid := auth.person_id();
 begin
     if v_person_id is null then
-        raise exception 'nobody is signed in' using errcode = '42501', hint = 'sign in, or choose a user with --user';
+        raise exception 'nobody is signed in' using errcode = '42501', hint = 'sign in: `sign_in`';
     end if;
     if session_user = 'authenticator' and nullif(current_setting('request.jwt.claims', true), '')::jsonb ?| array['key', 'book'] then
         raise exception 'only the person may do this, not a key, and not while another''s book is open'
-            using errcode = '42501', hint = 'sign in with the password and use that token';
+            using errcode = '42501', hint = 'sign in with the password (`sign_in`) and use that token';
     end if;
     return v_person_id;
 end
@@ -269,7 +269,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if auth.is_personal_login() then
-        raise exception 'this is asked over HTTP, not with a personal login' using errcode = '42501', hint = 'quantmatrix login, or the API';
+        raise exception 'this is asked over HTTP, not with a personal login' using errcode = '42501', hint = 'sign in there: `sign_in`';
     end if;
 end
 $$;

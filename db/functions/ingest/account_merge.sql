@@ -49,7 +49,7 @@ set enable_nestloop = off
 as $$
 declare
     v_found text;
-    v_undo constant text := 'take one of them back (quantmatrix import undo NUMBER), then merge';
+    v_undo constant text := 'take one of them back (`import_undo`), then merge';
 begin
     if p_from.id = p_into.id then
         raise exception 'both are the same account, %', p_from.account_number using errcode = 'QM002';
@@ -58,7 +58,7 @@ begin
             using errcode = 'QM002',
                 detail = format('%s: %s, %s; %s: %s, %s', p_from.account_number, p_from.account_type, p_from.base_currency,
                     p_into.account_number, p_into.account_type, p_into.base_currency),
-                hint = 'correct the wrong one first: quantmatrix account set';
+                hint = 'correct the wrong one first: `account_set`';
     elsif p_from.broker <> p_into.broker and 'manual' not in (p_from.broker, p_into.broker) then
         raise exception 'accounts at % and % are not one', p_from.broker, p_into.broker using errcode = 'QM002';
     end if;
@@ -119,7 +119,7 @@ begin
     where f.user_id = p_user_id
     and f.account_id = p_from.id;
     if v_found is not null then
-        raise exception 'the accounts have different lot methods from the same day' using errcode = 'QM002', detail = v_found, hint = 'make them equal: quantmatrix account set --lot-method';
+        raise exception 'the accounts have different lot methods from the same day' using errcode = 'QM002', detail = v_found, hint = 'make them equal: `method_set`';
     end if;
     select string_agg(f.name, ', ')
     into v_found

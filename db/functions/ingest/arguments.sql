@@ -27,7 +27,7 @@ begin
     end if;
     if cardinality(v_ids) > 1 then
         raise exception 'account "%" fits several accounts', p_reference
-            using errcode = 'QM003', hint = 'use the account''s name, which is unique: quantmatrix account list';
+            using errcode = 'QM003', hint = 'use the account''s name, which is unique: `accounts`';
     end if;
     return v_ids[1];
 end
@@ -60,7 +60,7 @@ begin
                     ),
                     'there are no accounts yet'
                 ),
-                hint = 'quantmatrix account list shows numbers and names';
+                hint = '`accounts` shows numbers and names';
     end if;
     return v_id;
 end
@@ -95,7 +95,7 @@ begin
     or i.symbol = split_part(p_symbol, '|', 2) and i.instrument_type::text = split_part(p_symbol, '|', 1) and i.currency = split_part(p_symbol, '|', 3));
     if v_ids is null then
         raise exception 'there is no instrument "%" among yours', coalesce(p_symbol, '')
-            using errcode = 'QM001', hint = 'quantmatrix holdings shows symbols; options have their 21 characters';
+            using errcode = 'QM001', hint = '`holdings` shows symbols; options have their 21 characters';
     elsif cardinality(v_ids) > 1 then
         raise exception 'the symbol "%" is of several instruments', p_symbol
             using errcode = 'QM003', detail = array_to_string(v_keys, ', '), hint = 'give it as type|symbol|currency';
@@ -201,7 +201,7 @@ begin
         elsif v_field.type = 'object' and jsonb_typeof(v_value) <> 'object' then
             raise exception '%: an object is wanted', v_field.key using errcode = 'QM002';
         elsif v_field.type in ('text', 'object') and octet_length(v_field.text) > 8192 then
-            raise exception '%: more than 8 kB', v_field.key using errcode = 'QM002', hint = 'what is longer belongs beside the books';
+            raise exception '%: more than 8 kB', v_field.key using errcode = 'QM002', hint = 'shorten it, and keep the rest in a file of yours';
         end if;
         v_read := v_read || jsonb_build_object(v_field.key, v_value);
     end loop;
@@ -275,7 +275,7 @@ begin
         if v_name is null or v_name <> all (v_known) then
             raise exception 'method: "%" is not one of %', coalesce(v_name, ''), array_to_string(v_known, ', ')
                 using errcode = 'QM002',
-                    hint = 'lots named for a sale count in what is recorded; api.section_104 shows share pools';
+                    hint = 'lots named for a sale count in what is recorded; `section_104` shows share pools';
         end if;
         if v_name::core.lot_method <> all (v_methods) then
             v_methods := v_methods || v_name::core.lot_method;

@@ -135,7 +135,7 @@ begin
         raise exception 'import % cannot be replaced by this file', p_earlier_id
             using errcode = 'QM012',
                 detail = 'it is no live import of the same format and account',
-                hint = 'quantmatrix import list shows what there is';
+                hint = '`imports` shows what there is';
     end if;
     return p_earlier_id;
 end

@@ -1,4 +1,4 @@
--- What a merge or a split of instruments does in one person's books: what counts for what, which lines are applied again, and the evidence that follows.
+-- What a merge or a split of instruments does in one person's book: what counts for what, which lines are applied again, and the evidence that follows.
 
 -- Two currencies or kinds may share a symbol: type|symbol|currency tells them apart, and #NUMBER always does.
 create function ingest.own_instrument(p_user_id uuid, p_reference text)
@@ -23,7 +23,7 @@ begin
     where i.id = v_id;
     if not found then
         raise exception 'there is no instrument "%" among yours', p_reference
-            using errcode = 'QM001', hint = 'quantmatrix instruments list shows symbols and numbers';
+            using errcode = 'QM001', hint = '`instruments` shows symbols and numbers';
     end if;
     return v_instrument;
 end

@@ -80,7 +80,7 @@ declare
 begin
     if auth.is_personal_login() then
         raise exception 'a personal login adds no instruments to the catalogue, and "%" is not there yet', v_example
-            using errcode = 'QM016', hint = 'the command line and the API do: quantmatrix import, quantmatrix transactions add';
+            using errcode = 'QM016', hint = 'the command line and the API do: `import`, `transaction_add`';
     end if;
     insert into ingest.identity_counts as c (user_id, added)
     values (p_user_id, v_number)
@@ -92,7 +92,7 @@ begin
         perform auth.refuse(
             429, 'QM014',
             format('%s instruments that nobody had would be added, and %s of %s are left', v_number, greatest(v_count.allowed - v_count.added + v_number, 0), v_count.allowed),
-            'an administrator can allow more: quantmatrix user instruments EMAIL NUMBER; rows about instruments that are known go on as before'
+            'an administrator can allow more: `user_instruments`; rows about instruments that are known go on as before'
         );
     end if;
     insert into core.instruments (symbol, instrument_type, currency, option_type, strike, expiration, multiplier)
@@ -180,7 +180,7 @@ begin
     if cardinality(v_wanted) > 0 then
         if not p_may_add then
             raise exception '% instruments of this load are not resolved, "%" for one', cardinality(v_wanted), v_wanted[1] ->> 'symbol'
-                using errcode = 'QM017', hint = 'call import_resolve first, in a request of its own: then nobody waits for this load';
+                using errcode = 'QM017', hint = 'call `import_resolve` first, in a request of its own: then nobody waits for this load';
         end if;
         perform ingest.add_identities(p_user_id, to_jsonb(v_wanted));
         for v_place in 1 .. cardinality(v_keys) loop

@@ -23,7 +23,7 @@ begin
         and (ingest.find_account(p_user_id, p_file ->> 'account') = ingest.find_account(p_user_id, p_statement ->> 'account')) is not true
     then
         raise exception 'the file is about account %, not %', p_statement ->> 'account', p_file ->> 'account'
-            using errcode = 'QM002', hint = 'leave --account away: the file names its account itself';
+            using errcode = 'QM002', hint = 'name none: the file names its account itself';
     end if;
 
     for v_reference in
@@ -50,7 +50,7 @@ begin
     loop
         if v_reference.account is null then
             raise exception 'line % names no account, and neither does the file', v_reference.line_number
-                using errcode = 'QM002', hint = 'say which account it is: --account NUMBER';
+                using errcode = 'QM002', hint = 'say which account it is: `import(account => NUMBER)`';
         end if;
         v_broker := coalesce(v_reference.broker, p_file ->> 'broker', 'manual');
         v_id := ingest.find_account(p_user_id, v_reference.account, v_broker);

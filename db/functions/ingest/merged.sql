@@ -1,6 +1,6 @@
--- What an instrument counts for in a person's books: itself, or the one that the person merged it into.
+-- What an instrument counts for in a person's book: itself, or the one that the person merged it into.
 
--- Instruments that another one counts for in this person's books: {from: into}.
+-- Instruments that another one counts for in this person's book: {from: into}.
 create function ingest.merged_instruments(p_user_id uuid)
 returns jsonb
 language sql

@@ -72,7 +72,7 @@ declare
 begin
     if p_records is null then
         raise exception 'records: how many records were staged is wanted'
-            using errcode = 'QM002', hint = 'import_stage returns how many each chunk staged; their sum is wanted here';
+            using errcode = 'QM002', hint = '`import_stage` returns how many each chunk staged; their sum is wanted here';
     end if;
     perform
     from ingest.staged_parts p

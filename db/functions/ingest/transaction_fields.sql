@@ -200,7 +200,7 @@ begin
     and t.id = p_transaction_id;
     if not found then
         raise exception 'there is no transaction %', coalesce(p_transaction_id::text, '')
-            using errcode = 'QM001', hint = 'quantmatrix transactions list shows numbers';
+            using errcode = 'QM001', hint = '`transactions` shows numbers';
     end if;
     return v_transaction;
 end

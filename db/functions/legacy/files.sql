@@ -26,7 +26,7 @@ begin
         raise exception 'V1 has no account %, which % is said to belong to', p_account, p_name
             using errcode = 'QM010',
                 detail = 'accounts of V1: ' || (select string_agg(distinct a.account, ', ') from legacy.accounts(p_user_id, p_load_id) a),
-                hint = 'name one of them with --csv-account, once for each --csv and in the same order';
+                hint = 'name one of them for each file, in the order of the files: `legacy_migrate(csv_account => ACCOUNT)`';
     end if;
 
     insert into ingest.staging (load_id, user_id, kind, line_number, payload)

@@ -46,7 +46,7 @@ declare
 begin
     if not exists (select from ingest.staging s where s.load_id = p_load_id and s.user_id = p_user_id and s.kind = 'v1_accounts') then
         raise exception 'the old database has no accounts, or is none'
-            using errcode = 'QM010', hint = 'name a database of V1 or a dump of it with --from';
+            using errcode = 'QM010', hint = 'name a database of V1 or a dump of it: `legacy_migrate`';
     end if;
     perform ingest.take_load(p_user_id, p_load_id, (p_migration ->> 'records')::bigint);
     perform legacy.require_ids(p_user_id, p_load_id);

@@ -176,21 +176,21 @@ set search_path = pg_catalog, pg_temp
 as $$
     select case p_cause
         when 'rounding' then 'nothing to do: the two sides round at different places'
-        when 'unknown_basis' then 'supply the cost: quantmatrix basis set TRANSACTION --basis AMOUNT --acquired DATE'
+        when 'unknown_basis' then 'supply the cost: `basis_set(transaction_id => TRANSACTION, basis => AMOUNT, acquired_on => DATE)`'
         when 'wash_sale_scope' then 'nothing to do: the law looks across accounts, the broker only at its own'
-        when 'lot_selection' then 'the broker sold other lots: set the account''s method to the broker''s (quantmatrix account set --lot-method)'
+        when 'lot_selection' then 'the broker sold other lots: set the account''s method to the broker''s (`method_set`)'
         when 'basis_mismatch' then 'compare fees, returns of capital and corporate actions of these lots with the broker''s'
         when 'settlement_timing' then 'nothing to do: reconcile again after settlement'
-        when 'duplicate_import' then 'one event stands twice: undo one of the imports, or void one row (quantmatrix transactions void)'
-        when 'split_adjusted_history' then 'the rows are split-adjusted already: void the split (quantmatrix transactions void)'
-        when 'unprocessed_split' then 'import the statement that shows the split, or add it (quantmatrix transactions add)'
-        when 'wrong_sign' then 'a row has the wrong direction: correct it (quantmatrix transactions correct)'
+        when 'duplicate_import' then 'one event stands twice: undo one of the imports, or void one row (`transaction_void`)'
+        when 'split_adjusted_history' then 'the rows are split-adjusted already: void the split (`transaction_void`)'
+        when 'unprocessed_split' then 'import the statement that shows the split, or add it (`transaction_add`)'
+        when 'wrong_sign' then 'a row has the wrong direction: correct it (`transaction_correct`)'
         when 'missing_history' then case p_kind
             when 'cash' then 'import the statements between the balances that do not connect'
             else 'import older statements of this account, or add a transfer_in for what is missing'
         end
         when 'opening_balance' then 'import older statements, or add the opening balance as a deposit'
-        when 'defect' then 'rebuild the lots (quantmatrix lots rebuild); if it stays, report it'
+        when 'defect' then 'rebuild the lots (`lots_rebuild`); if it stays, report it'
         else 'compare the rows behind it with the broker''s statement; accept it with a reason if it is right'
     end
 $$;

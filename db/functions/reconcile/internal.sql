@@ -289,7 +289,7 @@ as $$
         p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, 'missing_history',
         jsonb_build_object(
             'expiration', i.expiration, 'known_until', u.day,
-            'hint', 'import the statement that shows its expiry, exercise or assignment, or add it (quantmatrix transactions add)'
+            'hint', 'import the statement that shows its expiry, exercise or assignment, or add it (`transaction_add`)'
         )
     from positions p
     join known_until u on u.account_id = p.account_id

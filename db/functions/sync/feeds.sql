@@ -17,7 +17,7 @@ begin
     and f.name = p_name;
     if v_feed.id is null then
         raise exception 'there is no feed "%"', coalesce(p_name, '')
-            using errcode = 'QM001', hint = 'quantmatrix sync status shows the feeds; quantmatrix sync add makes one';
+            using errcode = 'QM001', hint = '`feeds` shows the feeds; `feed_add` makes one';
     end if;
     return v_feed;
 end
@@ -60,7 +60,7 @@ begin
         and l.objid::bigint = v_lock & 4294967295
     ) then
         raise exception 'this session does not hold the lock of the feed'
-            using errcode = 'QM060', hint = 'quantmatrix sync takes it; over HTTP nothing is synced';
+            using errcode = 'QM060', hint = '`sync_run` takes it; over HTTP nothing is synced';
     end if;
 end
 $$;
@@ -181,7 +181,7 @@ begin
     where s.user_id = p_user_id
     and s.sync_id = p_sync_id;
     if v_attempt.sync_id is null then
-        raise exception 'no attempt % is running', p_sync_id using errcode = 'QM001', hint = 'quantmatrix sync status shows what ran';
+        raise exception 'no attempt % is running', p_sync_id using errcode = 'QM001', hint = '`sync_attempts` shows what ran';
     end if;
     perform sync.require_feed_lock(p_user_id, v_attempt.feed_id);
     return v_attempt;

@@ -136,7 +136,7 @@ begin
         else
             v_partner := tax.read_partner(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
             v_lines := v_lines || case
-                when v_total is null then 'no basis is known; quantmatrix basis set supplies it'
+                when v_total is null then format('no basis is known; `basis_set(transaction_id => %s)` supplies it', p_after ->> 'transaction_id')
                 when v_partner.later_basis is not null then format('basis supplied later: %s', tax.shown_money(v_total))
                 when v_kind = 'gift_in' then format(
                     'the donor''s basis %s%s', tax.shown_money(v_total),

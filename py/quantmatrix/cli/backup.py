@@ -98,7 +98,7 @@ def backup(
     else:
         settings.environment.ensure_running()
         path, manifest = file, make.backup(settings.environment, file, secret)
-    _tell(settings, path, manifest)
+    _print_manifest(settings, path, manifest)
 
 
 @click.command(short_help="Put a backup back into an empty database.")
@@ -151,7 +151,7 @@ def restore(
                 "nobody can sign in yet: name the key set of PostgREST in QUANTMATRIX_JWT_SECRET_FILE and run"
                 " quantmatrix migrate keys"
             )
-    _tell(settings, file, manifest)
+    _print_manifest(settings, file, manifest)
 
 
 def _secrets(key_file: Path | None, passphrase_file: Path | None) -> Secrets:
@@ -166,7 +166,7 @@ def _ask(twice: bool) -> str:
     return ask_hidden("Passphrase of the backup", "--passphrase-file", twice=twice)
 
 
-def _tell(settings: Settings, path: Path, manifest: Manifest) -> None:
+def _print_manifest(settings: Settings, path: Path, manifest: Manifest) -> None:
     write_object(
         {
             "file": str(path),

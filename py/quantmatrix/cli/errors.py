@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quantmatrix.cli.actions import told
 from quantmatrix.door.problems import explain
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.terminal import Styled, say, say_traceback
@@ -22,5 +23,5 @@ def report(error: BaseException, *, verbose: bool = False) -> ExitCode:
         say_traceback(problem.__cause__)
     say(Styled("error:", fg="red", bold=True), f" {problem.what}", err=True)
     for label, text in problem.parts():
-        say(f"  {label}: {text}", err=True)
+        say(f"  {label}: {told(text) if label == 'next' else text}", err=True)
     return problem.exit_code

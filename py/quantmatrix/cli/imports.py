@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from quantmatrix.cli.accounts import require_no_typo
+from quantmatrix.cli.actions import told
 from quantmatrix.cli.conflicts import conflicts
 from quantmatrix.cli.imports_report import print_report, print_undo
 from quantmatrix.cli.imports_totals import print_totals, totals
@@ -217,11 +218,11 @@ def import_files(
                     print_totals(report["totals"])
     finally:
         # Files before one that stops everything were imported, and are told.
-        _tell(settings, reports, one=len(files) == 1)
+        _write(settings, reports, one=len(files) == 1)
     return ExitCode.REFUSED if any(report["status"] == "refused" for report in reports) else ExitCode.DONE
 
 
-def _tell(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> None:
+def _write(settings: Settings, reports: list[dict[str, Any]], *, one: bool) -> None:
     if settings.format == "table" or not reports:
         return
     if settings.format == "json":
@@ -283,7 +284,8 @@ def import_one(
         if problem.code not in _OF_THE_FILE:
             raise
         what = ": ".join(filter(None, (problem.what, problem.why)))
-        return _unreadable(path, source, FileRefused(what, hint=problem.next_step))
+        hint = told(problem.next_step or "", file=str(path)) or None
+        return _unreadable(path, source, FileRefused(what, hint=hint))
     report["dry_run"] = dry_run
     report["totals"] = totals(session, report) if not dry_run else {"cash": [], "positions": []}
     return report

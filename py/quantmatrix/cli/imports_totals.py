@@ -14,7 +14,7 @@ _CENT = Decimal("0.01")
 
 
 def totals(session: Door, report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Cash and positions that the file states, each with what its rows and the books say; amounts as text."""
+    """Cash and positions that the file states, each with what its rows make and what is recorded, as text."""
     if report["import_id"] is None:
         return {"cash": [], "positions": []}
     stated = session.call("import_totals", {"import_id": report["import_id"]})
@@ -53,14 +53,14 @@ def print_totals(found: Mapping[str, list[dict[str, Any]]]) -> None:
     differing = [
         row
         for row in positions
-        if Decimal(row["stated"]) not in (Decimal(row["moved"]), Decimal(row["booked"]))
+        if Decimal(row["stated"]) not in (Decimal(row["moved"]), Decimal(row["recorded"]))
     ]
     say(f"  positions: {len(positions) - len(differing)} of {len(positions)} as the file states")
     for row in differing[:_SHOWN]:
         say(
             "    ",
             Styled(row["symbol"], fg="yellow"),
-            f": {row['booked']} in the books, the file states "
+            f": {row['recorded']} recorded, the file states "
             f"{row['stated']} (its own rows make {row['moved']})",
         )
     if len(differing) > _SHOWN:

@@ -44,12 +44,12 @@ def instruments() -> None:
     """
 
 
-@instruments.command("list", short_help="The instruments of your books.")
+@instruments.command("list", short_help="The instruments of your book.")
 @click.option("--symbol", help="Only this symbol.")
 @click.option("--type", "kind", help="Only this type: stock, option, ...")
 @click.pass_obj
 def instruments_list(settings: Settings, symbol: str | None, kind: str | None) -> None:
-    """The instruments of your books, with the identifiers that your files state.
+    """The instruments of your book, with the identifiers that your files state.
 
     \b
       quantmatrix instruments list --type option --format csv

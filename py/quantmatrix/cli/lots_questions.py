@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from quantmatrix.cli.actions import listed, told
 from quantmatrix.cli.basis import Amount
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.rows import asked
@@ -150,6 +151,7 @@ def explain(settings: Settings, lot: int | None, closing: int | None) -> None:
     if (lot is None) == (closing is None):
         raise click.UsageError("give the number of a lot, or --closing with that of a closing")
     report = asked(settings, "lots_explain", {"lot": lot, "closing": closing})
+    report["steps"] = [_step_told(step) for step in report["steps"]]
     if settings.format == "json":
         data(to_json(report))
     elif settings.format == "table":
@@ -216,6 +218,15 @@ def _summary(report: Row) -> Iterator[tuple[str, Any]]:
         until = report["window_open_until"]
         yield "still_exposed", f"{report['loss_still_exposed']}: a purchase until {until} would defer it"
     yield "remaining", f"{report['remaining']['quantity']} in {len(report['remaining']['lots'])} lots"
+
+
+def _step_told(step: Row) -> Row:
+    lines: list[str] = step["arithmetic"]
+    return {
+        **step,
+        "arithmetic": list(map(told, lines)),
+        "actions": [a for line in lines for a in listed(line)],
+    }
 
 
 def _told(report: Row) -> Iterator[str]:

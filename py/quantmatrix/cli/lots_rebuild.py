@@ -49,7 +49,7 @@ def rebuild(settings: Settings, verify: bool, everyone: bool, jobs: int | None) 
     else:
         counts = report | {"differences": len(report["differences"])}
         write_object(counts, settings.format)
-        _tell(report["differences"])
+        _print_differences(report["differences"])
     return ExitCode.DIFFERENCES if report["differences"] else ExitCode.DONE
 
 
@@ -69,7 +69,7 @@ def _of_everyone(settings: Settings, verify: bool, jobs: int) -> ExitCode:
         names = COLUMNS if any(row["error"] for row in rows) else COLUMNS[:-1]
         write_rows(counted, settings.format, columns=names, empty="there are no users")
         for row in rows:
-            _tell([{"email": row["email"]} | found for found in row["differences"]])
+            _print_differences([{"email": row["email"]} | found for found in row["differences"]])
     if any(row["error"] for row in rows):
         return ExitCode.FAILED
     return ExitCode.DIFFERENCES if any(row["differences"] for row in rows) else ExitCode.DONE
@@ -95,6 +95,6 @@ def _side_by_side(settings: Settings, users: list[Row], verify: bool, jobs: int)
             yield done.result()
 
 
-def _tell(differences: list[dict[str, Any]]) -> None:
+def _print_differences(differences: list[dict[str, Any]]) -> None:
     for difference in differences:
         data(to_json(difference, indent=None), err=True)

@@ -148,7 +148,7 @@ def prices_reject(settings: Settings, symbol: str) -> None:
 def prices_explain(settings: Settings, symbol: str, day: datetime, reason: str) -> None:
     """Say that the price of SYMBOL (or TYPE|SYMBOL|CURRENCY) is at a new level from DAY on.
 
-    Load the prices again afterwards: bars around that day are not held. It changes nobody's books.
+    Load the prices again afterwards: bars around that day are not held. It changes nobody's book.
 
     \b
       quantmatrix prices explain NVDA 2024-06-10 --reason "ten for one"

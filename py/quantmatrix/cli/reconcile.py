@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from quantmatrix.cli.actions import row_told, told
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
@@ -125,7 +126,7 @@ def _write(settings: Settings, report: dict[str, Any]) -> None:
 
 
 def _ordered(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in FIELDS}
+    return {name: row[name] for name in FIELDS} | {"evidence": row_told(row["evidence"], "hint")}
 
 
 def _write_tables(settings: Settings, report: dict[str, Any]) -> None:
@@ -192,7 +193,7 @@ def _story(row: dict[str, Any]) -> str:
     ):
         if name in evidence:
             facts.append(words.format(_listed(evidence[name])))
-    return "; ".join(facts) + f".\n   → {evidence['hint']}"
+    return "; ".join(facts) + f".\n   → {told(evidence['hint'])}"
 
 
 def _listed(value: Any) -> str:

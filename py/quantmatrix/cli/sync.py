@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from quantmatrix.cli.actions import row_told
 from quantmatrix.cli.hidden import ask_hidden
 from quantmatrix.cli.imports import MANY, refresh_statistics
 from quantmatrix.cli.output import to_json, write_object, write_rows
@@ -159,11 +160,14 @@ def _sync(settings: Settings, service: str | None, names: Sequence[str], options
     )
     with signed_in(settings) as session:
         feeds = _chosen(session, service, names)
-        reports = [run(session, feed, how, settings.narrate) for feed in feeds]
+        reports = [
+            row_told(run(session, feed, how, settings.narrate), "next_step", name=feed["name"])
+            for feed in feeds
+        ]
     if sum((report.get("rows") or {}).get("new", 0) for report in reports) >= MANY:
         refresh_statistics(settings)
     for report in reports:
-        _tell(settings, report)
+        _report(settings, report)
     if settings.format == "json":
         data(to_json(reports))
     else:
@@ -184,7 +188,7 @@ def _flat(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tell(settings: Settings, report: dict[str, Any]) -> None:
+def _report(settings: Settings, report: dict[str, Any]) -> None:
     if report["status"] == "busy":
         settings.narrate(f"{report['feed']}: another sync is at it; nothing was done")
     for sentence in report.get("warnings") or ():
@@ -192,7 +196,7 @@ def _tell(settings: Settings, report: dict[str, Any]) -> None:
     if report["status"] == "failed":
         say(f"{report['feed']}: {report['error']} ({report['failure']})", err=True)
         say("  unchanged: what was fetched before, and how far", err=True)
-        say(f"  next: {report['next_step'].replace('NAME', report['feed'])}", err=True)
+        say(f"  next: {report['next_step']}", err=True)
 
 
 def _exit_code(report: dict[str, Any]) -> ExitCode:
@@ -244,14 +248,16 @@ def sync_status(settings: Settings, names: tuple[str, ...]) -> ExitCode:
     """
     with door(settings) as session:
         feeds = list(session.view("feeds", order=("name",)))
-    rows = [feed for feed in feeds if not names or feed["name"] in names]
+    rows = [
+        row_told(feed, "next_step", name=feed["name"]) for feed in feeds if not names or feed["name"] in names
+    ]
     shown = STATUS_COLUMNS if settings.format == "table" else None
     write_rows(rows, settings.format, columns=shown, empty="no feeds yet: quantmatrix sync add")
     alarming = [row for row in rows if row["needs_attention"]]
     for row in alarming:
         settings.narrate(f"{row['name']}: {row['state']}: {row['message']}")
         if row["next_step"]:
-            settings.narrate(f"  next: {row['next_step'].replace('NAME', row['name'])}")
+            settings.narrate(f"  next: {row['next_step']}")
     return ExitCode.DIFFERENCES if alarming else ExitCode.DONE
 
 

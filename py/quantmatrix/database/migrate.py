@@ -82,7 +82,7 @@ def up(
                 return repeatable.apply(connection)
 
         files = way.pass_through(apply_again)
-        if not repeatable.tell_postgrest(connection):
+        if not repeatable.reload_postgrest(connection):
             narrate("PostgREST could not be told: let it read the schema again (SIGUSR1, or a restart)")
         return Outcome(pending, files, _correct_books(connection, narrate))
 

@@ -37,8 +37,8 @@ def apply(connection: psycopg.Connection[Any]) -> int:
     return len(files)
 
 
-def tell_postgrest(connection: psycopg.Connection[Any]) -> bool:
-    """Let a PostgREST of somebody else read the schema again; whether it could be told.
+def reload_postgrest(connection: psycopg.Connection[Any]) -> bool:
+    """Let a PostgREST of somebody else read the schema again; whether it could be asked.
 
     After the migration and apart from it: whoever may connect can fill the queue of notices, and no migration
     may depend on that.

@@ -100,13 +100,13 @@ class _Request(BaseHTTPRequestHandler):
             elif provider is not None and parts[2] == "callback":
                 self._send_to(self.server.finish(provider, query))
             else:
-                self._tell(HTTPStatus.NOT_FOUND, "There is no such page.")
+                self._answer(HTTPStatus.NOT_FOUND, "There is no such page.")
         except SignInRefused as refused:
-            self._tell(HTTPStatus.BAD_REQUEST, str(refused))
+            self._answer(HTTPStatus.BAD_REQUEST, str(refused))
         except Problem as problem:
             known = (problem.code or "").startswith("QM") or problem.code == "42501"
             status = HTTPStatus.BAD_REQUEST if known else HTTPStatus.SERVICE_UNAVAILABLE
-            self._tell(status, problem.what if known else "The database does not answer.")
+            self._answer(status, problem.what if known else "The database does not answer.")
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Log nothing: addresses carry codes and tickets."""
@@ -116,7 +116,7 @@ class _Request(BaseHTTPRequestHandler):
         self.send_header("Location", address)
         self._headers(0)
 
-    def _tell(self, status: HTTPStatus, text: str) -> None:
+    def _answer(self, status: HTTPStatus, text: str) -> None:
         body = f"<!doctype html><title>Sign in</title><p>{html.escape(text)}</p>".encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")

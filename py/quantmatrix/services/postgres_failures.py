@@ -43,7 +43,7 @@ def explain_failure(verb: str, said: str, logs: Path, data: Path, port: int = 0)
         return Problem(
             f"PostgreSQL could not be {verb}: it may not write",
             where=str(data),
-            why=_telling_line(said),
+            why=_line_that_says_why(said),
             unchanged="no data were touched",
             next_step="give the folder back to the user who runs the server, or name another with --data-dir",
             exit_code=ExitCode.PERMISSION,
@@ -51,14 +51,14 @@ def explain_failure(verb: str, said: str, logs: Path, data: Path, port: int = 0)
     return Problem(
         f"PostgreSQL could not be {verb}",
         where=str(data),
-        why=_telling_line(said),
+        why=_line_that_says_why(said),
         unchanged="the data are as they were",
         next_step=f"read the log in {logs}; 'quantmatrix doctor' checks the surroundings",
         exit_code=ExitCode.UNREACHABLE,
     )
 
 
-def _telling_line(said: str) -> str:
+def _line_that_says_why(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"\b(FATAL|PANIC|ERROR|error):", line)]
     return (telling or lines or ["it said nothing"])[0]

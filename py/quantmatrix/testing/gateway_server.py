@@ -77,9 +77,9 @@ class GatewayServer:
             elif fields[0] == _POSITIONS:
                 send("62", "1")
             elif fields[0] == _EXECUTIONS:
-                self._tell(send, fields[2])
+                self._send_executions(send, fields[2])
 
-    def _tell(self, send: object, request: str) -> None:
+    def _send_executions(self, send: object, request: str) -> None:
         assert callable(send)
         for told in self.executions:
             send(

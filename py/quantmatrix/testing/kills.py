@@ -115,10 +115,10 @@ class Stage:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
-        self.settle()
+        self.recover()
         return Outcome(process.returncode, stdout, stderr, struck)
 
-    def settle(self) -> None:
+    def recover(self) -> None:
         """Start what was killed, and wait until nobody works for a command that is gone."""
         self.cluster.environment.ensure_running()
         assert wait_until(self._serves, PATIENCE), "the server did not come back"

@@ -97,7 +97,7 @@ def lived_in(cluster: Cluster, statistics: Statistics, people: int = PEOPLE) -> 
     """Clone databases of the cluster from one in which ``people`` live; autovacuum must be off."""
     with cluster.database() as database:
         before = cluster.template
-        settle_in(database, statistics, people)
+        populate(database, statistics, people)
         cluster.template = database.name
         try:
             yield
@@ -105,7 +105,7 @@ def lived_in(cluster: Cluster, statistics: Statistics, people: int = PEOPLE) -> 
             cluster.template = before
 
 
-def settle_in(database: Database, statistics: Statistics, people: int = PEOPLE) -> None:
+def populate(database: Database, statistics: Statistics, people: int = PEOPLE) -> None:
     """Let ``people`` live in the database, and bring about what the planner knows."""
     few = min(people, 60)
     move_in(database, few)

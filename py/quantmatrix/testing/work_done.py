@@ -13,7 +13,7 @@ from psycopg import sql
 from quantmatrix.testing.cluster import Database
 
 # Every plan, also of statements within functions, told to the client that runs them.
-TELLING = {
+LOGGING = {
     "session_preload_libraries": "auto_explain",
     "auto_explain.log_min_duration": "0",
     "auto_explain.log_level": "notice",
@@ -59,10 +59,10 @@ class WorkDone:
         self.worst = max(self.worst, (rows, plan["Query Text"]))
 
 
-def tell_work(database: Database) -> None:
+def log_plans(database: Database) -> None:
     """Let sessions of the database, opened from now on, tell their plans."""
     with database.connect() as connection:
-        for name, value in TELLING.items():
+        for name, value in LOGGING.items():
             connection.execute(
                 sql.SQL("alter database {} set {} = {}").format(
                     sql.Identifier(database.name),
