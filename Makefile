@@ -13,7 +13,7 @@
 #   make docs    the documentation as a site to read offline, in build/docs
 #   make pages   write the pages that are made: docs/reference, the transcript in README.md
 #   make lock    write the lock files again
-#   make migration-snapshot   add new migrations to the list of checksums
+#   make checksums   add new migrations to migrations/CHECKSUMS
 
 PYTHON ?= python3
 # A worker has a cluster of its own; a file stays with one worker.
@@ -37,7 +37,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql docs pages bench setup lock migration-snapshot clean help
+.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql docs pages bench setup lock checksums clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -131,8 +131,8 @@ lock: $(BIN)/uv
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 	npm install --prefix $(SERVERS) --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
-migration-snapshot: $(VENV)/.ready
-	$(BIN)/python -m quantmatrix.database.snapshot
+checksums: $(VENV)/.ready
+	$(BIN)/python -m quantmatrix.database.checksums
 
 clean:
 	rm -rf $(VENV) node_modules $(SERVERS)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -237,7 +237,7 @@ tenancy: secret';
 comment on column auth.api_keys.user_id is 'Whose key it is.';
 comment on column auth.api_keys.id is 'Number of the key.';
 comment on column auth.api_keys.name is 'What its owner calls it.';
-comment on column auth.api_keys.prefix is 'The first letters after qm_, by which it is found and recognised.';
+comment on column auth.api_keys.prefix is 'The first letters after qm_, by which it is found and recognized.';
 comment on column auth.api_keys.key_digest is 'SHA-256 of the whole key.';
 comment on column auth.api_keys.scopes is 'What it may do: read; import (and read); write (everything but people and keys); admin.';
 comment on column auth.api_keys.account_ids is 'The only accounts it may see; null: all.';

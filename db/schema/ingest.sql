@@ -131,11 +131,11 @@ create table ingest.line_picks (
     constraint line_picks_quantity_is_positive check (quantity > 0)
 );
 
-comment on table ingest.line_picks is 'Lots that a file names for its disposals.
+comment on table ingest.line_picks is 'Lots that a file names for its closings.
 tenancy: input';
 comment on column ingest.line_picks.user_id is 'The tenant.';
 comment on column ingest.line_picks.sync_id is 'The import.';
-comment on column ingest.line_picks.line_number is 'Line of the disposal.';
+comment on column ingest.line_picks.line_number is 'Line of the closing.';
 comment on column ingest.line_picks.part is 'Which transaction of that line.';
 comment on column ingest.line_picks.leg is 'The transaction itself, or the stock side of an exercise.';
 comment on column ingest.line_picks.pick_order is 'Order of use.';
