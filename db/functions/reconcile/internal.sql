@@ -28,6 +28,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     select c.account_id, c.instrument_id, 'closings', count(*)::numeric, jsonb_agg(c.id order by c.id)
@@ -90,6 +91,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     with open_lots as materialized (
@@ -165,6 +167,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     with positions as materialized (
