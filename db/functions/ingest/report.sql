@@ -90,6 +90,28 @@ $$;
 
 comment on function ingest.ordered_positions(uuid, bigint, bigint[], bigint[]) is 'Net change of these positions by the rows of one import alone, taken in time order.';
 
+create function ingest.told_of_lines(p_user_id uuid, p_load_id uuid)
+returns table (kind text, list jsonb)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        s.kind,
+        jsonb_agg(
+            jsonb_build_object('line', s.line_number, 'column', s.payload -> 'column', 'text', s.payload -> 'text', 'reason', s.payload -> 'reason')
+            order by s.line_number
+        )
+    from ingest.staging s
+    where s.load_id = p_load_id
+    and s.user_id = p_user_id
+    and s.kind in ('warning', 'refusal')
+    group by s.kind
+$$;
+
+comment on function ingest.told_of_lines(uuid, uuid) is 'What the reader of a file said of its lines: one list of warnings, one of refusals, each with line, column, text and reason.';
+
 create function ingest.load_report(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_file jsonb, p_accounts jsonb)
 returns jsonb
 language sql
@@ -177,22 +199,8 @@ as $$
         ) m
         group by m.account_id, m.currency
     ),
-    said as (
-        select s.kind, s.line_number as line, s.payload
-        from ingest.staging s
-        where s.load_id = p_load_id
-        and s.user_id = p_user_id
-        and s.kind in ('warning', 'refusal')
-    ),
     told as (
-        select
-            s.kind,
-            jsonb_agg(
-                jsonb_build_object('line', s.line, 'column', s.payload -> 'column', 'text', s.payload -> 'text', 'reason', s.payload -> 'reason')
-                order by s.line
-            ) as list
-        from said s
-        group by s.kind
+        select * from ingest.told_of_lines(p_user_id, p_load_id)
     )
     select jsonb_build_object(
         'file', p_file ->> 'name',
@@ -251,5 +259,6 @@ $$;
 comment on function ingest.load_report(uuid, uuid, bigint, jsonb, jsonb) is 'The report of an import, shaped as the command line prints it.';
 
 grant execute on function
-    ingest.ordered_positions(uuid, bigint, bigint[], bigint[]), ingest.load_report(uuid, uuid, bigint, jsonb, jsonb)
+    ingest.ordered_positions(uuid, bigint, bigint[], bigint[]), ingest.told_of_lines(uuid, uuid),
+    ingest.load_report(uuid, uuid, bigint, jsonb, jsonb)
     to quantmatrix_writer;

@@ -42,6 +42,53 @@ where t.quantity is not null;
 comment on view reconcile.cash_movements is
     'What each transaction does to cash: net_amount in its currency, costs charged in another currency in that one, and the bought or sold currency of a conversion.';
 
+create function reconcile.stated_balances(p_user_id uuid, p_account_id bigint, p_as_of date)
+returns table (
+    account_id bigint, currency text, moment ingest.balance_moment, as_of date, amount numeric, sync_id bigint, line_number integer, file_name text
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select distinct on (b.account_id, b.currency, b.moment, b.as_of)
+        b.account_id, b.currency, b.moment, b.as_of, b.amount, b.sync_id, b.line_number, f.name as file_name
+    from ingest.broker_cash b
+    join core.sync_history h on h.user_id = b.user_id and h.id = b.sync_id
+    left join ingest.files f on f.user_id = b.user_id and f.sync_id = b.sync_id
+    where b.user_id = p_user_id
+    and (p_account_id is null or b.account_id = p_account_id)
+    and b.as_of <= p_as_of
+    order by
+        b.account_id, b.currency, b.moment, b.as_of,
+        matching.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, b.sync_id desc, b.line_number
+$$;
+
+comment on function reconcile.stated_balances(uuid, bigint, date) is
+    'Balances that statements begin and end with, up to a day, and the lines that say so. Of two statements of one day the one made last counts.';
+
+-- Equal rows beyond the first, of each kind. Equal amounts are normal; a cause only where they are the difference.
+create function reconcile.repeated_amounts(p_user_id uuid, p_account_id bigint, p_currency text, p_as_of date)
+returns table (trade_date date, extra numeric, transaction_ids bigint[])
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select t.trade_date, t.net_amount * (count(*) - 1), array_agg(t.id order by t.id)
+    from core.transactions t
+    where t.user_id = p_user_id
+    and t.account_id = p_account_id
+    and t.currency = p_currency
+    and t.trade_date <= p_as_of
+    and t.net_amount <> 0
+    group by t.transaction_type, t.instrument_id, t.trade_date, t.quantity, t.net_amount
+    having count(*) > 1
+$$;
+
+comment on function reconcile.repeated_amounts(uuid, bigint, text, date) is
+    'Rows of one account and currency that repeat another in type, instrument, date, quantity and amount.';
+
 -- One row for each account and currency that a statement ends with, and for each that only we hold although the broker states balances of that account.
 create function reconcile.compare_cash(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
@@ -56,17 +103,7 @@ set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     with stated as materialized (
-        select distinct on (b.account_id, b.currency, b.moment, b.as_of)
-            b.account_id, b.currency, b.moment, b.as_of, b.amount, b.sync_id, b.line_number, f.name as file_name
-        from ingest.broker_cash b
-        join core.sync_history h on h.user_id = b.user_id and h.id = b.sync_id
-        left join ingest.files f on f.user_id = b.user_id and f.sync_id = b.sync_id
-        where b.user_id = p_user_id
-        and (p_account_id is null or b.account_id = p_account_id)
-        and b.as_of <= p_as_of
-        order by
-            b.account_id, b.currency, b.moment, b.as_of,
-            matching.statement_age(f.generated_at, f.period_end) desc, h.content_sha256 desc, b.sync_id desc, b.line_number
+        select * from reconcile.stated_balances(p_user_id, p_account_id, p_as_of)
     ),
     newest as (
         select distinct on (s.account_id, s.currency) s.*
@@ -137,19 +174,9 @@ as $$
             ) as cause
         from compared c
         left join lateral (
-            select array_agg(r.amount) || sum(r.amount) as amounts
-            from (
-                select t.net_amount * (count(*) - 1) as amount
-                from core.transactions t
-                where c.differs
-                and t.user_id = p_user_id
-                and t.account_id = c.account_id
-                and t.currency = c.currency
-                and t.trade_date <= c.as_of
-                and t.net_amount <> 0
-                group by t.transaction_type, t.instrument_id, t.trade_date, t.quantity, t.net_amount
-                having count(*) > 1
-            ) r
+            select array_agg(r.extra) || sum(r.extra) as amounts
+            from reconcile.repeated_amounts(p_user_id, c.account_id, c.currency, c.as_of) r
+            where c.differs
         ) repeated on true
         left join lateral (
             select min(later.as_of) as as_of
@@ -186,18 +213,11 @@ as $$
             'balances_do_not_connect_on', j.gap_on,
             'transactions', case j.cause
                 when 'duplicate_import' then (
-                    select jsonb_agg(d.ids)
+                    select jsonb_agg(to_jsonb(d.transaction_ids))
                     from (
-                        select jsonb_agg(t.id order by t.id) as ids
-                        from core.transactions t
-                        where t.user_id = p_user_id
-                        and t.account_id = j.account_id
-                        and t.currency = j.currency
-                        and t.trade_date <= j.as_of
-                        and t.net_amount <> 0
-                        group by t.transaction_type, t.instrument_id, t.trade_date, t.quantity, t.net_amount
-                        having count(*) > 1
-                        order by min(t.trade_date), min(t.id)
+                        select r.transaction_ids
+                        from reconcile.repeated_amounts(p_user_id, j.account_id, j.currency, j.as_of) r
+                        order by r.trade_date, r.transaction_ids[1]
                         limit 50
                     ) d
                 )
@@ -219,4 +239,6 @@ $$;
 comment on function reconcile.compare_cash(uuid, bigint, date) is
     'Our balance against the newest one the broker states, for each account and currency at the statement''s own day; matches included.';
 
-grant execute on function reconcile.compare_cash(uuid, bigint, date) to quantmatrix_writer;
+grant execute on function
+    reconcile.stated_balances(uuid, bigint, date), reconcile.repeated_amounts(uuid, bigint, text, date), reconcile.compare_cash(uuid, bigint, date)
+    to quantmatrix_writer;

@@ -75,10 +75,12 @@ $$;
 
 comment on function reconcile.first_shortfall(uuid, bigint, bigint, date) is 'First day on which the running quantity falls below zero; null if it never does.';
 
-create function reconcile.compare_positions(p_user_id uuid, p_account_id bigint, p_as_of date)
+-- Only what at least one side holds, and only where a statement speaks of it.
+create function reconcile.both_sides(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (
-    account_id bigint, instrument_id bigint, as_of date, book_quantity numeric, broker_quantity numeric, book_cost numeric, broker_cost numeric,
-    compares_quantity boolean, compares_lots boolean, cause ingest.finding_cause, evidence jsonb
+    account_id bigint, as_of date, file_name text, instrument_id bigint, ours numeric, broker numeric, currency text, our_cost numeric, broker_cost numeric,
+    wash_sale_adjustment numeric, our_lots integer, broker_lots integer, has_unknown_basis boolean, our_list jsonb, broker_list jsonb,
+    sync_id bigint, line_number integer, compares_quantity boolean, compares_lots boolean, differs boolean
 )
 language sql
 stable
@@ -100,44 +102,60 @@ as $$
         select u.tax_currency
         from core.users u
         where u.id = p_user_id
-    ),
-    paired as materialized (
-        select
-            s.account_id, s.as_of, s.file_name,
-            coalesce(b.instrument_id, r.instrument_id) as instrument_id,
-            coalesce(b.quantity, 0) as ours,
-            coalesce(r.quantity, 0) as broker,
-            coalesce(r.currency, b.currency) as currency,
-            -- A cost stated in the tax currency is compared with ours in that one.
-            case
-                when b.instrument_id is null then 0
-                when r.currency is null or r.currency = b.currency then b.native_cost
-                when r.currency = p.tax_currency then b.cost
-            end as our_cost,
-            case when r.currency is null or b.currency is null or r.currency in (b.currency, p.tax_currency) then r.cost end as broker_cost,
-            case when r.currency = b.currency then b.native_wash_sale_adjustment else b.wash_sale_adjustment end as wash_sale_adjustment,
-            coalesce(b.lots, 0) as our_lots,
-            coalesce(r.lots, 0) as broker_lots,
-            coalesce(b.has_unknown_basis, false) as has_unknown_basis,
-            b.lot_list as our_list,
-            r.lot_list as broker_list,
-            r.sync_id, r.line_number,
-            s.position_sync_id is not null as compares_quantity,
-            r.cost is not null or coalesce(r.lots, 0) > 0 as compares_lots,
-            abs(coalesce(b.quantity, 0) - coalesce(r.quantity, 0)) > reconcile.quantity_tolerance() as differs
-        from (
-            select account_id, as_of, instrument_id
-            from book
-            union
-            select account_id, as_of, instrument_id
-            from broker
-        ) k
-        join statements s on s.account_id = k.account_id and s.as_of = k.as_of
-        left join book b on b.account_id = k.account_id and b.as_of = k.as_of and b.instrument_id = k.instrument_id
-        left join broker r on r.account_id = k.account_id and r.as_of = k.as_of and r.instrument_id = k.instrument_id
-        cross join person p
-        where s.position_sync_id is not null
-        or r.instrument_id is not null
+    )
+    select
+        s.account_id, s.as_of, s.file_name,
+        coalesce(b.instrument_id, r.instrument_id) as instrument_id,
+        coalesce(b.quantity, 0) as ours,
+        coalesce(r.quantity, 0) as broker,
+        coalesce(r.currency, b.currency) as currency,
+        -- A cost stated in the tax currency is compared with ours in that one.
+        case
+            when b.instrument_id is null then 0
+            when r.currency is null or r.currency = b.currency then b.native_cost
+            when r.currency = p.tax_currency then b.cost
+        end as our_cost,
+        case when r.currency is null or b.currency is null or r.currency in (b.currency, p.tax_currency) then r.cost end as broker_cost,
+        case when r.currency = b.currency then b.native_wash_sale_adjustment else b.wash_sale_adjustment end as wash_sale_adjustment,
+        coalesce(b.lots, 0) as our_lots,
+        coalesce(r.lots, 0) as broker_lots,
+        coalesce(b.has_unknown_basis, false) as has_unknown_basis,
+        b.lot_list as our_list,
+        r.lot_list as broker_list,
+        r.sync_id, r.line_number,
+        s.position_sync_id is not null as compares_quantity,
+        r.cost is not null or coalesce(r.lots, 0) > 0 as compares_lots,
+        abs(coalesce(b.quantity, 0) - coalesce(r.quantity, 0)) > reconcile.quantity_tolerance() as differs
+    from (
+        select account_id, as_of, instrument_id
+        from book
+        union
+        select account_id, as_of, instrument_id
+        from broker
+    ) k
+    join statements s on s.account_id = k.account_id and s.as_of = k.as_of
+    left join book b on b.account_id = k.account_id and b.as_of = k.as_of and b.instrument_id = k.instrument_id
+    left join broker r on r.account_id = k.account_id and r.as_of = k.as_of and r.instrument_id = k.instrument_id
+    cross join person p
+    where s.position_sync_id is not null
+    or r.instrument_id is not null
+$$;
+
+comment on function reconcile.both_sides(uuid, bigint, date) is
+    'Each account and instrument that we or the newest statement hold: quantity, cost and lots of both sides, and whether the quantities differ.';
+
+create function reconcile.compare_positions(p_user_id uuid, p_account_id bigint, p_as_of date)
+returns table (
+    account_id bigint, instrument_id bigint, as_of date, book_quantity numeric, broker_quantity numeric, book_cost numeric, broker_cost numeric,
+    compares_quantity boolean, compares_lots boolean, cause ingest.finding_cause, evidence jsonb
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with paired as materialized (
+        select * from reconcile.both_sides(p_user_id, p_account_id, p_as_of)
     ),
     -- Only where the quantities differ is the history searched.
     judged as materialized (
@@ -263,5 +281,5 @@ comment on function reconcile.compare_positions(uuid, bigint, date) is
 
 grant execute on function
     reconcile.lots_differ(jsonb, jsonb), reconcile.repeated_rows(uuid, bigint, bigint, date), reconcile.first_shortfall(uuid, bigint, bigint, date),
-    reconcile.compare_positions(uuid, bigint, date)
+    reconcile.both_sides(uuid, bigint, date), reconcile.compare_positions(uuid, bigint, date)
     to quantmatrix_writer;
