@@ -213,6 +213,9 @@ begin
         if cardinality(v_matched) > 0 then
             v_report := v_report || matching.match_report(v_user_id, v_sync_id);
         end if;
+        v_report := v_report || jsonb_build_object('unknown', reconcile.unknown_effects(
+            v_user_id, array(select a.value::bigint from jsonb_each_text(coalesce(v_accounts -> 'ids', '{}')) a)
+        ));
 
         update ingest.files f
         set warnings = v_report -> 'warnings'
@@ -234,12 +237,13 @@ begin
 
     perform ingest.drop_load(v_user_id, v_load_id);
 
-    return v_report || jsonb_build_object('import_id', v_sync_id, 'status', v_status);
+    return v_report || jsonb_build_object('import_id', v_sync_id, 'status', v_status)
+        || case v_status when 'refused' then jsonb_build_object('accounts_created', '[]'::jsonb) else '{}' end;
 end
 $$;
 
 comment on function api.import_load(uuid, jsonb, boolean) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, each an event however many lines or transactions it is, types (of transactions), unknown (what the books of its accounts leave open, as in reconcile), warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
 create function api.import_undo(import_id bigint, dry_run boolean default false)
 returns jsonb

@@ -131,9 +131,17 @@ begin
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(basis_set.reason);
     v_transfer := ingest.transaction_key(v_user_id, basis_set.transaction_id);
-    if v_transfer.transaction_type not in ('transfer_in', 'promotion') or v_transfer.instrument_id is null then
+    if v_transfer.instrument_id is null
+        or v_transfer.transaction_type not in ('transfer_in', 'promotion') and not tax.opens_unknown_lots(v_user_id, v_transfer.id)
+    then
         raise exception 'transaction % is a %: only units that were transferred in can be given a basis', v_transfer.id, v_transfer.transaction_type
-            using errcode = 'QM002', hint = format('correct the transaction itself: `transaction_correct(transaction_id => %s)`', v_transfer.id);
+            using errcode = 'QM002',
+            hint = coalesce(
+                'its basis was shared with what was spun off: state the share in transaction '
+                || array_to_string(tax.spinoffs_without_share(v_user_id, v_transfer.account_id, v_transfer.instrument_id), ' and ')
+                || ' with `transaction_correct` (terms: basis_fraction)',
+                format('correct the transaction itself: `transaction_correct(transaction_id => %s)`', v_transfer.id)
+            );
     elsif basis_set.basis is null and basis_set.acquired_on is null then
         raise exception 'basis: is wanted, or acquired_on' using errcode = 'QM002';
     elsif basis_set.basis < 0 or basis_set.basis in ('NaN', 'Infinity') then
@@ -183,7 +191,7 @@ end
 $$;
 
 comment on function api.basis_set(bigint, numeric, date, text) is $$Supply the basis of units that were transferred in
-basis: total cost in the tax currency; acquired_on: when they were bought. Unknown stays null, never 0. Gains already taken are reckoned again.$$;
+basis: total cost in the tax currency; acquired_on: when they were bought. Also for units that a corporate action or an exercise brought out of what is not in the book. Unknown stays null, never 0. Gains already taken are reckoned again.$$;
 
 grant execute on function api.transaction_add(jsonb, text, boolean), api.basis_set(bigint, numeric, date, text)
     to quantmatrix_user, quantmatrix_admin;

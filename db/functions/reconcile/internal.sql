@@ -195,30 +195,62 @@ as $$
 
     -- an option that is still held after its last day
     select
-        p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, 'missing_history',
+        p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, 'past_expiry',
         jsonb_build_object(
-            'expiration', i.expiration, 'known_until', u.day,
-            'hint', 'import the statement that shows its expiry, exercise or assignment, or add it (`transaction_add`)'
+            'expiration', i.expiration, 'known_until', u.day, 'hint', reconcile.expiry_step(p_user_id, p.account_id, p.instrument_id)
         )
     from positions p
     join known_until u on u.account_id = p.account_id
     join core.instruments i on i.id = p.instrument_id
     where p.quantity <> 0
+    and p.unmatched_quantity >= 0
     and i.instrument_type in ('option', 'future_option')
     and i.expiration < u.day
 
     union all
 
-    -- more sold than held, in an account that may not short
+    -- more of a written option closed than was open
     select
-        p.account_id, p.instrument_id, 'no_more_sold_than_held', p.quantity, p.quantity + p.unmatched_quantity, 'missing_history',
+        p.account_id, p.instrument_id, 'no_more_closed_than_open', p.quantity, p.quantity + p.unmatched_quantity, 'missing_history',
+        jsonb_build_object(
+            'unmatched_quantity', trim_scale(p.unmatched_quantity)::text,
+            'hint', 'import the older statements that show how it was written, or add that sale, marked as opening: `transaction_add`'
+        )
+    from positions p
+    join core.instruments i on i.id = p.instrument_id and i.instrument_type in ('option', 'future_option')
+    where p.unmatched_quantity < 0
+    and not exists (
+        select from core.transactions t
+        where t.user_id = p_user_id
+        and t.account_id = p.account_id
+        and t.instrument_id = p.instrument_id
+        and t.transaction_type = 'transfer_in'
+    )
+
+    union all
+
+    -- more sold than held, in an account that may not short; an option past its last day is said above
+    select
+        p.account_id, p.instrument_id, 'no_more_sold_than_held', p.quantity, p.quantity + p.unmatched_quantity, c.cause,
         jsonb_strip_nulls(jsonb_build_object(
             'unmatched_quantity', trim_scale(p.unmatched_quantity)::text,
             'first_shortfall', reconcile.first_shortfall(p_user_id, p.account_id, p.instrument_id, p_as_of),
-            'hint', reconcile.next_step('missing_history', 'position')
+            'hint', reconcile.next_step(c.cause, 'position')
         ))
     from positions p
+    left join known_until u on u.account_id = p.account_id
+    join core.instruments i on i.id = p.instrument_id
+    cross join lateral (
+        select reconcile.unmatched_cause(p_user_id, p.account_id, p.instrument_id) as cause
+    ) c
     where p.unmatched_quantity > 0
+    and not (p.quantity <> 0 and i.instrument_type in ('option', 'future_option') and coalesce(i.expiration < u.day, false))
+    -- Told once: a split that names them says it already.
+    and not exists (
+        select from reconcile.stated_splits(p_user_id, p_account_id) s
+        where s.account_id = p.account_id
+        and s.instrument_id = p.instrument_id
+    )
 
     union all
 

@@ -62,7 +62,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     select min(r.trade_date)
     from (
-        select t.trade_date, sum(t.quantity) over (order by t.trade_date, t.executed_at nulls first, t.sequence, t.id) as running
+        select
+            t.trade_date,
+            -- Of a day without times, what comes in is there before anything leaves (T.2).
+            sum(t.quantity) over (order by t.trade_date, t.executed_at nulls first, t.quantity < 0, t.sequence, t.id) as running
         from core.transactions t
         where t.user_id = p_user_id
         and t.account_id = p_account_id
@@ -162,11 +165,9 @@ as $$
         select
             p.*,
             history.unsettled, history.unsettled_ids, history.split_ratios, history.traded,
-            reconcile.position_cause(
-                p.ours, p.broker, p.our_cost, p.broker_cost, p.our_lots, p.broker_lots, p.has_unknown_basis, p.wash_sale_adjustment,
-                case when not p.differs then reconcile.lots_differ(p.our_list, p.broker_list) end,
-                history.unsettled, repeated.quantities, history.split_ratios, history.traded
-            ) as cause
+            case when p.differs then reconcile.specific_cause(
+                p_user_id, p.account_id, p.instrument_id, p.ours, p.broker, p.as_of, general.cause
+            ) else general.cause end as cause
         from paired p
         left join lateral (
             select
@@ -193,6 +194,13 @@ as $$
             from reconcile.repeated_rows(p_user_id, p.account_id, p.instrument_id, p.as_of) r
             where p.differs
         ) repeated on true
+        cross join lateral (
+            select reconcile.position_cause(
+                p.ours, p.broker, p.our_cost, p.broker_cost, p.our_lots, p.broker_lots, p.has_unknown_basis, p.wash_sale_adjustment,
+                case when not p.differs then reconcile.lots_differ(p.our_list, p.broker_list) end,
+                history.unsettled, repeated.quantities, history.split_ratios, history.traded
+            ) as cause
+        ) general
     )
     select
         j.account_id, j.instrument_id, j.as_of, j.ours, j.broker, j.our_cost, j.broker_cost, j.compares_quantity, j.compares_lots, j.cause,
@@ -242,7 +250,7 @@ as $$
                     and t.trade_date <= j.as_of
                     and t.transaction_type in ('split', 'stock_dividend')
                 )
-                when 'unknown_basis' then to_jsonb(unknown.ids)
+                when 'unknown_basis' then to_jsonb(coalesce(unknown.spinoffs, unknown.ids))
             end,
             'history_starts', case when j.differs then (
                 select min(t.trade_date)
@@ -252,12 +260,19 @@ as $$
                 and t.instrument_id = j.instrument_id
             ) end,
             'first_shortfall', case
-                when j.cause = 'missing_history' then reconcile.first_shortfall(p_user_id, j.account_id, j.instrument_id, j.as_of)
+                when j.cause in ('missing_history', 'short_not_allowed') then reconcile.first_shortfall(p_user_id, j.account_id, j.instrument_id, j.as_of)
             end,
-            'hint', replace(
-                reconcile.next_step(j.cause, case when j.differs then 'position' else 'lot' end::ingest.finding_kind),
-                'TRANSACTION', coalesce(unknown.ids[1]::text, 'TRANSACTION')
-            )
+            'hint', case
+                when j.cause = 'past_expiry' then reconcile.expiry_step(p_user_id, j.account_id, j.instrument_id)
+                when unknown.spinoffs is not null then format(
+                    'state how much of the basis went to what was spun off: `transaction_correct` of transaction %s with basis_fraction among the terms',
+                    array_to_string(unknown.spinoffs, ' and ')
+                )
+                else replace(
+                    reconcile.next_step(j.cause, case when j.differs then 'position' else 'lot' end::ingest.finding_kind),
+                    'TRANSACTION', coalesce(unknown.ids[1]::text, 'TRANSACTION')
+                )
+            end
         )) || case
             when j.differs then '{}'
             when j.broker_list is null then jsonb_build_object('our_lots', j.our_list)
@@ -265,7 +280,9 @@ as $$
         end end
     from judged j
     left join lateral (
-        select array_agg(distinct l.opening_transaction_id order by l.opening_transaction_id) as ids
+        select
+            array_agg(distinct l.opening_transaction_id order by l.opening_transaction_id) as ids,
+            tax.spinoffs_without_share(p_user_id, j.account_id, j.instrument_id) as spinoffs
         from core.tax_lots l
         where j.cause = 'unknown_basis'
         and l.user_id = p_user_id

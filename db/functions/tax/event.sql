@@ -120,6 +120,71 @@ $$;
 
 comment on function tax.supplied_basis(uuid, bigint[]) is 'Basis and acquisition date supplied later for the given transactions (set_basis rows linked with them).';
 
+-- Lots whose basis can be supplied beside those of arrivals: what a corporate action or an exercise made of units that are not in the book (E.4, E.5).
+create function tax.opens_unknown_lots(p_user_id uuid, p_transaction_id bigint)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from core.transactions t
+        where t.user_id = p_user_id
+        and t.id = p_transaction_id
+        and (
+            t.transaction_type in (
+                'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_mixed', 'option_exercise', 'option_assignment'
+            )
+            or exists (
+                select from tax.transaction_links l
+                where l.user_id = p_user_id
+                and l.to_id = t.id
+                and l.kind = 'exercise'
+            )
+        )
+    )
+    and exists (
+        select from core.tax_lots l
+        where l.user_id = p_user_id
+        and l.opening_transaction_id = p_transaction_id
+        and (
+            l.basis_status = 'unknown'
+            or exists (
+                select from tax.transaction_links b
+                where b.user_id = p_user_id
+                and b.to_id = p_transaction_id
+                and b.kind = 'basis'
+            )
+        )
+    )
+$$;
+
+comment on function tax.opens_unknown_lots(uuid, bigint) is
+    'Whether a corporate action or an exercise opened lots of unknown basis, or did until it was supplied.';
+
+create function tax.spinoffs_without_share(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select array_agg(t.id order by t.trade_date, t.id)
+    from tax.instrument_groups own
+    join tax.instrument_groups g on g.user_id = own.user_id and g.group_id = own.group_id
+    join core.transactions t on t.user_id = own.user_id and t.instrument_id = g.instrument_id
+    left join tax.transaction_terms x on x.user_id = t.user_id and x.transaction_id = t.id
+    where own.user_id = p_user_id
+    and own.instrument_id = p_instrument_id
+    and t.account_id = p_account_id
+    and t.transaction_type = 'spinoff'
+    and x.basis_fraction is null
+$$;
+
+comment on function tax.spinoffs_without_share(uuid, bigint, bigint) is
+    'Spin-offs of an account, among an instrument and what hangs together with it, whose share of the basis is not stated (C.5); null if there is none.';
+
 create function tax.read_partner(p_user_id uuid, p_transaction_id bigint, p_tax_currency text)
 returns tax.event_partner
 language plpgsql

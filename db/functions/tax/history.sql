@@ -44,6 +44,47 @@ $$;
 
 comment on function tax.spoken_for(uuid) is 'Transactions of a person that are no events of their own, because a linked row speaks for them.';
 
+-- Days are printed more often than times, and not in the order of execution: what a day opens comes before what it closes, whatever the order of the
+-- rows. A transfer between own accounts arrives before anything is sold there. A row with a time needs no such guess.
+create function tax.turn_of_day(p_type core.transaction_type, p_effect core.position_effect, p_has_time boolean, p_is_moved boolean)
+returns integer
+language plpgsql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case
+        when p_has_time then 1
+        when p_type = 'sell' then case p_effect when 'open' then 0 else 3 end
+        when p_type = 'buy' then case p_effect when 'close' then 4 else 1 end
+        when p_type = 'transfer_out' then case when p_is_moved then 2 else 3 end
+        when p_type in ('gift_out', 'cash_in_lieu') then 3
+        when p_type = 'delivery' then 4
+        else 1
+    end;
+end
+$$;
+
+comment on function tax.turn_of_day(core.transaction_type, core.position_effect, boolean, boolean) is
+    'T.2: the turn of a row among those of its day that have no time: shorts that are marked so, purchases and arrivals, transfers to own accounts, sales and departures, what closes a short.';
+
+create function tax.moved_between_accounts(p_user_id uuid)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(array_agg(distinct l.from_id), '{}')
+    from tax.transaction_links l
+    where l.user_id = p_user_id
+    and l.kind = 'transfer'
+$$;
+
+comment on function tax.moved_between_accounts(uuid) is 'Departing legs of a person''s transfers between own accounts.';
+
 create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb, p_only bigint[] default null)
 returns tax.history
 language plpgsql
@@ -65,6 +106,7 @@ declare
     v_has_choices boolean;
     v_has_picks boolean;
     v_spoken_for bigint[] := tax.spoken_for(p_user_id);
+    v_moved bigint[] := tax.moved_between_accounts(p_user_id);
     v_has_terms boolean := exists (select from tax.transaction_terms x where x.user_id = p_user_id);
 begin
     select u.tax_currency, coalesce((p_options ->> 'wash_scope')::core.wash_scope, u.wash_scope), u.default_lot_method
@@ -144,6 +186,16 @@ begin
             t.trade_date,
             coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
             t.executed_at is not null as has_time,
+            -- As tax.turn_of_day has it; a call for each row would cost more than reading it.
+            case
+                when t.executed_at is not null then 1
+                when t.transaction_type = 'sell' then case t.position_effect when 'open' then 0 else 3 end
+                when t.transaction_type = 'buy' then case t.position_effect when 'close' then 4 else 1 end
+                when t.transaction_type = 'transfer_out' then case when t.id in (select m.id from unnest(v_moved) m (id)) then 2 else 3 end
+                when t.transaction_type in ('gift_out', 'cash_in_lieu') then 3
+                when t.transaction_type = 'delivery' then 4
+                else 1
+            end as turn,
             t.transaction_type = 'reinvest' as is_reinvested,
             t.settlement_date,
             t.order_id,
@@ -247,6 +299,7 @@ begin
                 when e.kind = 'mark_to_market' then 3
                 else 1
             end as phase,
+            e.turn,
             e.sequence,
             e.account_place,
             e.source,
@@ -258,7 +311,7 @@ begin
     ordered as (
         select t.*
         from translated t
-        order by t.trade_date, t.phase, t.at, t.sequence, t.account_place, t.source collate "C", t.dedupe_key collate "C"
+        order by t.trade_date, t.phase, t.at, t.turn, t.sequence, t.account_place, t.source collate "C", t.dedupe_key collate "C"
     )
     select
         array_agg(o.id),
@@ -285,6 +338,12 @@ begin
         v_h.is_plain, v_h.is_sorted, v_h.has_native, v_h.has_orders
     from ordered o;
 
+    if p_only is null and v_h.event_id is not null and 'sell' = any (v_h.event_kind)
+        and exists (select from unnest(v_h.account_may_short) a (may_short) where a.may_short is not true)
+        and exists (select from unnest(v_h.instrument_strike) s (strike) where s.strike is not null)
+    then
+        v_h.event_writes := tax.written_options(p_user_id, v_h);
+    end if;
     if p_options ? 'sale' then
         v_h := tax.with_sale(v_h, p_options -> 'sale');
     end if;

@@ -16,6 +16,7 @@ create type tax.history as (
     event_native numeric[],
     event_unrated boolean[],
     event_reinvested boolean[],
+    event_writes boolean[],
     account_id bigint[],
     account_taxable boolean[],
     account_may_short boolean[],
@@ -52,7 +53,7 @@ create type tax.history as (
 );
 
 comment on type tax.history is
-    'One group of instruments as columns: events in the order of T.2, accounts, instruments, and pools. A pool is one side of an account and instrument, the short one behind the long one, whose place is pool_long of both. The method of an event is specific where lots are named for it.';
+    'One group of instruments as columns: events in the order of T.2, accounts, instruments, and pools. A pool is one side of an account and instrument, the short one behind the long one, whose place is pool_long of both. The method of an event is specific where lots are named for it. event_writes: sales of options that later rows prove to have written them; null if there is none.';
 
 -- Two instruments with the same wash class are substantially identical; a long call also counts as its underlying (F.8). Class 0 is exempt.
 create function tax.with_instruments(p_history tax.history, p_user_id uuid, p_group_id bigint)

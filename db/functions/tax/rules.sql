@@ -51,6 +51,51 @@ $$;
 comment on function tax.apportion(numeric, numeric[], integer) is
     'N.4 over a list: p_total over p_weights in their order, each rounded to p_scale, the residue to the last.';
 
+-- Brokers print units with three decimals or more, and often without the zeros behind.
+create function tax.printed_rounding(p_units numeric, p_scale integer)
+returns numeric
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select 0.5 * power(10::numeric, -greatest(3, least(scale(p_units), p_scale)))
+$$;
+
+comment on function tax.printed_rounding(numeric, integer) is 'By how much units may differ from those that a broker prints; p_scale: decimals that the instrument has at most.';
+
+create function tax.simple_ratio(p_new numeric, p_old numeric, p_rounding numeric)
+returns numeric[]
+language plpgsql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Splits are of few for few: the smaller number of the ratio.
+    c_most constant integer := 20;
+    v_new numeric;
+    v_old numeric;
+begin
+    if not coalesce(p_new > 0 and p_old > 0, false) then
+        return null;
+    end if;
+    for v_few in 1 .. c_most loop
+        v_new := case when p_new >= p_old then round(v_few * p_new / p_old) else v_few end;
+        v_old := case when p_new >= p_old then v_few else round(v_few * p_old / p_new) end;
+        if abs(p_old * v_new - p_new * v_old) <= p_rounding * v_old then
+            return array[v_new, v_old];
+        end if;
+    end loop;
+    return null;
+end
+$$;
+
+comment on function tax.simple_ratio(numeric, numeric, numeric) is
+    'C.2: the simplest ratio of new units to old ones that gives the new units within what the broker rounds; null if none of up to twenty for so many does.';
+
 create function tax.first_long_date(p_held_from date)
 returns date
 language sql

@@ -416,7 +416,10 @@ begin
                 union all
                 select
                     'unknown_rate', v_event_id[e.place], null,
-                    'No exchange rate is known for this row; its amounts in the tax currency are left open.'
+                    format(
+                        'No rate of %s in %s is known for this row of %s; its amounts in %s are left open until it has one: `transaction_correct` with fx_rate among the terms.',
+                        v_h.instrument_currency[v_pool_instrument[v_h.event_pool[e.place]]], v_h.tax_currency, v_event_date[e.place], v_h.tax_currency
+                    )
                 from (
                     select generate_series(1, cardinality(v_event_id)) as place
                 ) e

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -179,8 +179,24 @@ def closings(settings: Settings, year: int | None, symbol: str | None) -> None:
     wanted = [Where("tax_year", "eq", year), Where("symbol", "eq", symbol)]
     with door(settings) as session:
         found = session.view("closings", wanted, CLOSINGS_ORDER)
-        shown = columns if settings.format == "table" else None
-        write_rows(found, settings.format, columns=shown, empty="nothing was closed")
+        if settings.format != "table":
+            write_rows(found, settings.format, empty="nothing was closed")
+            return
+        rows = list(found)
+        if is_foreign(rows, "proceeds", "basis"):
+            write_rows(rows, "table", columns=(*columns, "native_proceeds", "native_basis", "currency"))
+        else:
+            write_rows(rows, "table", columns=columns, empty="nothing was closed")
+
+
+def is_foreign(rows: Sequence[Row], *amounts: str) -> bool:
+    """Whether an amount of these rows differs in the trading currency: the table then shows that one too."""
+    return any(
+        row[f"native_{name}"] is not None
+        and (row[name] is None or Decimal(row[name]) != Decimal(row[f"native_{name}"]))
+        for row in rows
+        for name in amounts
+    )
 
 
 def _exact(row: Row) -> dict[str, Any]:

@@ -36,7 +36,9 @@ if not v_is_sorted then
         select
             u.place,
             (row_number() over (
-                order by t.sequence, array_position(p_history.account_id, t.account_id), t.source collate "C", t.dedupe_key collate "C"
+                order by
+                    tax.turn_of_day(t.transaction_type, t.position_effect, t.executed_at is not null, true),
+                    t.sequence, array_position(p_history.account_id, t.account_id), t.source collate "C", t.dedupe_key collate "C"
             ))::integer as rank
         from unnest(v_event_id) with ordinality u (id, place)
         left join core.transactions t on t.user_id = p_user_id and t.id = u.id
