@@ -15,7 +15,7 @@ from quantmatrix.ingest.ibkr_activity.corporate_actions import CorporateActions
 from quantmatrix.ingest.ibkr_activity.evidence import CashReport, InstrumentList, OpenPositions
 from quantmatrix.ingest.ibkr_activity.grants import GrantActivity
 from quantmatrix.ingest.ibkr_activity.row import Header, Row
-from quantmatrix.ingest.ibkr_activity.section import TOTALS, Section, Verdict
+from quantmatrix.ingest.ibkr_activity.section import TOTALS, Section, Verdict, is_closed_lot
 from quantmatrix.ingest.ibkr_activity.statement import AccountSection, StatementSection
 from quantmatrix.ingest.ibkr_activity.trades import Trades
 from quantmatrix.ingest.ibkr_activity.transfers import Transfers
@@ -222,6 +222,9 @@ class _Reading:
             reason = "a data row before the header of its section"
             raise RowError("no_header", reason, text=",".join(fields))
         row = Row(line, name, header, header.rejoined(fields))
+        if is_closed_lot(fields):
+            section.closed_lot(row)
+            return "evidence"
         row.check_width()
         try:
             return section.data(row)
