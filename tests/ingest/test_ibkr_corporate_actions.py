@@ -407,7 +407,7 @@ def test_accounts_do_not_mix(read_ibkr: Read) -> None:
 
 LIQUIDATION = (
     'Corporate Actions,Data,Stocks,USD,2021-11-03,"2021-11-02, 20:25:00","CHL(US16941M1099) '
-    'Merged(Liquidation) FOR USD 30.20446 PER SHARE (CHL, CHINA MOBILE, US16941M1099)",-10,302.0446,-275.1,3.01,\n'
+    'Merged(Liquidation) FOR USD 30.20446 PER SHARE (CHL, C, US16941M1099)",-10,302.0446,-275.1,3.01,\n'
 )
 
 
