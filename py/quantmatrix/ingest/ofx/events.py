@@ -50,7 +50,9 @@ _BANK_WORDS = (
 
 def amount(record: Record, tag: str) -> Decimal | None:
     """The number in a leaf. Raises ``RowError``."""
-    text = record.text(tag)
+    text = record.leaves.get(tag)
+    if not text:
+        return None
     if "," in text and "." not in text and len(text.rpartition(",")[2]) != 3:
         text = text.replace(",", ".")
     return number(text, tag)
@@ -245,5 +247,6 @@ def _option_event(record: Record) -> T | None:
 def _cost(record: Record, tags: tuple[str, ...]) -> Decimal:
     total = _ZERO
     for tag in tags:
-        total = EXACT.add(total, amount(record, tag) or _ZERO)
+        if value := amount(record, tag):
+            total = EXACT.add(total, value)
     return total.copy_negate() if total else _ZERO

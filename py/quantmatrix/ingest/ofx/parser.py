@@ -32,7 +32,6 @@ from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.ofx import events, tree
 from quantmatrix.ingest.ofx.events import Values
 from quantmatrix.ingest.ofx.securities import Securities, day
-from quantmatrix.ingest.ofx.tokens import tokens
 from quantmatrix.ingest.repeats import Repeats
 
 _SGML = re.compile(r"OFXHEADER\s*[:=]", re.IGNORECASE)
@@ -67,7 +66,7 @@ class OfxParser:
         """Records in file order; links at the end."""
         securities, ids = Securities(), Repeats()
         has_exercises = is_investment = is_bank = False
-        for found in tree.records(tokens(text), keep_raw=False):
+        for found in tree.records(text, keep_raw=False):
             if isinstance(found, tree.Record):
                 if found.within == "SECLIST":
                     securities.learn(found)
@@ -101,6 +100,7 @@ class _Reading:
         self.first: date | None = None
         self.last: date | None = None
         self.told: dict[str, Instrument] = {}
+        self.known: dict[tuple[str, str, str, str], Instrument] = {}
         self.seen: dict[int, int] = {}
         self.lines: dict[str, int] = {}
         self.warned: set[str] = set()
@@ -110,7 +110,7 @@ class _Reading:
 
     def run(self, text: TextIO) -> Iterator[Record]:
         number = 0
-        for found in tree.records(tokens(text)):
+        for found in tree.records(text):
             if isinstance(found, tree.Leaf):
                 self._leaf(found)
                 yield from self._told()
@@ -299,6 +299,10 @@ class _Reading:
         self.out.append(Statement(account=number, broker=broker, base_currency=self.currency))
 
     def _instrument(self, record: tree.Record, currency: str) -> Instrument | None:
+        key = record.text("UNIQUEID"), record.text("UNIQUEIDTYPE"), record.kind, currency
+        known = self.known.get(key)
+        if known is not None:
+            return known
         values = self.securities.describe(record, currency)
         if values is None:
             return None
@@ -307,6 +311,7 @@ class _Reading:
         if known is None:
             known = self.told[made.key] = made
             self.out.append(made)
+        self.known[key] = known
         return known
 
     def _fresh(self, number: int, record: tree.Record, fitid: str) -> bool:
