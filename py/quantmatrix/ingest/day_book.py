@@ -147,13 +147,19 @@ class DayBook:
 
     def _exchanges(self, pieces: list[Piece]) -> None:
         for event in _events(pieces):
-            try:
-                values, remark = _exchange(event)
-                self._out.append(transaction(values))
-                if remark:
-                    self._out.append(Warning(line=event[0].line, text="", reason=remark))
-            except RowError as error:
-                self._out += [error.refusal(piece.line) for piece in event]
+            self._out += exchanged(event)
+
+
+def exchanged(event: list[Piece]) -> list[Record]:
+    """The one transaction of the rows of a corporate action, what leaves first, or their refusals."""
+    try:
+        values, remark = _exchange(event)
+        made: list[Record] = [transaction(values)]
+    except RowError as error:
+        return [error.refusal(piece.line) for piece in event]
+    if remark:
+        made.append(Warning(line=event[0].line, text="", reason=remark))
+    return made
 
 
 def _events(pieces: list[Piece]) -> list[list[Piece]]:
