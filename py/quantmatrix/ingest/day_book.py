@@ -72,7 +72,9 @@ class DayBook:
         self._moved: Callable[[Transaction], None] | None = None
 
     def removal(self, row: Transaction, option: Instrument, contracts: Decimal) -> None:
-        """An option that left by exercise or assignment and delivers stock."""
+        """An option that left; one that delivers stock waits for it."""
+        if row.terms is None or row.terms.exercise_settlement != "linked":
+            return
         if option.option_type is None or option.strike is None:
             return
         shares = EXACT.multiply(abs(contracts), option.multiplier or Decimal(1))

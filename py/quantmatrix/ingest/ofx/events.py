@@ -8,6 +8,7 @@ from typing import Any
 
 from quantmatrix.ingest.action_text import Action, read_action
 from quantmatrix.ingest.cells import EXACT, RowError, number
+from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.ofx.securities import day
@@ -211,13 +212,7 @@ def closure(instrument: Instrument, kind: T, units: Decimal, values: Values) -> 
     """An option event; of something that is no option only the units move."""
     if instrument.type is not InstrumentType.OPTION:
         return values | {"type": T.TRANSFER_IN if units > 0 else T.TRANSFER_OUT, "quantity": units}
-    settlement = None if kind is T.OPTION_EXPIRATION else "linked"
-    return values | {
-        "type": kind,
-        "position_effect": _CLOSE,
-        "quantity": units,
-        "terms": Terms(exercise_settlement=settlement) if settlement else None,
-    }
+    return values | leaving(kind, units, cash=_ZERO)
 
 
 def bank(record: Record, values: Values) -> Values:
