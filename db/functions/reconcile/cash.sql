@@ -52,6 +52,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     with stated as materialized (

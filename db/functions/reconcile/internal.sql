@@ -163,6 +163,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     with open_lots as materialized (

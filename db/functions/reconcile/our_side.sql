@@ -11,6 +11,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     with statements as materialized (

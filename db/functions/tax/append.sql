@@ -191,8 +191,8 @@ begin
             where d.stored_id is null
         )
     select
-        count(*),
-        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+        (select count(*) from difference),
+        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived),
         array_agg(
             row(
                 d.account_id, d.instrument_id, d.opening_transaction_id, d.piece, d.side, d.acquired_at, d.holding_start, d.quantity_opened,
@@ -200,10 +200,11 @@ begin
                 null, null, null, null, null, null
             )::tax.derived_lot
             order by d.stored_id
-        ) filter (where d.is_derived and d.stored_id is not null),
+        ) filter (where d.is_derived),
         array_agg(d.stored_id) filter (where d.is_derived is null)
     into v_rows, v_changed_ids, v_changed_lots, v_gone_ids
-    from difference d;
+    from difference d
+    where d.stored_id is not null;
     v_changed := v_changed + v_rows;
     if v_changed_ids is not null then
         perform tax.change_lots(p_user_id, v_changed_ids, v_changed_lots);
@@ -292,18 +293,19 @@ begin
             where d.stored_id is null
         )
     select
-        count(*),
-        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+        (select count(*) from difference),
+        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived),
         array_agg(
             row(
                 d.lot_id, d.instrument_id, d.arrived_on, d.is_purchase, d.is_used, d.gift_loss_basis, d.gift_loss_holding_start, d.is_inherited,
                 d.is_covered
             )::tax.derived_state
             order by d.stored_id
-        ) filter (where d.is_derived and d.stored_id is not null),
+        ) filter (where d.is_derived),
         array_agg(d.stored_id) filter (where d.is_derived is null)
     into v_rows, v_changed_ids, v_changed_states, v_gone_ids
-    from difference d;
+    from difference d
+    where d.stored_id is not null;
     v_changed := v_changed + v_rows;
     if v_changed_ids is not null then
         perform tax.change_states(p_user_id, v_changed_ids, v_changed_states);
@@ -469,8 +471,8 @@ begin
             where d.stored_id is null
         )
     select
-        count(*),
-        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+        (select count(*) from difference),
+        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived),
         array_agg(
             row(
                 d.closing_transaction_id, d.ordinal, d.account_id, d.instrument_id, d.side, d.kind, d.quantity, d.opening_transaction_id,
@@ -478,10 +480,11 @@ begin
                 d.permanently_disallowed, d.term, d.taxable, d.tax_year, d.box
             )::tax.derived_closing
             order by d.stored_id
-        ) filter (where d.is_derived and d.stored_id is not null),
+        ) filter (where d.is_derived),
         array_agg(d.stored_id) filter (where d.is_derived is null)
     into v_rows, v_changed_ids, v_changed_closings, v_gone_ids
-    from difference d;
+    from difference d
+    where d.stored_id is not null;
     v_changed := v_changed + v_rows;
     if v_changed_ids is not null then
         perform tax.change_closings(p_user_id, v_changed_ids, v_changed_closings);
@@ -552,18 +555,19 @@ begin
             where d.stored_id is null
         )
     select
-        count(*),
-        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+        (select count(*) from difference),
+        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived),
         array_agg(
             row(
                 d.loss_transaction_id, d.loss_ordinal, d.match_order, d.replacement_transaction_id, d.replacement_account_id,
                 d.replacement_instrument_id, d.replacement_piece, d.is_permanent, d.quantity, d.amount
             )::tax.derived_match
             order by d.stored_id
-        ) filter (where d.is_derived and d.stored_id is not null),
+        ) filter (where d.is_derived),
         array_agg(d.stored_id) filter (where d.is_derived is null)
     into v_rows, v_changed_ids, v_changed_matches, v_gone_ids
-    from difference d;
+    from difference d
+    where d.stored_id is not null;
     v_changed := v_changed + v_rows;
     if v_changed_ids is not null then
         perform tax.change_matches(p_user_id, v_changed_ids, v_changed_matches);
@@ -664,17 +668,18 @@ begin
             where d.stored_id is null
         )
     select
-        count(*),
-        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+        (select count(*) from difference),
+        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived),
         array_agg(
             row(
                 d.code, d.transaction_id, d.related_transaction_id, d.sentence
             )::tax.derived_notice
             order by d.stored_id
-        ) filter (where d.is_derived and d.stored_id is not null),
+        ) filter (where d.is_derived),
         array_agg(d.stored_id) filter (where d.is_derived is null)
     into v_rows, v_changed_ids, v_changed_notices, v_gone_ids
-    from difference d;
+    from difference d
+    where d.stored_id is not null;
     v_changed := v_changed + v_rows;
     if v_changed_ids is not null then
         perform tax.change_notices(p_user_id, v_changed_ids, v_changed_notices);
@@ -855,18 +860,19 @@ begin
             where d.stored_id is null
         )
     select
-        count(*),
-        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived and d.stored_id is not null),
+        (select count(*) from difference),
+        array_agg(d.stored_id order by d.stored_id) filter (where d.is_derived),
         array_agg(
             row(
                 d.account_id, d.instrument_id, d.quantity, d.average_cost, d.cost_basis, d.realized_pnl, d.unmatched_quantity, d.open_lots,
                 d.unknown_basis_quantity, d.wash_sale_adjustment, d.native_cost, d.currency, d.opened_at, d.last_transaction_at
             )::tax.derived_position
             order by d.stored_id
-        ) filter (where d.is_derived and d.stored_id is not null),
+        ) filter (where d.is_derived),
         array_agg(d.stored_id) filter (where d.is_derived is null)
     into v_rows, v_changed_ids, v_changed_positions, v_gone_ids
-    from difference d;
+    from difference d
+    where d.stored_id is not null;
     v_changed := v_changed + v_rows;
     if v_changed_ids is not null then
         perform tax.change_positions(p_user_id, v_changed_ids, v_changed_positions);
