@@ -9,7 +9,8 @@ import pytest
 
 from quantmatrix.ingest.binance import BinanceParser
 from quantmatrix.ingest.coinbase import CoinbaseParser
-from quantmatrix.ingest.kraken import KrakenParser, asset
+from quantmatrix.ingest.kraken import KrakenParser
+from quantmatrix.ingest.kraken_moves import asset
 from quantmatrix.ingest.model import (
     CashEvidence,
     Instrument,
@@ -182,3 +183,127 @@ def test_the_same_row_twice_counts_once() -> None:
     lines = sample("coinbase.csv").splitlines()
     records = read(CoinbaseParser, "\n".join((*lines, lines[8], lines[8].replace("0.5,", "0.6,"))) + "\n")
     assert [t.external_id for t in only(records, Transaction) if t.line >= 14] == ["a5#2"]
+
+
+KRAKEN = (
+    '"txid","refid","time","type","subtype","aclass","asset","wallet","amount","fee","balance","amountusd"\n'
+)
+
+
+def kraken(*rows: str) -> list[Record]:
+    return read(KrakenParser, KRAKEN + "".join(f"{row}\n" for row in rows))
+
+
+def test_kraken_one_order_from_two_wallets_is_one_sale() -> None:
+    records = kraken(
+        "A,T,2025-02-03 10:00:00,trade,tradespot,currency,ETH,spot / main,-29.86,0,0,",
+        "B,T,2025-02-03 10:00:00,trade,tradespot,currency,ETH,earn / flexible,-1.55,0,0,",
+        "C,T,2025-02-03 10:00:00,trade,tradespot,currency,ZUSD,spot / main,81666,130.6656,0,",
+    )
+    sold = transaction(records, 2)
+    assert types(records) == [(2, T.SELL)]
+    assert these(sold.quantity, sold.net_amount, sold.also_lines) == (
+        Decimal("-31.41"), Decimal("81535.3344"), (3, 4),
+    )  # fmt: skip
+
+
+def test_kraken_a_sweep_shares_its_money_out_by_what_each_coin_is_worth() -> None:
+    records = kraken(
+        "A,D,2025-02-03 10:00:00,spend,dustsweeping,currency,ADA,spot / main,-3,0,0,-1.50",
+        "B,D,2025-02-03 10:00:00,spend,dustsweeping,currency,DOT,spot / main,-0.1,0,0,-0.50",
+        "C,D,2025-02-03 10:00:00,receive,dustsweeping,currency,ZUSD,spot / main,2,0.04,0,2",
+    )
+    assert types(records) == [(2, T.SELL), (3, T.SELL)]
+    assert [t.net_amount for t in only(records, Transaction)] == [Decimal("1.47"), Decimal("0.49")]
+    assert totals(records) == {"ADA": -3, "DOT": Decimal("-0.1"), "USD": Decimal("1.96")}
+
+
+def test_kraken_a_sweep_of_unknown_worth_says_its_units_and_money() -> None:
+    records = kraken(
+        "A,D,2025-02-03 10:00:00,spend,,currency,ADA,spot / main,-3,0,0,",
+        "B,D,2025-02-03 10:00:00,spend,,currency,DOT,spot / main,-0.1,0,0,",
+        "C,D,2025-02-03 10:00:00,receive,,currency,ZUSD,spot / main,2,0,0,",
+    )
+    assert types(records) == [(2, T.SELL), (3, T.SELL), (4, T.OTHER)]
+    assert totals(records) == {"ADA": -3, "DOT": Decimal("-0.1"), "USD": 2}
+    assert transaction(records, 2).gross_amount is None
+    assert "2 USD" in reasons(records, 2)
+
+
+def test_kraken_a_fee_in_a_third_coin_is_a_disposal_of_it() -> None:
+    records = kraken(
+        "A,T,2025-02-03 10:00:00,trade,,currency,ZUSD,spot / main,-100,0,0,",
+        "B,T,2025-02-03 10:00:00,trade,,currency,ETH,spot / main,0.03,0,0,",
+        "C,T,2025-02-03 10:00:00,trade,,currency,KFEE,spot / main,0,5,0,",
+    )
+    assert types(records) == [(2, T.BUY), (4, T.SELL)]
+    assert transaction(records, 4).quantity == -5
+
+
+def test_kraken_a_position_settled_in_kind_is_one_exchange() -> None:
+    records = kraken(
+        "A,S,2025-02-03 10:00:00,settled,,currency,ZUSD,spot / main,-100,0,0,",
+        "B,S,2025-02-03 10:00:00,settled,,currency,ETH,spot / main,0.03,0,0,",
+    )
+    assert types(records) == [(2, T.BUY)]
+
+
+def test_kraken_earn_rows_without_a_reference_return_or_are_rewards() -> None:
+    records = kraken(
+        "A,Unknown,2024-03-11 16:31:11,earn,,currency,BTC.M,,-0.2,0,0,",
+        "B,Unknown,2024-03-11 16:31:12,earn,,currency,BTC,,0.2,0,0.2,",
+        "C,Unknown,2024-03-12 09:29:47,earn,,currency,BTC,,0.0000000841,0,0.2,",
+    )
+    assert types(records) == [(4, T.PROMOTION)]
+    assert {x.number: x.verdict for x in only(records, Line)} == {
+        1: "skipped", 2: "skipped", 3: "skipped", 4: "row",
+    }  # fmt: skip
+
+
+def test_kraken_more_than_one_other_half_is_said_with_its_units() -> None:
+    records = kraken(
+        "A,Unknown,2024-03-11 16:31:11,earn,,currency,BTC.M,,-0.2,0,0,",
+        "B,Unknown,2024-03-11 16:31:11,earn,,currency,BTC,,0.2,0,0.2,",
+        "C,Unknown,2024-03-11 18:31:11,earn,,currency,BTC,,0.2,0,0.4,",
+    )
+    assert types(records) == [(4, T.PROMOTION)]
+    assert "more than one row may be its other half" in reasons(records, 2)
+
+
+def test_kraken_an_earn_row_whose_other_half_is_missing_says_its_units() -> None:
+    records = kraken("A,Unknown,2024-03-11 16:31:11,earn,,currency,BTC.M,,-0.2,0,0,")
+    assert types(records) == [(2, T.TRANSFER_OUT)]
+    assert "-0.2 BTC" in reasons(records, 2)
+
+
+def test_kraken_what_stays_in_a_wallet_is_held_and_said() -> None:
+    records = kraken("A,FT,2024-03-11 16:31:11,earn,allocation,currency,BTC,spot / main,-0.2,0,0,")
+    assert types(records) == []
+    assert "did not come back" in reasons(records, 2)
+
+
+def delisted(*rows: tuple[str, str, str]) -> list[Record]:
+    return kraken(
+        *(
+            f"L{at},R{at},{day} 10:00:00,transfer,delistingconversion,currency,{code},spot,{amount},0,0,"
+            for at, (day, code, amount) in enumerate(rows)
+        )
+    )
+
+
+def test_kraken_the_halves_of_a_forced_conversion_are_one_sale_on_the_first_day() -> None:
+    records = delisted(("2025-03-03", "XMR", "-2"), ("2025-03-06", "ZUSD", "300"))
+    sold = transaction(records, 2)
+    assert types(records) == [(2, T.SELL)]
+    assert (str(sold.trade_date), sold.quantity, sold.net_amount) == ("2025-03-03", -2, 300)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [("2025-03-07", "ZUSD", "200"), ("2025-03-04", "ZEC", "-1")],
+)
+def test_kraken_halves_that_fit_several_stay_apart(more: tuple[str, str, str]) -> None:
+    records = delisted(("2025-03-03", "XMR", "-2"), ("2025-03-06", "ZUSD", "300"), more)
+    assert T.SELL not in {kind for _, kind in types(records)}
+    assert "-2 XMR" in reasons(records, 2)
+    assert "300 USD" in reasons(records, 3)
