@@ -321,3 +321,14 @@ def test_fidelity_shorts() -> None:
     )
     effects = [(t.type, t.position_effect) for t in only(read("fidelity_csv", text), Transaction)]
     assert effects == [(T.BUY, PositionEffect.CLOSE), (T.SELL, PositionEffect.OPEN)]
+
+
+def test_robinhood_years_of_two_digits_are_of_this_century() -> None:
+    text = (
+        "Activity Date,Process Date,Settle Date,Instrument,Description,Trans Code,Quantity,Price,Amount\n"
+        "1/2/26,1/2/26,1/5/26,IREN,Option Expiration for IREN 1/2/26 Put $39.00,OEXP,1,,\n"
+        "12/22/25,12/22/25,12/23/25,IREN,IREN 1/2/2026 Put $39.00,STO,1,$1.31 ,$130.97 \n"
+    )
+    records = read("robinhood_csv", text)
+    assert [str(t.trade_date) for t in only(records, Transaction)] == ["2026-01-02", "2025-12-22"]
+    assert len({t.instrument for t in only(records, Transaction)}) == 1

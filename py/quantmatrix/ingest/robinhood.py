@@ -20,10 +20,11 @@ _HALF_CENT = Decimal("0.005")
 _CENT = Decimal("0.01")
 _THOUSANDTH = Decimal("0.001")
 _FEE_AT_MOST = Decimal("0.05")
-_FORMATS = ("%m/%d/%Y",)
+_FORMATS = ("%m/%d/%Y", "%m/%d/%y")
 _OPTION = re.compile(
     r"(?:option (?:expiration|assigned|exercised) for )?(?P<root>[A-Z0-9.]{1,7}) "
-    r"(?P<date>[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}) (?P<right>call|put) \$(?P<strike>[0-9,]+(?:\.[0-9]+)?)",
+    r"(?P<date>[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{4}|[0-9]{2})) (?P<right>call|put) "
+    r"\$(?P<strike>[0-9,]+(?:\.[0-9]+)?)",
     re.IGNORECASE,
 )
 _CUSIP = re.compile(r"CUSIP:\s*([A-Z0-9]{9})")
