@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from quantmatrix.ingest.cells import EXACT
-from quantmatrix.ingest.dates import exchange_date
-from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect
+from quantmatrix.ingest.dates import NEW_YORK, exchange_date
+from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Transaction
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.references import Event, Side, shared_out
 from quantmatrix.ingest.table import TableReading
@@ -43,6 +43,28 @@ class CryptoReading(TableReading):
     def day_of(self, moment: datetime) -> date:
         """The day of an instant, which these files print in UTC: New York's, or that of ``--timezone``."""
         return exchange_date(moment, self.options.zone)
+
+    def emit(self, values: dict[str, Any]) -> Transaction:
+        """Check a transaction and pass it on."""
+        made = super().emit(values)
+        self._say_day(made)
+        return made
+
+    def booked(self, rows: list[Transaction]) -> None:
+        """Pass on all transactions of an event."""
+        for row in rows:
+            self._moved(row.trade_date)
+            self._say_day(row)
+        self.out += rows
+
+    def _say_day(self, row: Transaction) -> None:
+        """Whose day counts, where it is another than the file prints for an account in other money."""
+        moment = row.executed_at
+        if self.options.zone != NEW_YORK or row.currency == "USD" or moment is None:
+            return
+        if moment.date() != row.trade_date:
+            reason = f"counts on {row.trade_date}, the day in New York; --timezone UTC or another changes it"
+            self.warn_once("day", row.line, None, "", reason)
 
     @staticmethod
     def is_sweep(event: Event) -> bool:
@@ -155,7 +177,8 @@ class CryptoReading(TableReading):
                 }  # fmt: skip
             return
         total = sum(values, _ZERO) if values else worth(one)
-        for side, value in (*zip(many, values or [None] * len(many), strict=True), (one, total)):
+        worths = [*values, total] if values else [*(None for _ in many), total]
+        for side, value in zip((*many, one), worths, strict=True):
             if not value:
                 self.warn(side.lines[0], None, f"{side.units:f} {side.code}", _UNTOLD.format(whole))
             yield self._unpriced(values_of(side), side, value)

@@ -236,9 +236,7 @@ class _Reading(CryptoReading):
             except RowError as error:
                 self.out += [error.refusal(leg.row.line) for leg in legs]
                 continue
-            for row in rows:
-                self._moved(row.trade_date)
-            self.out += rows
+            self.booked(rows)
 
     def _event(self, legs: list[_Leg]) -> Iterator[Values]:
         by_line = {leg.line: leg for leg in legs}

@@ -213,8 +213,7 @@ class _Reading(TableReading):
             if quantity:
                 values["metadata"]["stated_quantity"] = f"{quantity:f}"
             self.emit(values | {"type": T.OTHER, "instrument": thing.key if thing else None})
-            reason = "unknown kind of row; its cash counts, positions are not changed"
-            self.warn(row.line, row.printed("trans code"), row.text("trans code"), reason)
+            self.warn_unknown(row, ("trans code",), values["net_amount"], quantity, thing)
             return
         key = thing.key if thing is not None and kind not in (T.DEPOSIT, T.WITHDRAWAL) else None
         self.emit(values | {"type": kind, "instrument": key})
