@@ -177,8 +177,10 @@ begin
         v_new_units := 1;
         v_old_units := 1;
     end if;
-    -- A ratio out of units that a broker rounds is the simple one within that rounding (C.2).
-    if p_detail.ratio_numerator is null then
+    -- A ratio out of units that a broker rounds is the simple one within that rounding (C.2): it keeps more decimals than it prints.
+    if p_detail.ratio_numerator is null and scale(trim_scale(v_held)) <= scale(coalesce(p_detail.stated_new_quantity, v_stated)) then
+        null;
+    elsif p_detail.ratio_numerator is null then
         v_simple := tax.simple_ratio(
             abs(v_new_units), abs(v_old_units),
             tax.printed_rounding(coalesce(p_detail.stated_new_quantity, v_stated), p_facts.scale)

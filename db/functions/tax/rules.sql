@@ -60,10 +60,10 @@ security invoker
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-    select 0.5 * power(10::numeric, -greatest(3, least(scale(p_units), p_scale)))
+    select power(10::numeric, -greatest(3, least(scale(p_units), p_scale)))
 $$;
 
-comment on function tax.printed_rounding(numeric, integer) is 'By how much units may differ from those that a broker prints; p_scale: decimals that the instrument has at most.';
+comment on function tax.printed_rounding(numeric, integer) is 'By how much units may differ from those that a broker prints, cut or rounded; p_scale: decimals that the instrument has at most.';
 
 create function tax.simple_ratio(p_new numeric, p_old numeric, p_rounding numeric)
 returns numeric[]

@@ -158,7 +158,11 @@ def _terms(outcome: Outcome, want: Mapping[str, str | list[str]]) -> Iterator[st
 
 
 def _lots(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
-    left = list(outcome.stored["lots"])
+    # Lots of one day are told together.
+    left = [
+        {**rows[0], **{name: _sum(rows, name) for name in ("quantity", "cost", "native")}}
+        for rows in _by(outcome.stored["lots"], "account", "symbol", "acquired").values()
+    ]
     for lot in want:
         fitting = next(
             (row for row in left if all(_fits(row[name], value) for name, value in lot.items())), None
