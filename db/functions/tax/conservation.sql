@@ -28,7 +28,13 @@ as $$
         ),
         sum(
             case t.transaction_type when 'sell' then 1 else -1 end
-            * round(coalesce(abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))), 2)
+            * round(
+                case
+                    when i.instrument_type = 'future' and t.gross_amount is not null
+                        then case when t.transaction_type = 'sell' then t.gross_amount else - t.gross_amount end
+                    else coalesce(abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0)))
+                end, 2
+            )
             - round(- (t.commission + t.fees), 2)
         ) filter (where a.account_type = 'taxable')
     from core.transactions t

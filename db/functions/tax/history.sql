@@ -258,9 +258,10 @@ begin
             i.*,
             -- By key, not by number: whoever added an identity first has no part in anybody's order.
             row_number() over (order by i.instrument_type, i.symbol collate "C", i.currency collate "C", i.multiplier) as place,
-            coalesce(f.section_1256, false) as is_1256,
-            coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency')) or coalesce(f.section_1256, false) as is_exempt,
-            coalesce(f.deliverable_shares, i.multiplier) as deliverable,
+            tax.is_section_1256(f.section_1256, i.instrument_type, coalesce(f.exchange, i.exchange), i.currency) as is_1256,
+            tax.is_wash_exempt(f.wash_exempt, i.instrument_type, coalesce(f.exchange, i.exchange))
+            or tax.is_section_1256(f.section_1256, i.instrument_type, coalesce(f.exchange, i.exchange), i.currency) as is_exempt,
+            coalesce(f.deliverable_shares, case i.instrument_type when 'future_option' then 1 else i.multiplier end) as deliverable,
             coalesce(f.deliverable_cash, 0) as deliverable_cash,
             coalesce(
                 (
@@ -390,9 +391,14 @@ begin
                 else a.method
             end as method,
             abs(t.quantity) as quantity,
-            coalesce(
-                abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))
-            ) as gross,
+            -- A future settles a result, whose sign counts: a purchase may bring cash, a sale may cost some (D.10).
+            case
+                when i.type = 'future' and t.gross_amount is not null
+                    then case when t.transaction_type in ('buy', 'reinvest') then - t.gross_amount else t.gross_amount end
+                else coalesce(
+                    abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))
+                )
+            end as gross,
             - (t.commission + t.fees) as costs,
             case when t.currency = v_h.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end as rate,
             case
@@ -406,7 +412,7 @@ begin
             t.sequence,
             t.source,
             t.dedupe_key
-        from unnest(v_h.instrument_id, v_h.instrument_multiplier) with ordinality i (id, multiplier, place)
+        from unnest(v_h.instrument_id, v_h.instrument_multiplier, v_h.instrument_type) with ordinality i (id, multiplier, type, place)
         -- Fenced, and the person as a list of one (store.sql): found by person and instrument whatever the planner believes of the table.
         cross join lateral (
             select own.*
@@ -478,7 +484,8 @@ begin
                     'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_cash', 'merger_mixed', 'return_of_capital'
                 ) then 0
                 when e.kind in ('option_expiration', 'option_exercise', 'option_assignment') and not e.has_time then 2
-                when e.kind = 'mark_to_market' then 3
+                -- What is settled each day takes its turn where it has a time; the year's last mark comes last.
+                when e.kind = 'mark_to_market' and not (e.has_time and e.gross is not null) then 3
                 else 1
             end as phase,
             e.sequence,
