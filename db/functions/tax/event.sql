@@ -58,7 +58,7 @@ as $$
             - (t.commission + t.fees) as native_costs,
             case
                 when i.instrument_type = 'future' and t.gross_amount is not null
-                    then case when t.transaction_type = 'buy' then - t.gross_amount else t.gross_amount end
+                    then case t.transaction_type when 'buy' then -t.gross_amount else t.gross_amount end
                 else coalesce(
                     abs(t.gross_amount), abs(nullif(t.net_amount - t.commission - t.fees, 0)), abs(t.quantity) * t.price * i.multiplier
                 )
