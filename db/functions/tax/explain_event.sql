@@ -199,7 +199,20 @@ begin
             v_units := v_to_units + v_gone_units;
         end if;
 
-        if v_kind = 'mark_to_market' then
+        if v_kind = 'mark_to_market' and v_x.price is null then
+            -- A settlement; behind the year's last one what the lot has gathered is closed at nothing (D.10).
+            v_part := case when v_gone_units > 0 then v_gone else v_to_cost end - v_cost;
+            v_lines := v_lines || format(
+                'settled: %s %s %s = %s', tax.shown_money(v_cost), case when v_part < 0 then '−' else '+' end, tax.shown_money(abs(v_part)),
+                tax.shown_money(v_cost + v_part)
+            );
+            if v_gone_units > 0 then
+                v_lines := v_lines || format(
+                    'the year ends with all of it paid: %s is in the year''s result, and 0.00 the new basis', tax.shown_money(v_gone)
+                );
+            end if;
+            v_cost := v_to_cost;
+        elsif v_kind = 'mark_to_market' then
             v_lines := v_lines || format('its value %s is the new basis', tax.shown_money(v_to_cost));
             v_cost := v_to_cost;
         elsif v_kind = 'return_of_capital' and v_cost is not null then
