@@ -39,6 +39,7 @@ declare
     v_event_first_fill integer[];
     v_event_last_fill integer[];
     v_event_last_number integer[] := array[null];
+    v_year_ends integer[] := '{}';
 
     -- accounts and instruments, by place
     v_account_may_short boolean[] := p_history.account_may_short;

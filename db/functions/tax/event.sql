@@ -56,9 +56,13 @@ as $$
     cross join lateral (
         select
             - (t.commission + t.fees) as native_costs,
-            coalesce(
-                abs(t.gross_amount), abs(nullif(t.net_amount - t.commission - t.fees, 0)), abs(t.quantity) * t.price * i.multiplier
-            ) as native_amount
+            case
+                when i.instrument_type = 'future' and t.gross_amount is not null
+                    then case t.transaction_type when 'buy' then -t.gross_amount else t.gross_amount end
+                else coalesce(
+                    abs(t.gross_amount), abs(nullif(t.net_amount - t.commission - t.fees, 0)), abs(t.quantity) * t.price * i.multiplier
+                )
+            end as native_amount
     ) a
     cross join lateral (
         select
@@ -77,6 +81,24 @@ as $$
 $$;
 
 comment on function tax.read_event(uuid, bigint, text) is 'A transaction with its terms, amounts in both currencies.';
+
+-- A broker of futures either prints what a contract is worth, or moves cash: nothing when it opens, the day's result when it closes.
+create function tax.settles_a_result(p_user_id uuid, p_transaction_id bigint)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(t.gross_amount <> 0 and abs(t.gross_amount) is distinct from abs(t.quantity) * t.price * i.multiplier, false)
+    from core.transactions t
+    join core.instruments i on i.id = t.instrument_id
+    where t.user_id = p_user_id
+    and t.id = p_transaction_id
+$$;
+
+comment on function tax.settles_a_result(uuid, bigint) is
+    'D.10: whether the cash of a future''s trade is the result of what it closes, and not what the contract is worth.';
 
 create type tax.event_partner as (
     kind tax.link_kind,

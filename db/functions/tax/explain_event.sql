@@ -225,7 +225,20 @@ begin
         units := v_to_units + p_gone_units;
     end if;
 
-    if v_kind = 'mark_to_market' then
+    if v_kind = 'mark_to_market' and p_event.price is null then
+        -- A settlement; behind the year's last one what the lot has gathered is closed at nothing (D.10).
+        v_cash := case when p_gone_units > 0 then p_gone else v_to_cost end - cost;
+        lines := lines || format(
+            'settled: %s %s %s = %s', tax.shown_money(cost), case when v_cash < 0 then '−' else '+' end, tax.shown_money(abs(v_cash)),
+            tax.shown_money(cost + v_cash)
+        );
+        if p_gone_units > 0 then
+            lines := lines || format(
+                'the year ends with all of it paid: %s is in the year''s result, and 0.00 the new basis', tax.shown_money(p_gone)
+            );
+        end if;
+        cost := v_to_cost;
+    elsif v_kind = 'mark_to_market' then
         lines := lines || format('its value %s is the new basis', tax.shown_money(v_to_cost));
         cost := v_to_cost;
     elsif v_kind = 'return_of_capital' and cost is not null then

@@ -178,6 +178,8 @@ begin
                 when 'merger_mixed' then 'merger_mixed'
                 when 'return_of_capital' then 'return_of_capital'
                 when 'cash_in_lieu' then 'cash_in_lieu'
+                -- Cash that is about a future is what was settled (D.10).
+                when 'other' then case when i.type = 'future' and t.gross_amount <> 0 then 'mark_to_market'::tax.event_kind end
             end as kind,
             t.transaction_type in ('buy', 'sell', 'reinvest') as is_trade,
             t.transaction_type = 'sell' as is_sale,
@@ -208,9 +210,14 @@ begin
                 else a.method
             end as method,
             abs(t.quantity) as quantity,
-            coalesce(
-                abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))
-            ) as gross,
+            -- A future settles a result, whose sign counts: a purchase may bring cash, a sale may cost some (D.10).
+            case
+                when i.type = 'future' and t.gross_amount is not null
+                    then case when t.transaction_type in ('buy', 'reinvest') then - t.gross_amount else t.gross_amount end
+                else coalesce(
+                    abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))
+                )
+            end as gross,
             - (t.commission + t.fees) as costs,
             case when t.currency = v_h.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end as rate,
             case
@@ -224,7 +231,7 @@ begin
             t.sequence,
             t.source,
             t.dedupe_key
-        from unnest(v_h.instrument_id, v_h.instrument_multiplier) with ordinality i (id, multiplier, place)
+        from unnest(v_h.instrument_id, v_h.instrument_multiplier, v_h.instrument_type) with ordinality i (id, multiplier, type, place)
         -- Fenced, and the person as a list of one (store.sql): found by person and instrument whatever the planner believes of the table.
         cross join lateral (
             select own.*
@@ -296,7 +303,8 @@ begin
                     'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_cash', 'merger_mixed', 'return_of_capital'
                 ) then 0
                 when e.kind in ('option_expiration', 'option_exercise', 'option_assignment') and not e.has_time then 2
-                when e.kind = 'mark_to_market' then 3
+                -- What is settled each day takes its turn where it has a time; the year's last mark comes last.
+                when e.kind = 'mark_to_market' and not (e.has_time and e.gross is not null) then 3
                 else 1
             end as phase,
             e.turn,

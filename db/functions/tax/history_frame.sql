@@ -75,9 +75,10 @@ begin
             i.*,
             -- By key, not by number: whoever added an identity first has no part in anybody's order.
             row_number() over (order by i.instrument_type, i.symbol collate "C", i.currency collate "C", i.multiplier) as place,
-            coalesce(f.section_1256, false) as is_1256,
-            coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency')) or coalesce(f.section_1256, false) as is_exempt,
-            coalesce(f.deliverable_shares, i.multiplier) as deliverable,
+            tax.is_section_1256(f.section_1256, i.instrument_type, coalesce(f.exchange, i.exchange), i.currency) as is_1256,
+            tax.is_wash_exempt(f.wash_exempt, i.instrument_type, coalesce(f.exchange, i.exchange))
+            or tax.is_section_1256(f.section_1256, i.instrument_type, coalesce(f.exchange, i.exchange), i.currency) as is_exempt,
+            coalesce(f.deliverable_shares, case i.instrument_type when 'future_option' then 1 else i.multiplier end) as deliverable,
             coalesce(f.deliverable_cash, 0) as deliverable_cash,
             coalesce(
                 (

@@ -20,7 +20,8 @@ create type tax.event_facts as (
     multiplier numeric,
     scale integer,
     deliverable numeric,
-    is_digital boolean
+    is_digital boolean,
+    is_future boolean
 );
 
 comment on type tax.event_facts is

@@ -104,16 +104,27 @@ declare
 begin
     v_plan.ratio_numerator := 1;
     v_plan.ratio_denominator := 1;
-    v_plan.concerns_whole_pools := p_detail.price is not null;
-    if p_detail.price is null then
+    if p_detail.price is not null then
+        v_plan.concerns_whole_pools := true;
+    elsif not p_facts.is_future or p_detail.native_amount is null then
         v_plan.problem := 'The year-end value is not stated.';
+    elsif p_facts.held_long = 0 and p_facts.held_short = 0 then
+        v_plan.problem := format(
+            'A future was settled (%s) of which no contract is held here: this cash is in no result.', trim_scale(p_detail.native_amount)
+        );
+    elsif p_detail.amount is null then
+        v_plan.problem_code := 'unknown_rate';
+        v_plan.problem := 'What was settled is not known in the tax currency.';
+        v_plan.is_unrated := true;
+    else
+        v_plan.concerns_whole_pools := true;
     end if;
     return v_plan;
 end
 $$;
 
 comment on function tax.plan_year_end_mark(tax.event_facts, tax.event_detail) is
-    'Contracts of section 1256 at the end of the year: all that is open is marked to its value (D.7).';
+    'Contracts of section 1256 at the end of the year: all that is open is marked to its value (D.7). A future with an amount and no price: what was settled of all that is open (D.10).';
 
 create function tax.plan_return_of_capital(p_facts tax.event_facts, p_detail tax.event_detail)
 returns tax.event_plan

@@ -29,8 +29,9 @@ begin
         return true;
     end if;
 
-    -- What lies beside a short, an option or another fund of an index is said from the whole history (S.4).
-    if exists (select from unnest(p_history.instrument_strike) i (strike) where i.strike is not null)
+    -- What lies beside a short, an option or another fund of an index is said from the whole history (S.4); a future may turn to the other side.
+    if 'future' = any (p_history.instrument_type)
+        or exists (select from unnest(p_history.instrument_strike) i (strike) where i.strike is not null)
         or exists (select from unnest(p_history.instrument_index_family) i (family) where i.family is not null)
         or 'sell_short' = any (p_history.event_kind)
         or exists (

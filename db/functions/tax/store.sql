@@ -459,6 +459,7 @@ begin
                 c.taxable,
                 case
                     when c.kind = 'cover' and c.basis > c.proceeds and v_instrument_strike[c.instrument] is null
+                        and v_instrument_type[c.instrument] <> 'future'
                         then date_part('year', tax.settlement_date(c.closed_on, v_h.event_settled[c.event]))::integer
                     else date_part('year', c.closed_on)::integer
                 end as tax_year,

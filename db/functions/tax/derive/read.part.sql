@@ -19,6 +19,7 @@ v_facts.long_is_flat := v_pool_head[v_long_pool] = 0;
 v_facts.multiplier := v_instrument_multiplier[v_instrument];
 v_facts.scale := p_history.instrument_scale[v_instrument];
 v_facts.is_digital := p_history.instrument_type[v_instrument] = 'digital';
+v_facts.is_future := p_history.instrument_type[v_instrument] = 'future';
 v_facts.deliverable := p_history.instrument_deliverable[v_instrument];
 v_facts.new_instrument := array_position(p_history.instrument_id, v_detail.new_instrument_id);
 v_facts.underlying_pool := tax.pool_of(v_account, p_history.instrument_underlying[v_instrument], 'long', v_instruments);
