@@ -145,7 +145,7 @@ def _money(column: str) -> Callable[[Outcome, Any], Iterator[str]]:
             yield from _same("gains", have, {symbol: _number(money) for symbol, money in want.items()})
         else:
             for symbol, money in want.items():
-                yield from _same(f"{column} of {symbol}", have.get(symbol), _number(money))
+                yield from _same(f"{column} of {symbol}", _told(column, have.get(symbol)), _number(money))
 
     return check
 
@@ -174,12 +174,17 @@ def _lots(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
     yield from (f"lot {row} is one too many" for row in left)
 
 
-def _fits(have: Any, want: Any) -> bool:
+def _fits(name: str, have: Any, want: Any) -> bool:
     if isinstance(want, list):
-        return any(_fits(have, one) for one in want)
+        return any(_fits(name, have, one) for one in want)
     if want is None or have is None:
         return want is have
-    return bool(have == (Decimal(want) if isinstance(have, Decimal) else want))
+    return bool(_told(name, have) == (Decimal(want) if isinstance(have, Decimal) else want))
+
+
+def _told(name: str, value: Any) -> Any:
+    """A figure as an expectation tells it: money in another currency to the cent."""
+    return value.quantize(Decimal("0.01")) if name == "native" and isinstance(value, Decimal) else value
 
 
 def _closings(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -191,7 +196,7 @@ def _closings(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
         for name, value in closing.items():
             if name in keys or not rows:
                 continue
-            have = {row["term"] for row in rows} if name == "term" else _sum(rows, name)
+            have = {row["term"] for row in rows} if name == "term" else _told(name, _sum(rows, name))
             yield from _same(
                 f"{name} of closing {closing}", have, {value} if name == "term" else _number(value)
             )
