@@ -302,7 +302,7 @@ create table auth.mails (
 create index mails_due on auth.mails (due_at) where status = 'waiting';
 create index mails_to_recipient on auth.mails (recipient);
 
-comment on table auth.mails is 'Mails on their way: written with what they speak of, sent by quantmatrix mail, so that none is lost while SMTP is down.
+comment on table auth.mails is 'Mails on their way: written with what they speak of, sent by the mailer, so that none is lost while SMTP is down.
 tenancy: secret';
 comment on column auth.mails.id is 'Number of the mail; part of its Message-ID, the same in each attempt.';
 comment on column auth.mails.recipient is 'Address.';

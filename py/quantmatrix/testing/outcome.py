@@ -165,7 +165,7 @@ def _lots(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
     ]
     for lot in want:
         fitting = next(
-            (row for row in left if all(_fits(row[name], value) for name, value in lot.items())), None
+            (row for row in left if all(_fits(name, row[name], value) for name, value in lot.items())), None
         )
         if fitting is None:
             yield f"no lot {lot} among {left}"
