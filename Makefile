@@ -7,7 +7,7 @@
 #                engine's worked cases, the importers, the rulebook
 #   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command; five minutes
 #                of attack by twenty
-#   make lint    the static checks alone: ruff, mypy, sqruff and our own reader of SQL, squawk
+#   make lint    the static checks alone: ruff, mypy, sqruff and our own reader of SQL, squawk, lengths
 #   make check-bodies   plpgsql_check over every function (Debian; as root it installs what is missing)
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
 #   make docs    the documentation as a site to read offline, in build/docs
@@ -37,7 +37,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql docs pages bench setup lock checksums clean help
+.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql lint-lengths docs pages bench setup lock checksums clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -69,7 +69,7 @@ check-bodies: setup
 soak: setup
 	QUANTMATRIX_SOAK_RUNS=$(or $(QUANTMATRIX_SOAK_RUNS),60) $(BIN)/python -m pytest -m soak --numprocesses=0
 
-lint: lint-python lint-sql
+lint: lint-python lint-sql lint-lengths
 
 lint-python: $(VENV)/.ready-dev
 	$(BIN)/ruff check py tests tools bench
@@ -79,6 +79,9 @@ lint-python: $(VENV)/.ready-dev
 lint-sql: $(VENV)/.ready-dev
 	$(BIN)/python -m tools.sql_style
 	$(BIN)/squawk migrations/*.sql
+
+lint-lengths: $(VENV)/.ready-dev
+	$(BIN)/python -m tools.lengths
 
 docs: $(VENV)/.ready-dev
 	$(BIN)/mkdocs build --strict
