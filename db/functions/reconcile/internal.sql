@@ -195,13 +195,20 @@ as $$
 
     -- an option that is still held after its last day
     select
-        p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, 'past_expiry',
+        p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, e.cause,
         jsonb_build_object(
-            'expiration', i.expiration, 'known_until', u.day, 'hint', reconcile.expiry_step(p_user_id, p.account_id, p.instrument_id)
+            'expiration', i.expiration, 'known_until', u.day,
+            'hint', case e.cause
+                when 'past_expiry' then reconcile.expiry_step(p_user_id, p.account_id, p.instrument_id)
+                else reconcile.next_step(e.cause, 'position')
+            end
         )
     from positions p
     join known_until u on u.account_id = p.account_id
     join core.instruments i on i.id = p.instrument_id
+    cross join lateral (
+        select reconcile.specific_cause(p_user_id, p.account_id, p.instrument_id, p.quantity, 0, u.day, 'unexplained') as cause
+    ) e
     where p.quantity <> 0
     and p.unmatched_quantity >= 0
     and i.instrument_type in ('option', 'future_option')

@@ -47,6 +47,28 @@ $$;
 
 comment on function reconcile.expiry_step(uuid, bigint, bigint) is 'What to do about an option that is held after its last day, with the trades that it may have become.';
 
+-- A purchase that its source marks as closing, and that opened a lot: the short that it closed was written or sold before the rows begin.
+create function reconcile.closes_what_is_not_there(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from core.transactions t
+        join core.tax_lots l on l.user_id = t.user_id and l.opening_transaction_id = t.id and l.side = 'long' and l.closed_at is null
+        where t.user_id = p_user_id
+        and t.account_id = p_account_id
+        and t.instrument_id = p_instrument_id
+        and t.transaction_type = 'buy'
+        and t.position_effect = 'close'
+    )
+$$;
+
+comment on function reconcile.closes_what_is_not_there(uuid, bigint, bigint) is
+    'Whether a purchase that is marked as closing found nothing short to close, and is held as a lot.';
+
 -- Rows that are kept without an effect, although they state units.
 create function reconcile.has_unsupported_units(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
 returns boolean
@@ -112,6 +134,7 @@ as $$
         when p_cause not in ('missing_history', 'unexplained') then p_cause
         when i.instrument_type not in ('digital', 'currency') and abs(p_ours - p_broker) < 0.001 then 'rounding'
         when reconcile.has_unsupported_units(p_user_id, p_account_id, p_instrument_id) then 'unsupported_action'
+        when p_ours > p_broker and reconcile.closes_what_is_not_there(p_user_id, p_account_id, p_instrument_id) then 'missing_history'
         when i.instrument_type not in ('option', 'future_option') then p_cause
         -- What was closed without being in the book was written before its rows begin.
         when p.unmatched_quantity < 0 then 'missing_history'
@@ -129,6 +152,6 @@ comment on function reconcile.specific_cause(uuid, bigint, bigint, numeric, nume
 
 grant execute on function
     reconcile.shares_at_strike(uuid, bigint, bigint), reconcile.expiry_step(uuid, bigint, bigint), reconcile.has_unsupported_units(uuid, bigint, bigint),
-    reconcile.unmatched_cause(uuid, bigint, bigint),
+    reconcile.closes_what_is_not_there(uuid, bigint, bigint), reconcile.unmatched_cause(uuid, bigint, bigint),
     reconcile.specific_cause(uuid, bigint, bigint, numeric, numeric, date, ingest.finding_cause)
     to quantmatrix_writer;

@@ -25,7 +25,12 @@ as $$
         and l.cost_remaining is null
     ),
     unclear as materialized (
-        select t.id, t.instrument_id, abs(coalesce(t.quantity, x.stated_quantity, x.stated_new_quantity)) as units, abs(t.net_amount) as money, t.currency
+        select
+            t.id,
+            case when coalesce(t.quantity, x.stated_quantity) is null then coalesce(x.new_instrument_id, t.instrument_id) else t.instrument_id end as instrument_id,
+            abs(coalesce(t.quantity, x.stated_quantity, x.stated_new_quantity)) as units,
+            abs(t.net_amount) as money,
+            t.currency
         from core.transactions t
         left join tax.transaction_terms x on x.user_id = p_user_id and x.transaction_id = t.id
         where t.user_id = p_user_id

@@ -590,12 +590,16 @@ begin
                 union all
                 select
                     'unknown_basis', coalesce(c.closing_transaction, v_event_id[c.event]), null,
-                    'What was sold has no known basis or date; its gain is not counted until they are supplied.'
+                    case c.kind
+                        when 'unmatched' then 'What was sold is not in the book: older statements are missing; or it was sold short or written, which `account_set` with allow_short says. Its gain is not counted.'
+                        else 'What was sold has no known basis or date; its gain is not counted until they are supplied.'
+                    end
                 from (
                     select
                         unnest(v_d.closing_transaction) as closing_transaction,
                         unnest(v_d.closing_event) as event,
                         unnest(v_d.closing_piece) as piece,
+                        unnest(v_d.closing_kind) as kind,
                         unnest(v_d.closing_pool) as pool,
                         unnest(v_d.closing_lot) as lot,
                         unnest(v_d.closing_other) as other

@@ -18,7 +18,8 @@ def not_known(unknown: Mapping[str, Any]) -> str:
         proceeds = Decimal(unknown["proceeds_without_gain"])
         facts.append(
             _counted(unknown["closings_without_gain"], "closing", "closings")
-            + f" without a gain (proceeds {proceeds:,})"
+            + " without a gain"
+            + (f" (proceeds {proceeds:,})" if proceeds else "")
         )
     if unknown.get("lots_without_basis"):
         facts.append(_counted(unknown["lots_without_basis"], "lot", "lots") + " without a basis")
