@@ -8,7 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import RowError
-from quantmatrix.ingest.ibkr_activity.context import Context, Facts
+from quantmatrix.ingest.ibkr_activity.context import Context
+from quantmatrix.ingest.ibkr_activity.facts import Facts
 from quantmatrix.ingest.ibkr_activity.row import Row
 from quantmatrix.ingest.model import InstrumentType
 
