@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from quantmatrix.ingest.dates import NEW_YORK
-from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, meaning
+from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, meaning, remark
 from quantmatrix.ingest.ibkr_activity.action_text import Action, Security, read_action
 from quantmatrix.ingest.ibkr_activity.checks import ClosedLots
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
@@ -124,8 +124,7 @@ class CorporateActions(Section):
         currency = source.rpartition("|")[2]
         first = event.legs[0]
         meant = meaning(event, source)
-        if meant.type is TransactionType.OTHER:
-            reason = "a corporate action that is not computed; kept as other, enter its effect by hand"
+        if reason := remark(meant):
             self.context.warn(first.line, "Description", event.description, reason)
         if any(leg.proceeds and leg.key.rpartition("|")[2] != currency for leg in event.legs):
             self.context.warn(first.line, "Proceeds", "", "cash in more than one currency was added up")
