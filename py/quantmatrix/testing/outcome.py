@@ -46,6 +46,7 @@ PARTS = {
     """,
     "accounts": "select account from api.accounts",
 }
+_SHARED = re.compile(r"~[0-9]+$")
 TEXTS = {"account", "symbol", "opened", "closed", "acquired", "term", "currency", "transaction_type"}
 
 
@@ -60,7 +61,10 @@ class Outcome:
 
 
 def stored(database: Database) -> dict[str, list[Row]]:
-    """All parts of the only book of ``database``; money and units are ``Decimal``, symbols have one blank."""
+    """All parts of the only book of ``database``; money and units are ``Decimal``.
+
+    Symbols have one blank, and no number behind a ticker that another company has too.
+    """
     with database.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
         return {
             part: [_plain(row) for row in cursor.execute(query).fetchall()] for part, query in PARTS.items()
@@ -69,7 +73,7 @@ def stored(database: Database) -> dict[str, list[Row]]:
 
 def _plain(row: Row) -> Row:
     return {
-        name: " ".join(str(value).split()) if name in TEXTS and value is not None
+        name: _SHARED.sub("", " ".join(str(value).split())) if name in TEXTS and value is not None
         else value if name in TEXTS or value is None
         else Decimal(value)
         for name, value in row.items()

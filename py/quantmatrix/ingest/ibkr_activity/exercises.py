@@ -10,7 +10,8 @@ from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.exercise import Removal, StockLeg, pair
-from quantmatrix.ingest.ibkr_activity.context import Context, Facts
+from quantmatrix.ingest.ibkr_activity.context import Context
+from quantmatrix.ingest.ibkr_activity.facts import Facts
 from quantmatrix.ingest.model import Terms, Transaction
 
 _INDEX_ROOTS = frozenset(
