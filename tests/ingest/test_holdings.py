@@ -53,7 +53,8 @@ VANGUARD = (
     "00000001,VANGUARD TOTAL STOCK,VTI,60,250.00,15000.00,\n"
     "00000001,VANGUARD FEDERAL MONEY MARKET,VMFXX,12,1.00,12.00,\n\n"
     "Account Number,Trade Date,Settlement Date,Transaction Type,Transaction Description,Investment Name,"
-    "Symbol,Shares,Share Price,Principal Amount,Commissions and Fees,Net Amount,Accrued Interest,Account Type,\n"
+    "Symbol,Shares,Share Price,Principal Amount,Commissions and Fees,Net Amount,Accrued Interest,"
+    "Account Type,\n"
     "00000001,2025-03-10,2025-03-11,Buy,Buy,VANGUARD TOTAL STOCK,VTI,60,240,-14400,0,-14400,0.0,CASH,\n"
 )
 
