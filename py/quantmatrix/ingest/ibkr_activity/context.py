@@ -233,6 +233,12 @@ class Context:
         if facts.learn(multiplier=_multiplier(InstrumentType(kind), multiplier)):
             self._emit(InstrumentType(kind), symbol, currency, facts)
 
+    def state_exchange(self, key: str, exchange: str) -> None:
+        """Take in the exchange of a contract; emits the instrument again where that is new."""
+        kind, symbol, currency = key.split("|")
+        if exchange and self._by_key[key].learn(exchange=exchange):
+            self._emit(InstrumentType(kind), symbol, currency, self._by_key[key])
+
     def traded_as(self, symbol: str, fallback: str) -> tuple[InstrumentType, str]:
         """Type and currency in which the file trades a symbol; dividends may be paid in another."""
         for kind in (InstrumentType.STOCK, InstrumentType.FUND, InstrumentType.BOND, InstrumentType.WARRANT):
