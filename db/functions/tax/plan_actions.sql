@@ -101,9 +101,11 @@ begin
     elsif not p_facts.is_future or p_detail.native_amount is null then
         v_plan.problem := 'The year-end value is not stated.';
     elsif p_facts.held_long = 0 and p_facts.held_short = 0 then
-        v_plan.problem := format(
-            'A future was settled (%s) of which no contract is held here: this cash is in no result.', trim_scale(p_detail.native_amount)
-        );
+        if p_detail.native_amount <> 0 then
+            v_plan.problem := format(
+                'A future was settled (%s) of which no contract is held here: this cash is in no result.', trim_scale(p_detail.native_amount)
+            );
+        end if;
     elsif p_detail.amount is null then
         v_plan.problem_code := 'unknown_rate';
         v_plan.problem := 'What was settled is not known in the tax currency.';
