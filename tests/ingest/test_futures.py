@@ -61,7 +61,7 @@ def test_a_contract_names_its_product(symbol: str, root: str | None) -> None:
 
 
 def test_what_is_known_of_a_product_holds_for_each_of_its_contracts() -> None:
-    assert (known_size("/CLJ4"), known_exchange("CLZ26")) == (1000, "NYMEX")
+    assert these(known_size("/CLJ4"), known_exchange("CLZ26")) == (1000, "NYMEX")
     assert (known_size("/ZZZ4"), known_exchange("/ZZZ4")) == (None, None)
 
 
