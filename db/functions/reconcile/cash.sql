@@ -1,5 +1,99 @@
 -- Cash: the one definition of what a transaction does to which balance, and its comparison with the balances that brokers state.
 
+-- Futures of which the source prints prices and no cash: what each contract was worth when it was opened, and when it ended if it did.
+create view reconcile.priced_futures
+with (security_invoker = true)
+as
+select
+    f.user_id,
+    c.account_id,
+    c.instrument_id,
+    c.side,
+    c.quantity * i.multiplier as units,
+    o.trade_date as opened_on,
+    o.price as opened_at,
+    e.trade_date as ended_on,
+    e.price as ended_at,
+    e.id as ended_by,
+    e.settlement_date,
+    o.currency
+from tax.instrument_facts f
+join core.instruments i on i.id = f.instrument_id and i.instrument_type = 'future'
+join tax.instrument_groups g on g.user_id = f.user_id and g.instrument_id = f.instrument_id
+join tax.closings c on c.user_id = g.user_id and c.group_id = g.group_id and c.instrument_id = g.instrument_id and c.kind <> 'mtm'
+join core.transactions o on o.user_id = c.user_id and o.id = c.opening_transaction_id and o.gross_amount is null
+join core.transactions e on e.user_id = c.user_id and e.id = c.closing_transaction_id and e.gross_amount is null
+union all
+select
+    f.user_id,
+    l.account_id,
+    l.instrument_id,
+    l.side,
+    l.quantity_remaining * i.multiplier,
+    o.trade_date,
+    o.price,
+    null,
+    null,
+    null,
+    null,
+    o.currency
+from tax.instrument_facts f
+join core.instruments i on i.id = f.instrument_id and i.instrument_type = 'future'
+join core.tax_lots l on l.user_id = f.user_id and l.instrument_id = f.instrument_id and l.closed_at is null
+join core.transactions o on o.user_id = l.user_id and o.id = l.opening_transaction_id and o.gross_amount is null;
+
+comment on view reconcile.priced_futures is
+    'Contracts of futures whose result follows from prices (D.10), by lot and what closed it; units are contracts times their size.';
+
+create view reconcile.settled_by_price
+with (security_invoker = true)
+as
+select
+    p.user_id,
+    p.account_id,
+    p.ended_by as transaction_id,
+    p.ended_on as trade_date,
+    p.settlement_date,
+    p.currency,
+    case p.side when 'long' then 1 else -1 end * (p.ended_at - p.opened_at) * p.units as amount
+from reconcile.priced_futures p
+where p.ended_at is not null
+union all
+-- What an open contract is worth at the end of a day is settled by then: until its next price, or its end, which says it anew.
+select
+    p.user_id,
+    p.account_id,
+    m.id,
+    d.day,
+    null,
+    p.currency,
+    d.sign * case p.side when 'long' then 1 else -1 end * (m.price - p.opened_at) * p.units
+from reconcile.priced_futures p
+join core.transactions m on m.user_id = p.user_id
+    and m.account_id = p.account_id
+    and m.instrument_id = p.instrument_id
+    and m.transaction_type = 'mark_to_market'
+    and m.price is not null
+    and m.trade_date >= p.opened_on
+    and (p.ended_on is null or m.trade_date < p.ended_on)
+cross join lateral (
+    select least(min(n.trade_date), p.ended_on) as day
+    from core.transactions n
+    where n.user_id = m.user_id
+    and n.account_id = m.account_id
+    and n.instrument_id = m.instrument_id
+    and n.transaction_type = 'mark_to_market'
+    and n.price is not null
+    and n.trade_date > m.trade_date
+) next
+cross join lateral (
+    values (m.trade_date, 1), (next.day, -1)
+) d (day, sign)
+where d.day is not null;
+
+comment on view reconcile.settled_by_price is
+    'Cash of futures that follows from prices: results of what ended, and what an open contract had settled by the last price of a day that is known.';
+
 create view reconcile.cash_movements
 with (security_invoker = true)
 as
@@ -37,10 +131,20 @@ select
 from tax.instrument_facts f
 join core.instruments i on i.id = f.instrument_id and i.instrument_type = 'currency'
 join core.transactions t on t.user_id = f.user_id and t.instrument_id = f.instrument_id
-where t.quantity is not null;
+where t.quantity is not null
+union all
+select
+    s.user_id,
+    s.account_id,
+    s.transaction_id,
+    s.trade_date,
+    s.settlement_date,
+    s.currency,
+    s.amount
+from reconcile.settled_by_price s;
 
 comment on view reconcile.cash_movements is
-    'What each transaction does to cash: net_amount in its currency, costs charged in another currency in that one, and the bought or sold currency of a conversion.';
+    'What each transaction does to cash: net_amount in its currency, costs charged in another currency in that one, the bought or sold currency of a conversion, and the results of futures that a source states by price.';
 
 create function reconcile.stated_balances(p_user_id uuid, p_account_id bigint, p_as_of date)
 returns table (

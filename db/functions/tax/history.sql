@@ -179,7 +179,7 @@ begin
                 when 'return_of_capital' then 'return_of_capital'
                 when 'cash_in_lieu' then 'cash_in_lieu'
                 -- Cash that is about a future is what was settled (D.10).
-                when 'other' then case when i.type = 'future' and t.gross_amount <> 0 then 'mark_to_market'::tax.event_kind end
+                when 'other' then case when i.type = 'future' and t.gross_amount is not null then 'mark_to_market'::tax.event_kind end
             end as kind,
             t.transaction_type in ('buy', 'sell', 'reinvest') as is_trade,
             t.transaction_type = 'sell' as is_sale,

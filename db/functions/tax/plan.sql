@@ -21,7 +21,8 @@ create type tax.event_facts as (
     scale integer,
     deliverable numeric,
     is_digital boolean,
-    is_future boolean
+    is_future boolean,
+    ends_year boolean
 );
 
 comment on type tax.event_facts is

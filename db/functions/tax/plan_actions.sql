@@ -105,13 +105,16 @@ begin
     v_plan.ratio_numerator := 1;
     v_plan.ratio_denominator := 1;
     if p_detail.price is not null then
-        v_plan.concerns_whole_pools := true;
+        -- Of a future any day has a price; it is marked with that of the year's last one.
+        v_plan.concerns_whole_pools := not p_facts.is_future or p_facts.ends_year;
     elsif not p_facts.is_future or p_detail.native_amount is null then
         v_plan.problem := 'The year-end value is not stated.';
     elsif p_facts.held_long = 0 and p_facts.held_short = 0 then
-        v_plan.problem := format(
-            'A future was settled (%s) of which no contract is held here: this cash is in no result.', trim_scale(p_detail.native_amount)
-        );
+        if p_detail.native_amount <> 0 then
+            v_plan.problem := format(
+                'A future was settled (%s) of which no contract is held here: this cash is in no result.', trim_scale(p_detail.native_amount)
+            );
+        end if;
     elsif p_detail.amount is null then
         v_plan.problem_code := 'unknown_rate';
         v_plan.problem := 'What was settled is not known in the tax currency.';

@@ -8,7 +8,7 @@ language sql
 as $$
     select jsonb_populate_record(
         row(
-            p_kind, '2024-05-06', 'lifo', null, 10, 0, false, false, 1, 2, null, null, null, null, 1, 8, 1, false, false
+            p_kind, '2024-05-06', 'lifo', null, 10, 0, false, false, 1, 2, null, null, null, null, 1, 8, 1, false, false, false
         )::tax.event_facts,
         p_changed
     )

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+
+from quantmatrix.ingest.model import Transaction, TransactionType
 
 _CONTRACT = re.compile(r"\.?/?(?P<root>[A-Z0-9]{1,4}?)[FGHJKMNQUVXZ]\d{1,2}", re.ASCII)
 _ROWS_AT_MOST = 200
@@ -63,6 +65,40 @@ class Settled:
     quantity: Decimal
     price: Decimal | None
     cash: Decimal
+
+
+def size_of(quantity: Decimal, price: Decimal | None, worth: Decimal | None) -> Decimal | None:
+    """Size of a contract whose row prints what it is worth; None where no plain number is it."""
+    if not quantity or not price or not worth:
+        return None
+    size = abs(worth / (quantity * price))
+    return size.normalize() if size == round(size, 5) else None
+
+
+def settled_result(net: Decimal | None, costs: Decimal, worth: Decimal) -> Decimal | None:
+    """The result that a row of a future settles in cash; None where its cash is costs alone, or its worth."""
+    if net is None:
+        return None
+    result = net - costs
+    return result if result and abs(result) != abs(worth) else None
+
+
+def priced(
+    line: int, account: str | None, instrument: str, day: date, price: Decimal, currency: str
+) -> Transaction:
+    """The price of an open contract at a day's end: what was settled by then, and the mark of a year.
+
+    A statement of another period says the same of that day, so it is one row however often it is told.
+    """
+    return Transaction(
+        line=line,
+        account=account,
+        instrument=instrument,
+        type=TransactionType.MARK_TO_MARKET,
+        trade_date=day,
+        price=price,
+        currency=currency,
+    )
 
 
 class Sizes:

@@ -137,7 +137,7 @@ if p_history.has_averages then
     end;
 end if;
 
--- Settlements of section 1256 behind which a year ends with the contract held: the next event of the pool is of another year; after the last
+-- Settlements and marks of section 1256 behind which a year ends with the contract held: the next event of the pool is of another year; after the last
 -- event the calendar says it (D.7).
 if not v_is_sorted then
     select coalesce(array_agg(e.place::integer), '{}')
@@ -151,7 +151,7 @@ if not v_is_sorted then
     where e.kind = 'mark_to_market'
     and p_history.instrument_1256[v_pool_instrument[e.pool]]
     and case
-        when e.next_day is null then e.day = tax.last_business_day(date_part('year', e.day)::integer)
+        when e.next_day is null then e.day >= tax.last_business_day(date_part('year', e.day)::integer)
         else date_part('year', e.next_day) > date_part('year', e.day)
     end;
 end if;

@@ -178,6 +178,12 @@ class Context:
         if facts.learn(multiplier=_multiplier(InstrumentType(kind), multiplier)):
             self._emit(InstrumentType(kind), symbol, currency, facts)
 
+    def state_exchange(self, key: str, exchange: str) -> None:
+        """Take in the exchange of a contract; emits the instrument again where that is new."""
+        kind, symbol, currency = key.split("|")
+        if exchange and self._by_key[key].learn(exchange=exchange):
+            self._emit(InstrumentType(kind), symbol, currency, self._by_key[key])
+
     def listed(self, symbol: str, ids: Mapping[str, str], currency: str) -> tuple[InstrumentType, str, str]:
         """Type, own symbol and trading currency of what a text names: by its ids, else by its symbol."""
         for kind in _HELD:

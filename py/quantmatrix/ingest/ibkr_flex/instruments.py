@@ -120,8 +120,11 @@ class FlexContext(Context):
         for name, value in identifiers.items():
             self._by_identifier.setdefault(f"{name}:{value}", key)
         multiplier = element.number_of("multiplier")
-        if multiplier is not None and multiplier > 1:
+        on_futures = kind in (InstrumentType.FUTURE, InstrumentType.FUTURE_OPTION)
+        if multiplier is not None and (multiplier > 1 or (on_futures and multiplier > 0)):
             self.state_multiplier(key, multiplier)
+        if on_futures:
+            self.state_exchange(key, element.text("listingExchange", "exchange"))
         return key
 
     def _described(
