@@ -1,6 +1,6 @@
 -- What events that are no plain trades ask of the event loop: each kind is a function of its row and the holding, tried here without a book.
 begin;
-select plan(43);
+select plan(44);
 
 create function pg_temp.facts(p_kind tax.event_kind, p_changed jsonb default '{}')
 returns tax.event_facts
@@ -213,10 +213,17 @@ select is(
 );
 select is(
     pg_temp.told(
-        pg_temp.asked(pg_temp.facts('symbol_change', '{"new_instrument": 2, "held_long": 3.333}'), '{"stated_quantity": -3.333, "stated_new_quantity": 1.667}'),
+        pg_temp.asked(pg_temp.facts('symbol_change', '{"new_instrument": 2, "held_long": 3.333333}'), '{"stated_quantity": -3.333, "stated_new_quantity": 1.667}'),
         'ratio_numerator', 'ratio_denominator'
     ),
     '1.00000000000000000000 2', 'so do units of before and after'
+);
+select is(
+    pg_temp.told(
+        pg_temp.asked(pg_temp.facts('symbol_change', '{"new_instrument": 2, "held_long": 3.333}'), '{"stated_quantity": -3.333, "stated_new_quantity": 1.667}'),
+        'ratio_numerator', 'ratio_denominator'
+    ),
+    '1.66700000000000000000 3.333', 'a broker that keeps no more decimals than it prints is taken at its word'
 );
 select is(
     pg_temp.told(

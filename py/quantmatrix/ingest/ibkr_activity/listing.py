@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from quantmatrix.ingest.action_text import read_action
 from quantmatrix.ingest.cells import RowError
-from quantmatrix.ingest.ibkr_activity.action_text import read_action
 from quantmatrix.ingest.ibkr_activity.identifiers import OLD, identifier, symbol_of
 from quantmatrix.ingest.model import InstrumentType
 
