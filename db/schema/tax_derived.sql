@@ -173,10 +173,8 @@ create table tax.notices (
     related_transaction_id bigint,
     sentence text not null,
     constraint notices_pkey primary key (user_id, id),
-    constraint notices_said_once unique nulls not distinct (user_id, code, transaction_id, related_transaction_id)
+    constraint notices_said_once unique nulls not distinct (user_id, group_id, code, transaction_id, related_transaction_id)
 );
-
-create index notices_of_group on tax.notices (user_id, group_id);
 
 comment on table tax.notices is 'What the engine does not compute but flags; a notice never changes a number.
 tenancy: derived';

@@ -124,6 +124,26 @@ def test_a_correction_carries_the_amounts_along(service: Service, person: Person
     assert (right["gross_amount"], right["net_amount"]) == ("150", "148")
 
 
+@pytest.mark.parametrize("moved", ["ABC", "XYZ"])
+def test_a_transaction_with_a_notice_can_become_one_of_another_instrument(
+    service: Service, person: Person, moved: str
+) -> None:
+    rows = {
+        symbol: add(
+            service, person, transaction_type="buy", symbol=symbol, quantity="1", price="10", currency="EUR"
+        )
+        for symbol in ("ABC", "XYZ")
+    }
+    other = next(symbol for symbol in rows if symbol != moved)
+    service.done(
+        "transaction_correct",
+        person,
+        {"transaction_id": rows[moved]["id"], "changes": {"symbol": other}, "reason": "the wrong one"},
+    )
+    notices = service.get("notices?select=code,transaction_id&order=transaction_id", person).json()
+    assert notices == [{"code": "unknown_rate", "transaction_id": row["id"]} for row in rows.values()]
+
+
 def test_terms_can_be_corrected_and_the_rest_of_them_stays(service: Service, person: Person) -> None:
     row = add(
         service, person, transaction_type="split", symbol="ABC",
