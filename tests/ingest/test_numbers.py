@@ -74,6 +74,48 @@ def test_refuses_with_a_reason(text: str, reason: str) -> None:
         parse_decimal(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "currency", "value"),
+    [
+        ("$5.00", "USD", "5.00"),
+        ("($1,234.56)", "USD", "-1234.56"),
+        ("-$2.50 ", "CAD", "-2.50"),
+        ("C$5", "CAD", "5"),
+        ("€3.45458485545", "EUR", "3.45458485545"),
+        ("(12.00 CHF)", "CHF", "-12.00"),
+        ("CHF -12.00", "CHF", "-12.00"),
+        ("Fr. 7", "CHF", "7"),
+        ("100 kr", "SEK", "100"),
+        ("\N{INDIAN RUPEE SIGN}1,000", "INR", "1000"),
+        ("12.5 USDC", "USDC", "12.5"),
+    ],
+)
+def test_signs_of_the_columns_currency_are_read(text: str, currency: str, value: str) -> None:
+    assert parse_decimal(text, currency) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("€5.00", "USD"),
+        ("$5.00", "EUR"),
+        ("($5.00)", "GBP"),
+        ("5 CHF", "EUR"),
+        ("£(5)", "USD"),
+        ("C$5", "USD"),
+    ],
+)
+def test_another_currency_is_no_amount_of_the_column(text: str, currency: str) -> None:
+    with pytest.raises(ValueError, match="is not the currency of this row"):
+        parse_decimal(text, currency)
+
+
+@pytest.mark.parametrize("text", ["($5", "$5)", "-($5)", "($-5)", "$$5", "CHF 5", "1 BTC"])
+def test_halves_and_unknown_words_stay_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a number|parentheses"):
+        parse_decimal(text)
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=8))
 def test_reads_exactly_what_was_printed(value: Decimal) -> None:
     assert parse_decimal(f"{value:f}") == value

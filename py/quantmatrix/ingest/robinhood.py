@@ -17,11 +17,14 @@ from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict
 
 _ZERO = Decimal(0)
 _HALF_CENT = Decimal("0.005")
+_CENT = Decimal("0.01")
+_THOUSANDTH = Decimal("0.001")
 _FEE_AT_MOST = Decimal("0.05")
-_FORMATS = ("%m/%d/%Y",)
+_FORMATS = ("%m/%d/%Y", "%m/%d/%y")
 _OPTION = re.compile(
     r"(?:option (?:expiration|assigned|exercised) for )?(?P<root>[A-Z0-9.]{1,7}) "
-    r"(?P<date>[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}) (?P<right>call|put) \$(?P<strike>[0-9,]+(?:\.[0-9]+)?)",
+    r"(?P<date>[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{4}|[0-9]{2})) (?P<right>call|put) "
+    r"\$(?P<strike>[0-9,]+(?:\.[0-9]+)?)",
     re.IGNORECASE,
 )
 _CUSIP = re.compile(r"CUSIP:\s*([A-Z0-9]{9})")
@@ -101,7 +104,8 @@ class _Reading(TableReading):
         day = row.day(row.text("activity date"), _FORMATS, "activity date")
         self.at(day)
         text = " ".join(row.text("description").split())
-        code = row.text("trans code").upper()
+        printed = row.text("trans code")
+        code = printed.upper()
         amount = row.number("amount") or _ZERO
         values: dict[str, Any] = {
             "line": row.line,
@@ -112,7 +116,7 @@ class _Reading(TableReading):
             "net_amount": amount,
             "currency": self.options.currency,
             "description": text or None,
-            "metadata": {"code": row.text("trans code")},
+            "metadata": {"code": printed},
         }
         quantity, is_marked = _quantity(row)
         thing = self._instrument(row, text, code)
@@ -175,12 +179,13 @@ class _Reading(TableReading):
         if reverts and amount and (amount > 0) == (sign > 0):
             kind, sign, effect = (T.SELL if sign > 0 else T.BUY), -sign, _AUTO
         if price is not None and price >= 0:
-            size = thing.multiplier or Decimal(1)
-            product = EXACT.multiply(EXACT.multiply(quantity, price), size) * -sign
+            product = EXACT.multiply(quantity if sign < 0 else quantity.copy_negate(), price)
+            if thing.multiplier is not None:
+                product = EXACT.multiply(product, thing.multiplier)
             off = EXACT.subtract(amount, product)
             if off < -_HALF_CENT and abs(off) <= EXACT.multiply(abs(product), _FEE_AT_MOST):
                 values |= {"gross_amount": product, "fees": off}
-            elif abs(off) > EXACT.add(EXACT.multiply(abs(product), Decimal("0.001")), Decimal("0.01")):
+            elif abs(off) > _CENT and abs(off) > EXACT.add(EXACT.multiply(abs(product), _THOUSANDTH), _CENT):
                 reason = f"the amount is not quantity times price (off by {off:f}); the amount counts"
                 self.warn(row.line, row.printed("amount"), row.text("amount"), reason)
         made = self.emit(
@@ -208,8 +213,7 @@ class _Reading(TableReading):
             if quantity:
                 values["metadata"]["stated_quantity"] = f"{quantity:f}"
             self.emit(values | {"type": T.OTHER, "instrument": thing.key if thing else None})
-            reason = "unknown kind of row; its cash counts, positions are not changed"
-            self.warn(row.line, row.printed("trans code"), row.text("trans code"), reason)
+            self.warn_unknown(row, ("trans code",), values["net_amount"], quantity, thing)
             return
         key = thing.key if thing is not None and kind not in (T.DEPOSIT, T.WITHDRAWAL) else None
         self.emit(values | {"type": kind, "instrument": key})

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import islice
 from typing import Any, ClassVar, Literal, TextIO
 
-from quantmatrix.ingest.cells import RowError, identity, number, transaction
+from quantmatrix.ingest.cells import RowError, identity, transaction
 from quantmatrix.ingest.dates import day as read_day
 from quantmatrix.ingest.day_book import DayBook
 from quantmatrix.ingest.model import (
@@ -29,7 +29,8 @@ from quantmatrix.ingest.model import (
     Transaction,
     Warning,
 )
-from quantmatrix.ingest.reader import HEAD_BYTES, records
+from quantmatrix.ingest.numbers import parse_decimal
+from quantmatrix.ingest.reader import head_of, records
 from quantmatrix.ingest.repeats import Repeats
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
@@ -47,6 +48,13 @@ class Columns:
     index: dict[str, int]
     printed: dict[str, str]
     width: int
+    places: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """Where the first of several names stands, once somebody asked; -1 for nowhere."""
+
+    def place(self, names: tuple[str, ...]) -> int:
+        """Where the first of these columns that exists stands; -1 where none does."""
+        at = self.places[names] = next((self.index[name] for name in names if name in self.index), -1)
+        return at
 
     @staticmethod
     def of(fields: list[str]) -> Columns:
@@ -70,6 +78,8 @@ class Row:
     line: int
     fields: list[str]
     columns: Columns
+    currency: str | None = None
+    """Of the amounts: a sign or a code beside a number must agree with it."""
 
     def has(self, *names: str) -> bool:
         """Whether the header names one of these columns."""
@@ -77,11 +87,10 @@ class Row:
 
     def text(self, *names: str) -> str:
         """The cell of the first of these columns that exists, without blanks around; else empty."""
-        for name in names:
-            at = self.columns.index.get(name)
-            if at is not None:
-                return self.fields[at].strip() if at < len(self.fields) else ""
-        return ""
+        at = self.columns.places.get(names)
+        if at is None:
+            at = self.columns.place(names)
+        return self.fields[at].strip() if 0 <= at < len(self.fields) else ""
 
     def printed(self, *names: str) -> str:
         """The file's own name of the first of these columns that exists."""
@@ -90,7 +99,12 @@ class Row:
     def number(self, *names: str) -> Decimal | None:
         """The number in a cell, None for a placeholder or a missing column."""
         text = self.text(*names)
-        return number(text, self.printed(*names)) if text else None
+        if not text:
+            return None
+        try:
+            return parse_decimal(text, self.currency)
+        except ValueError as error:
+            raise RowError("bad_number", str(error), column=self.printed(*names), text=text) from None
 
     def needed(self, *names: str) -> Decimal:
         """A number that must be there."""
@@ -146,6 +160,8 @@ class TableReading:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.currency = options.currency
+        """Of amounts, where a row names no other."""
         self.out: list[Record] = []
         self.columns: Columns | None = None
         self.day_book = DayBook(self.out)
@@ -156,6 +172,7 @@ class TableReading:
         self.forwards = 0
         self._mark = 0
         self._told: dict[str, Instrument] = {}
+        self._securities: dict[tuple[InstrumentType, str, str], Instrument] = {}
         self._warned: set[tuple[str, str]] = set()
         self._accounts: set[str] = set()
         self._repeats = Repeats()
@@ -251,10 +268,17 @@ class TableReading:
 
     def security(self, kind: InstrumentType, symbol: str, currency: str, **more: Any) -> Instrument:
         """An instrument that is no option, told at its first use."""
+        key = kind, symbol, currency
+        known = self._securities.get(key)
+        if known is not None:
+            return known
         clean = " ".join(symbol.split()).replace("|", "/")[:64]
         if kind in (InstrumentType.STOCK, InstrumentType.FUND):
             clean = ticker(clean)
-        return self.tell({"type": kind, "symbol": clean, "currency": currency, **more})
+        made = self._securities[key] = self.tell(
+            {"type": kind, "symbol": clean, "currency": currency, **more}
+        )
+        return made
 
     def option(self, terms: OptionTerms, currency: str, multiplier: Decimal = Decimal(100)) -> Instrument:
         """An option, told at its first use. Raises ``RowError`` where the OSI form has no room for it."""
@@ -306,6 +330,22 @@ class TableReading:
         """Say something about a row that is imported as it is."""
         self.out.append(Warning(line=line, column=column, text=text[:200], reason=reason))
 
+    def warn_unknown(
+        self,
+        row: Row,
+        column: tuple[str, ...],
+        cash: Decimal,
+        units: Decimal | None,
+        thing: Instrument | None,
+    ) -> None:
+        """Say which cash and which units a row of an unknown kind moves."""
+        reason = f"unknown kind of row; its cash counts ({cash:f}), "
+        if units:
+            reason += f"its {units:f} {thing.symbol if thing else 'units'} are not booked"
+        else:
+            reason += "positions are not changed"
+        self.warn(row.line, row.printed(*column), row.text(*column), reason)
+
     def warn_once(self, kind: str, line: int, column: str | None, text: str, reason: str) -> None:
         """Say it where ``text`` is first seen, not on each row."""
         if (kind, text) not in self._warned and len(self._warned) < 1000:
@@ -313,7 +353,7 @@ class TableReading:
             self.warn(line, column, text, f"{reason} (first seen here)")
 
     def _record(self, line: int, fields: list[str]) -> Verdict:
-        if not any(cell.strip() for cell in fields):
+        if not any(map(str.strip, fields)):
             return "skipped"
         if self.columns is None:
             if not self.needed <= {name_of(cell) for cell in fields}:
@@ -331,7 +371,7 @@ class TableReading:
                 if not self.is_note(fields):
                     self._no_row(fields)
                 return self.note(line, fields)
-            row = Row(line, fields, self.columns)
+            row = Row(line, fields, self.columns, self.currency)
             self._check_width(row)
             return self.row(row)
         except RowError as error:
@@ -348,14 +388,16 @@ class TableReading:
             raise RowError("unreadable_row", reason, text=",".join(fields))
 
     def _check_width(self, row: Row) -> None:
-        width = row.columns.width
-        if len(row.fields) < width or any(cell.strip() for cell in row.fields[width:]):
-            reason = f"{len(row.fields)} cells where the header has {width}"
+        width, found = row.columns.width, len(row.fields)
+        if found < width or (found > width and any(map(str.strip, row.fields[width:]))):
+            reason = f"{found} cells where the header has {width}"
             raise RowError("bad_columns", reason, text=",".join(row.fields))
 
     def _moved(self, day: date) -> None:
-        self.first = min(self.first or day, day)
-        self.last = max(self.last or day, day)
+        if self.first is None or day < self.first:
+            self.first = day
+        if self.last is None or day > self.last:
+            self.last = day
 
 
 class TableParser:
@@ -382,9 +424,7 @@ class TableParser:
 
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order, but for those that wait until their day ends."""
-        head = text.read(HEAD_BYTES)
-        text.seek(0)
-        reading = self.reading_of(head)(options)
+        reading = self.reading_of(head_of(text))(options)
         yield from reading.run(text)
         if reading.backwards != reading.forwards:
             self.newest_first = reading.backwards > reading.forwards
