@@ -54,7 +54,7 @@ class History(TableReading):
         }
     )  # fmt: skip
     what = "a history of Fidelity"
-    hint = "choose Activity & Orders, History, Download; lists of positions hold no transactions"
+    hint = "choose Activity & Orders, History, Download"
     newest_first = True
 
     def __init__(self, options: Options) -> None:
@@ -235,8 +235,7 @@ class History(TableReading):
             if quantity:
                 values["metadata"] = {"stated_quantity": f"{quantity:f}"}
             self.emit(values | {"type": T.OTHER, "instrument": thing.key if thing else None})
-            reason = "unknown kind of row; its cash counts, positions are not changed"
-            self.warn(row.line, row.printed("action"), row.text("action"), reason)
+            self.warn_unknown(row, ("action",), values["net_amount"], quantity, thing)
             return
         key = thing.key if thing is not None and kind not in (T.DEPOSIT, T.WITHDRAWAL) else None
         self.emit(values | {"type": kind, "instrument": key})

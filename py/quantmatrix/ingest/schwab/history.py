@@ -57,7 +57,7 @@ class History(TableReading):
     needed = frozenset({"date", "action", "fees & comm", "amount"})
     known = frozenset({"symbol", "description", "quantity", "price", "acctgrulecd"})
     what = "a history of transactions of Charles Schwab"
-    hint = "choose Accounts, Transaction History, Export, CSV; lists of positions hold no transactions"
+    hint = "choose Accounts, Transaction History, Export, CSV"
     newest_first = True
 
     def __init__(self, options: Options) -> None:
@@ -254,8 +254,7 @@ class History(TableReading):
         if quantity:
             values["metadata"]["stated_quantity"] = f"{quantity:f}"
         self.emit(values | {"type": T.OTHER, "instrument": thing.key if thing else None})
-        reason = "unknown kind of row; its cash counts, positions are not changed"
-        self.warn(row.line, row.printed("action"), row.text("action"), reason)
+        self.warn_unknown(row, ("action",), values["net_amount"], quantity, thing)
 
     def _name_by_file(self, line: int) -> None:
         found = _FILE_NAME.search(self.options.file_name or "")
