@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from quantmatrix.ingest.etrade import EtradeParser
 from quantmatrix.ingest.fidelity import FidelityParser
 from quantmatrix.ingest.holdings import day_in
 from quantmatrix.ingest.model import (
@@ -48,6 +49,14 @@ FIDELITY = (
     "12345,ACME 401K,,FID 500 INDEX,2.785,$236.00,$657.26,--,,\n"
     '\n"The data is provided to you solely for your use."\n"Date downloaded Jan-13-2026 4:12 p.m ET"\n'
 )
+ETRADE = (
+    'Account Summary\nAccount,Net Account Value,Total Gain $\n"Sample Brokerage -0042",3015.00,20.00\n\n'
+    "Symbol,Last Price $,Change $,Change %,Qty #,Price Paid $,Total Gain $,Value $\n"
+    "KO,70.00,0.1,0.2,15,62.00,1.0,1050.00\n     07/02/2024,70.00,0.1,0.2,5,65.00,1.0,350.00\n"
+    "     06/18/2024,70.00,0.1,0.2,10,60.00,1.0,700.00\n"
+    "AAPL Jan 16 '26 $200 Call,5.00,0.1,0.2,-1,4.00,1.0,-500.00\n"
+    "CASH,,,,,,,250.00\nTOTAL,,,,,,,3015.00\n\nGenerated at Nov 29 2025 03:00 PM ET\n"
+)
 VANGUARD = (
     "Account Number,Investment Name,Symbol,Shares,Share Price,Total Value,\n"
     "00000001,VANGUARD TOTAL STOCK,VTI,60,250.00,15000.00,\n"
@@ -69,6 +78,12 @@ class TestFidelity(Conformance):
     parser = FidelityParser
     samples = {"positions.csv": FIDELITY}
     repeat_from = "Margin"
+
+
+class TestEtrade(Conformance):
+    parser = EtradeParser
+    samples = {"portfolio.csv": ETRADE}
+    repeat_from = "AAPL"
 
 
 def read(parser: type, text: str, **options: str) -> list[Record]:
@@ -135,6 +150,18 @@ def test_positions_of_fidelity() -> None:
     ]  # fmt: skip
     [cash] = only(records, CashEvidence)
     assert these(cash.account, cash.amount) == ("Z1", 60)
+
+
+def test_a_portfolio_of_etrade() -> None:
+    records, day = read(EtradeParser, ETRADE), date(2025, 11, 29)
+    assert held(records) == [
+        ("...0042", "KO", day, 15, None), ("...0042", "AAPL  260116C00200000", day, -1, None),
+    ]  # fmt: skip
+    assert [these(lot.acquired_on, lot.quantity) for lot in only(records, LotEvidence)] == [
+        (date(2024, 7, 2), 5), (date(2024, 6, 18), 10),
+    ]  # fmt: skip
+    [cash] = only(records, CashEvidence)
+    assert these(cash.account, cash.amount) == ("...0042", 250)
 
 
 def test_a_file_without_a_day_is_refused() -> None:

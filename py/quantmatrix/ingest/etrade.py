@@ -8,27 +8,20 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from quantmatrix.ingest.cells import EXACT, RowError
-from quantmatrix.ingest.dates import month_number
 from quantmatrix.ingest.day_book import Piece
+from quantmatrix.ingest.described import described_option
+from quantmatrix.ingest.etrade_holdings import Holdings
+from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import Instrument, InstrumentType, Options, PositionEffect, Terms, Transaction
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.named_lots import NamedLots
 from quantmatrix.ingest.reinvested import Reinvestments
-from quantmatrix.ingest.symbols import OptionTerms, parse_option, ticker
+from quantmatrix.ingest.symbols import parse_option
 from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict, header_in
 
 _ZERO = Decimal(0)
 _FORMATS = ("%m/%d/%y", "%m/%d/%Y")
 _DATE = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{4}|[0-9]{2})")
-_OPTION = re.compile(
-    r"\b(?P<right>PUT|CALL)\s+(?P<root>[A-Z]{1,6}[0-9]?)\s+(?P<month>[0-9]{2})/(?P<day>[0-9]{2})/"
-    r"(?P<year>[0-9]{2}(?:[0-9]{2})?)\s+\$?(?P<strike>[0-9]+(?:\.[0-9]+)?)"
-)
-_NAMED_OPTION = re.compile(
-    r"\b(?P<root>[A-Z]{1,6}[0-9]?) (?P<month>[A-Z]{3}) (?P<day>[0-9]{2}) '?(?P<year>[0-9]{2}) "
-    r"\$?(?P<strike>[0-9]+(?:\.[0-9]+)?) (?P<right>PUT|CALL)\b",
-    re.IGNORECASE,
-)
 _ACCOUNT = re.compile(r"(?:^|[\s(])[#X-]{1,8}(?P<digits>[0-9]{4})\b")
 _TITLE = re.compile(r"\baccount\b", re.IGNORECASE)
 _LOT = re.compile(r"\bLOT (?P<day>[0-9]{8})\b", re.IGNORECASE)
@@ -66,31 +59,6 @@ _PRICE = ("price $", "price")
 _UNTYPED = frozenset({"", "0"})
 """What stands for the type of some option trades of the older layout."""
 _WITHIN = re.compile(r"\bTRNSFR (?:MARGIN TO CASH|CASH TO MARGIN)\b", re.IGNORECASE)
-
-
-def described_option(text: str) -> OptionTerms | None:
-    """The contract that a description names: ``PUT  IWM    02/27/26   260.000``."""
-    found = _OPTION.search(text)
-    try:
-        if found:
-            month = int(found["month"])
-        else:
-            found = _NAMED_OPTION.search(text)
-            if not found:
-                return None
-            month = month_number(found["month"])
-        year = int(found["year"])
-        expiration = date(year if year > 99 else 2000 + year, month, int(found["day"]))
-    except ValueError:
-        return None
-    root = found["root"].upper()
-    return OptionTerms(
-        root=root,
-        underlying=ticker(root.rstrip("0123456789")),
-        expiration=expiration,
-        option_type="call" if found["right"].upper() == "CALL" else "put",
-        strike=Decimal(found["strike"]),
-    )
 
 
 class _Reading(TableReading):
@@ -258,12 +226,9 @@ class _Reading(TableReading):
         self.out += self.named_lots.settle()
 
     def _event(self, kind: T, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> None:
-        settlement = None if kind is T.OPTION_EXPIRATION else "cash" if values["net_amount"] else "linked"
-        terms = Terms(exercise_settlement=settlement) if settlement else None
-        more = {"type": kind, "position_effect": _CLOSE, "instrument": thing.key, "quantity": quantity}
-        made = self.emit(values | more | {"terms": terms})
-        if settlement == "linked":
-            self.day_book.removal(made, thing, quantity)
+        more = leaving(kind, quantity, cash=values["net_amount"])
+        made = self.emit(values | {"instrument": thing.key} | more)
+        self.day_book.removal(made, thing, quantity)
 
     def _cash(
         self, row: Row, kind: str, thing: Instrument | None, quantity: Decimal | None, values: dict[str, Any]
@@ -317,11 +282,11 @@ class _OldReading(_Reading):
 
 
 class EtradeParser(TableParser):
-    """Reads ``etrade_csv``; layouts ``v2`` (until 2025) and ``v3``."""
+    """Reads ``etrade_csv``; layouts ``v2`` (until 2025), ``v3`` and ``holdings``."""
 
     source: ClassVar[str] = "etrade_csv"
     broker: ClassVar[str] = "etrade"
-    title: ClassVar[str] = "account activity of E*TRADE, as CSV"
+    title: ClassVar[str] = "account activity of E*TRADE, as CSV; portfolio as evidence"
     reading = _Reading
 
     @classmethod
@@ -329,8 +294,11 @@ class EtradeParser(TableParser):
         """The layout whose header stands among the first records."""
         if header_in(head, _Reading.needed):
             return "v3"
-        return "v2" if header_in(head, _OldReading.needed) else None
+        if header_in(head, _OldReading.needed):
+            return "v2"
+        return "holdings" if header_in(head, Holdings.needed) else None
 
     def reading_of(self, head: str, /) -> type[TableReading]:
         """The reading of the layout."""
-        return _OldReading if self.detect(head, "") == "v2" else _Reading
+        layout = self.detect(head, "")
+        return Holdings if layout == "holdings" else _OldReading if layout == "v2" else _Reading

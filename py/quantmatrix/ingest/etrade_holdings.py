@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from quantmatrix.ingest.cells import RowError
-from quantmatrix.ingest.etrade import described_option
+from quantmatrix.ingest.described import described_option
 from quantmatrix.ingest.holdings import HoldingsReading, day_in
 from quantmatrix.ingest.model import Instrument, InstrumentType, Options
 from quantmatrix.ingest.symbols import parse_option
@@ -23,6 +23,7 @@ class Holdings(HoldingsReading):
 
     needed = frozenset({"symbol", "qty #", "value $"})
     what = "a portfolio of E*TRADE"
+    cells_of_row = 2
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

@@ -53,14 +53,21 @@ class Pairing:
     lonely_legs: list[int]
 
 
+def settlement(kind: TransactionType, cash: Decimal) -> Literal["linked", "cash"] | None:
+    """How options that leave are settled: not at all, in the cash of their own row, or in shares of another."""
+    if kind is TransactionType.OPTION_EXPIRATION:
+        return None
+    return "cash" if cash else "linked"
+
+
 def leaving(kind: TransactionType, quantity: Decimal, *, cash: Decimal) -> dict[str, Any]:
-    """The fields of a row by which options leave: with cash they are settled in it, else in shares."""
-    settlement = None if kind is TransactionType.OPTION_EXPIRATION else "cash" if cash else "linked"
+    """The fields of a row by which options leave."""
+    settled = settlement(kind, cash)
     return {
         "type": kind,
         "position_effect": PositionEffect.CLOSE,
         "quantity": quantity,
-        "terms": Terms(exercise_settlement=settlement) if settlement else None,
+        "terms": Terms(exercise_settlement=settled) if settled else None,
     }
 
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.dates import day as read_day
@@ -24,7 +25,6 @@ from quantmatrix.ingest.model import (
 )
 from quantmatrix.ingest.table import Row, TableReading, Verdict, name_of
 
-_CELLS_OF_ROW = 3
 _NUMBERS = re.compile(
     r"(?<![0-9])(?:[0-9]{4}[/-][0-9]{1,2}[/-][0-9]{1,2}|[0-9]{1,2}[/-][0-9]{1,2}[/-][0-9]{4})(?![0-9])"
 )
@@ -62,6 +62,9 @@ class HoldingsReading(TableReading):
 
     hint = "keep the name that the broker gave the file: it says of which day it is"
 
+    cells_of_row: ClassVar[int] = 3
+    """Cells that are filled in each row, and in no title."""
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.as_of = day_in(options.file_name or "")
@@ -79,7 +82,7 @@ class HoldingsReading(TableReading):
         """Titles and totals between the rows have few cells; headers come again for each account."""
         if self.needed <= {name_of(cell) for cell in fields}:
             return False
-        return sum(bool(cell.strip()) for cell in fields) >= _CELLS_OF_ROW
+        return sum(bool(cell.strip()) for cell in fields) >= self.cells_of_row
 
     def is_note(self, _fields: list[str], /) -> bool:
         """What is no row is a title, a header or a footer."""

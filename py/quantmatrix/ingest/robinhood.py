@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from quantmatrix.ingest.cells import EXACT, RowError, number
 from quantmatrix.ingest.day_book import Piece
+from quantmatrix.ingest.exercise import settlement
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.numbers import parse_decimal
@@ -137,12 +138,10 @@ class _Reading(TableReading):
             self._trade(row, code, text, thing, quantity, values)
         elif code in _EVENTS and thing is not None and thing.type is InstrumentType.OPTION and quantity:
             kind = _EVENTS[code]
-            settlement = None if kind is T.OPTION_EXPIRATION else "cash" if values["net_amount"] else "linked"
-            terms = Terms(stated_quantity=quantity, exercise_settlement=settlement)
+            settled = settlement(kind, values["net_amount"])
+            terms = Terms(stated_quantity=quantity, exercise_settlement=settled)
             more = {"type": kind, "position_effect": _CLOSE, "instrument": thing.key, "terms": terms}
-            made = self.emit(values | more)
-            if settlement == "linked":
-                self.day_book.removal(made, thing, quantity)
+            self.day_book.removal(self.emit(values | more), thing, quantity)
         elif code in _PAIRS and thing is not None and (quantity or values["net_amount"]):
             signed = (quantity or _ZERO) * (-1 if is_marked else 1)
             if code in ("MRGS", "LIQ") and values["net_amount"] and signed > 0:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
-from quantmatrix.ingest.etrade import described_option
+from quantmatrix.ingest.described import described_option
 from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import FileRefused, Instrument, InstrumentType, Options, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
@@ -200,8 +200,7 @@ class _Reading(TableReading):
             if shares:
                 values["metadata"] = {"stated_quantity": f"{shares:f}"}
             self.emit(values | {"type": T.OTHER, "instrument": thing.key if thing else None})
-            reason = "unknown kind of row; its cash counts, positions are not changed"
-            self.warn(row.line, row.printed("transaction type"), row.text("transaction type"), reason)
+            self.warn_unknown(row, ("transaction type",), values["net_amount"], shares, thing)
             return
         key = thing.key if thing is not None and type_ not in (T.DEPOSIT, T.WITHDRAWAL) else None
         self.emit(values | {"type": type_, "instrument": key})

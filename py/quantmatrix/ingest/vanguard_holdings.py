@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import EXACT, RowError
-from quantmatrix.ingest.etrade import described_option
+from quantmatrix.ingest.described import described_option
 from quantmatrix.ingest.model import InstrumentType, PositionEvidence
 from quantmatrix.ingest.symbols import parse_option
 from quantmatrix.ingest.table import Columns, Row, TableReading, name_of

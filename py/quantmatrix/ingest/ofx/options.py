@@ -11,7 +11,7 @@ from typing import Any
 
 from quantmatrix.ingest.amounts import agrees
 from quantmatrix.ingest.cells import EXACT, RowError, number
-from quantmatrix.ingest.etrade import described_option
+from quantmatrix.ingest.described import described_option
 from quantmatrix.ingest.model import InstrumentType
 from quantmatrix.ingest.ofx.tree import Record
 from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker

@@ -52,7 +52,7 @@ class _Titled(HoldingsReading):
 class Positions(_Titled):
     """Positions of one account or of all."""
 
-    needed = frozenset({"symbol", "qty (quantity)", "cost basis"})
+    needed = frozenset({"symbol", "qty (quantity)"})
     what = "a list of positions of Charles Schwab"
 
     def holding(self, row: Row) -> None:
