@@ -19,6 +19,7 @@ declare
     v_amounts jsonb := '{}';
     v_instrument_id bigint;
     v_multiplier numeric;
+    v_is_future boolean;
     v_constraint text;
 begin
     if transaction_correct.dry_run then
@@ -69,7 +70,7 @@ begin
         );
     end if;
     v_new := jsonb_populate_record(v_old, v_fields - 'description');
-    select i.multiplier into v_multiplier from core.instruments i where i.id = v_new.instrument_id;
+    select i.multiplier, i.instrument_type = 'future' into v_multiplier, v_is_future from core.instruments i where i.id = v_new.instrument_id;
     if v_new.transaction_type in ('buy', 'sell', 'reinvest')
         and v_fields ?| array['transaction_type', 'quantity', 'price', 'commission', 'fees', 'instrument_id']
         and not v_fields ?| array['gross_amount', 'net_amount']
@@ -79,9 +80,9 @@ begin
                 'transaction_type', v_new.transaction_type, 'trade_date', v_new.trade_date, 'quantity', v_new.quantity::text, 'price', v_new.price::text,
                 'commission', v_new.commission::text, 'fees', v_new.fees::text,
                 'fee_currency', coalesce(v_terms -> 'fee_currency', v_old_terms -> 'fee_currency'),
-                'gross_amount', case when not v_fields ?| array['transaction_type', 'quantity', 'price', 'instrument_id'] then v_old.gross_amount::text end
+                'gross_amount', case when v_is_future or not v_fields ?| array['transaction_type', 'quantity', 'price', 'instrument_id'] then v_old.gross_amount::text end
             ),
-            coalesce(v_multiplier, 1)
+            coalesce(v_multiplier, 1), coalesce(v_is_future, false)
         );
         v_amounts := jsonb_build_object('gross_amount', v_amounts -> 'gross_amount', 'net_amount', v_amounts -> 'net_amount');
     elsif v_fields ? 'gross_amount' and not v_fields ? 'net_amount' and v_new.gross_amount is not null then
