@@ -90,3 +90,53 @@ def test_the_order_of_arrival_does_not_matter(shared: Connection, rows: list[Row
         taxpayer.rebuild()
         assert taxpayer.state() == backwards
         assert taxpayer.differences() == []
+
+
+def test_a_year_that_ends_without_a_price_is_noticed(taxpayer: Taxpayer) -> None:
+    contract = taxpayer.instrument("ESH4", "future", multiplier=SIZE)
+    trade = {"account": 1, "instrument": contract, "quantity": 1, "price": 4800}
+    taxpayer.load(
+        [
+            trade | {"id": 1, "type": "buy", "day": "2023-12-20"},
+            trade | {"id": 2, "type": "sell", "day": "2024-01-03", "quantity": -1, "price": 4810},
+        ]
+    )
+    notices = taxpayer.connection.execute(
+        "select code, transaction_id from tax.notices where user_id = %s", [taxpayer.id]
+    ).fetchall()
+    assert notices == [("missing_terms", 2)]
+    taxpayer.load([trade | {"id": 3, "type": "mark_to_market", "day": "2023-12-29", "quantity": None}])
+    assert taxpayer.value("select count(*) from tax.notices where user_id = %s") == 0
+    assert gains(taxpayer) == {2023: Decimal(0), 2024: Decimal(500)}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "term", "disallowed"),
+    [
+        ("CME", "1256", 0),
+        ("EUREX", "1256", 0),
+        ("OSE.JPN", "short", 0),
+        ("ONE", "short", 500),
+        (None, "1256", 0),
+    ],
+)
+def test_the_exchange_decides_on_term_and_wash_sales(
+    taxpayer: Taxpayer, exchange: str | None, term: str, disallowed: int
+) -> None:
+    contract = taxpayer.instrument("XYZH4", "future", multiplier=SIZE)
+    taxpayer.connection.execute(
+        "insert into tax.instrument_facts (user_id, instrument_id, exchange) values (%s, %s, %s)",
+        [taxpayer.id, contract, exchange],
+    )
+    trade = {"account": 1, "instrument": contract, "quantity": 1, "price": 100}
+    taxpayer.load(
+        [
+            trade | {"id": 1, "type": "buy", "day": "2024-01-03"},
+            trade | {"id": 2, "type": "sell", "day": "2024-01-10", "quantity": -1, "price": 90},
+            trade | {"id": 3, "type": "buy", "day": "2024-01-11"},
+        ]
+    )
+    found = taxpayer.connection.execute(
+        "select term::text, disallowed from tax.closings where user_id = %s", [taxpayer.id]
+    ).fetchall()
+    assert found == [(term, disallowed)]

@@ -60,7 +60,8 @@ begin
     v_new_instrument_id := ingest.named_instrument(v_user_id, v_object, 'new_', null, v_currency);
     v_fields := ingest.complete_transaction(
         v_fields || jsonb_build_object('fee_currency', v_terms -> 'fee_currency'),
-        coalesce((select i.multiplier from core.instruments i where i.id = v_instrument_id), 1)
+        coalesce((select i.multiplier from core.instruments i where i.id = v_instrument_id), 1),
+        exists (select from core.instruments i where i.id = v_instrument_id and i.instrument_type = 'future')
     );
     if v_instrument_id is not null and v_object ->> 'currency' is null then
         v_currency := case v_fields ->> 'transaction_type'

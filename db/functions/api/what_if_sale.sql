@@ -42,6 +42,19 @@ begin
     elsif not coalesce(what_if_sale.fx_rate > 0 and what_if_sale.fx_rate < 'Infinity', true) then
         raise exception 'fx_rate: % for one %, above 0', v_tax_currency, v_instrument.currency using errcode = 'QM002';
     end if;
+    if v_instrument.instrument_type = 'future' and exists (
+        select from core.tax_lots l
+        join core.transactions t on t.user_id = l.user_id and t.id = l.opening_transaction_id
+        where l.user_id = v_user_id
+        and l.account_id = v_account_id
+        and l.instrument_id = v_instrument.id
+        and l.closed_at is null
+        and abs(t.gross_amount) is distinct from abs(t.quantity) * t.price * v_instrument.multiplier
+        and t.gross_amount is not null
+    ) then
+        raise exception '% is settled in cash each day: what a sale would bring beyond that follows from its last settlement, which no row states', v_instrument.symbol
+            using errcode = 'QM002', hint = 'what it has brought so far is in `lots`: a negative basis is a gain that was paid';
+    end if;
     if what_if_sale.method is not null then
         v_method := (ingest.read_methods(array[what_if_sale.method]))[1];
     end if;

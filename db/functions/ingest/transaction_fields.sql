@@ -134,7 +134,7 @@ comment on function ingest.named_instrument(uuid, jsonb, text, text, text) is
     'Identity of the instrument that an object names, added to the catalogue if nobody had it; null if it names none.';
 
 -- What follows from what is stated: the date from the instant, amounts of a trade from quantity and price.
-create function ingest.complete_transaction(p_fields jsonb, p_multiplier numeric)
+create function ingest.complete_transaction(p_fields jsonb, p_multiplier numeric, p_is_future boolean)
 returns jsonb
 language plpgsql
 stable
@@ -168,7 +168,11 @@ begin
         if v_price is null then
             raise exception 'price: is wanted for a %, or net_amount', v_type using errcode = 'QM002';
         end if;
-        v_fields := v_fields || jsonb_build_object('gross_amount', trim_scale(-v_quantity * v_price * p_multiplier)::text);
+        -- Nothing is paid for a future: its result follows from prices (D.10).
+        v_fields := v_fields || case
+            when p_is_future then jsonb_build_object('net_amount', case when v_fields ->> 'fee_currency' is null then v_costs else 0 end::text)
+            else jsonb_build_object('gross_amount', trim_scale(-v_quantity * v_price * p_multiplier)::text)
+        end;
     end if;
     if v_fields ->> 'net_amount' is null and v_fields ->> 'gross_amount' is not null then
         v_fields := v_fields || jsonb_build_object(
@@ -180,7 +184,7 @@ begin
 end
 $$;
 
-comment on function ingest.complete_transaction(jsonb, numeric) is
+comment on function ingest.complete_transaction(jsonb, numeric, boolean) is
     'Adds what follows from stated fields, and refuses (QM002) what is missing or has the wrong sign.';
 
 create function ingest.transaction_key(p_user_id uuid, p_transaction_id bigint)
@@ -291,6 +295,6 @@ comment on function ingest.says_the_same(core.transactions, jsonb, jsonb, bigint
 
 grant execute on function
     ingest.transaction_fields(), ingest.terms_fields(), ingest.instrument_fields(text), ingest.named_instrument(uuid, jsonb, text, text, text),
-    ingest.complete_transaction(jsonb, numeric), ingest.transaction_key(uuid, bigint),
+    ingest.complete_transaction(jsonb, numeric, boolean), ingest.transaction_key(uuid, bigint),
     ingest.says_the_same(core.transactions, jsonb, jsonb, bigint, bigint, text, jsonb)
     to quantmatrix_writer;

@@ -74,8 +74,12 @@ as $$
 declare
     v_amounts jsonb := '{}';
     v_multiplier numeric;
+    v_is_future boolean;
 begin
-    select i.multiplier into v_multiplier from core.instruments i where i.id = p_new.instrument_id;
+    select i.multiplier, i.instrument_type = 'future'
+    into v_multiplier, v_is_future
+    from core.instruments i
+    where i.id = p_new.instrument_id;
     if p_new.transaction_type in ('buy', 'sell', 'reinvest')
         and p_fields ?| array['transaction_type', 'quantity', 'price', 'commission', 'fees', 'instrument_id']
         and not p_fields ?| array['gross_amount', 'net_amount']
@@ -85,9 +89,10 @@ begin
                 'transaction_type', p_new.transaction_type, 'trade_date', p_new.trade_date, 'quantity', p_new.quantity::text, 'price', p_new.price::text,
                 'commission', p_new.commission::text, 'fees', p_new.fees::text,
                 'fee_currency', coalesce(p_terms -> 'fee_currency', p_old_terms -> 'fee_currency'),
-                'gross_amount', case when not p_fields ?| array['transaction_type', 'quantity', 'price', 'instrument_id'] then p_old.gross_amount::text end
+                'gross_amount',
+                case when v_is_future or not p_fields ?| array['transaction_type', 'quantity', 'price', 'instrument_id'] then p_old.gross_amount::text end
             ),
-            coalesce(v_multiplier, 1)
+            coalesce(v_multiplier, 1), coalesce(v_is_future, false)
         );
         v_amounts := jsonb_build_object('gross_amount', v_amounts -> 'gross_amount', 'net_amount', v_amounts -> 'net_amount');
     elsif p_fields ? 'gross_amount' and not p_fields ? 'net_amount' and p_new.gross_amount is not null then
