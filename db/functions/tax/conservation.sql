@@ -81,7 +81,7 @@ as $$
         select
             c.group_id,
             -- Of a closing without a gain, the side that is known.
-            sum(coalesce(c.proceeds - c.basis + c.disallowed, case when c.basis is null then c.proceeds else - c.basis end)) as amount
+            sum(coalesce(c.proceeds - c.basis + c.disallowed, case when c.basis is null then c.proceeds else -c.basis end)) as amount
         from tax.closings c
         where c.user_id = p_user_id
         and c.taxable
