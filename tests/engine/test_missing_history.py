@@ -212,6 +212,44 @@ def test_cash_of_a_merger_without_a_holding_counts_as_of_unknown_basis(taxpayer:
     sound(taxpayer)
 
 
+def test_cash_for_a_fraction_of_what_is_not_held_is_of_unknown_basis(taxpayer: Taxpayer) -> None:
+    old, new = taxpayer.instrument("OLD"), taxpayer.instrument("NEW")
+    taxpayer.load(
+        [
+            became(1, "merger_stock", old, new, "2024-03-01", stated_quantity="-15", stated_new_quantity="7"),
+            row(
+                2,
+                "cash_in_lieu",
+                new,
+                "2024-03-05",
+                quantity="-0.5",
+                gross=4,
+                net=4,
+                partner=1,
+                link="cash_in_lieu",
+            ),
+        ]
+    )
+    assert held(taxpayer)[new] == (D(7), D(0))
+    assert [gain[2:] for gain in gains(taxpayer)] == [(D("4.00"), None)]
+    sound(taxpayer)
+
+
+def test_a_loss_deferred_into_an_unknown_basis_foots(taxpayer: Taxpayer) -> None:
+    stock = taxpayer.instrument()
+    option = option_on(taxpayer, stock)
+    taxpayer.load(
+        [
+            row(1, "buy", stock, "2024-01-02", quantity=100, price=60),
+            row(2, "option_assignment", option, "2024-06-20", quantity=1),
+            row(3, "sell", stock, "2024-06-21", quantity=-100, price=40),
+        ]
+    )
+    disallowed = taxpayer.value("select sum(disallowed) from tax.closings where user_id = %s")
+    assert disallowed == D("2000.00")
+    sound(taxpayer)
+
+
 def option_on(taxpayer: Taxpayer, stock: int, right: str = "put", strike: int = 50) -> int:
     return taxpayer.instrument(
         f"ABC {right} {strike}",

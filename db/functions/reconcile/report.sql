@@ -102,6 +102,7 @@ as $$
         from positions p
         cross join lateral (
             select case
+                when p.cause = 'rounding' and abs(p.book_quantity - p.broker_quantity) > reconcile.quantity_tolerance() then 'position'
                 when p.cause in ('unknown_basis', 'rounding', 'wash_sale_scope', 'lot_selection', 'basis_mismatch') then 'lot'
                 else 'position'
             end::ingest.finding_kind as kind

@@ -90,7 +90,8 @@ as $$
     with gain as materialized (
         select
             c.group_id,
-            sum(coalesce(c.proceeds - c.basis + c.disallowed, case when c.basis is null then c.proceeds end)) as amount
+            -- Of a closing without a gain, the side that is known.
+            sum(coalesce(c.proceeds - c.basis + c.disallowed, case when c.basis is null then c.proceeds else -c.basis end)) as amount
         from tax.closings c
         where c.user_id = p_user_id
         and c.taxable
@@ -125,7 +126,7 @@ as $$
 $$;
 
 comment on function tax.conservation(uuid) is
-    'F.11 by group: recognized gains less what is lost for good, with proceeds of unknown basis, less open long basis, plus open short proceeds; and the cash they must equal.';
+    'F.11 by group: recognized gains less what is lost for good, with proceeds of unknown basis, less basis of unknown proceeds, less open long basis, plus open short proceeds; and the cash they must equal.';
 
 grant execute on function tax.conservation(uuid) to quantmatrix_writer;
 alter function tax.conservation(uuid) owner to quantmatrix_engine;

@@ -15,7 +15,9 @@ declare
     v_held constant numeric := p_facts.held_long;
     v_ratio constant numeric := p_plan.ratio_numerator / nullif(p_plan.ratio_denominator, 0);
     v_stated constant numeric := coalesce(p_detail.stated_quantity, p_detail.quantity);
-    v_stated_new constant numeric := p_detail.stated_new_quantity + coalesce(p_partner.units, 0);
+    -- Of what is not held no fraction is sold: its cash is of unknown basis like the rest.
+    v_fraction constant numeric := case when p_facts.held_long = 0 then 0 else coalesce(p_partner.units, 0) end;
+    v_stated_new constant numeric := p_detail.stated_new_quantity + v_fraction;
     -- Fractions may have been paid out or rounded up: less than a unit is no difference, where anything is held.
     v_least constant numeric := case when p_facts.held_long = 0 then 10::numeric ^ (- p_facts.scale) else 1 end;
     -- What the broker's figure has more than the book, by which it is judged; and the units of before and after that are missing.
@@ -28,7 +30,7 @@ begin
     end if;
     if p_facts.kind in ('split', 'stock_dividend') then
         if p_detail.ratio_numerator is not null and v_ratio <> 1 then
-            v_more := v_stated + coalesce(p_partner.units, 0) - v_held * (v_ratio - 1);
+            v_more := v_stated + v_fraction - v_held * (v_ratio - 1);
             v_old := round(v_more / (v_ratio - 1), p_facts.scale);
             v_new := v_old + v_more;
         elsif p_detail.ratio_numerator is null and v_held = 0 then
@@ -66,7 +68,10 @@ begin
             'Of the units that this row names %s are not in the book; what became of them has no known basis until older rows are there, or it is supplied: `basis_set`.',
             trim_scale(greatest(v_old, case when v_old = 0 then v_new end))
         );
-        if p_facts.kind = 'merger_mixed' then
+        if p_partner.kind = 'cash_in_lieu' and v_held = 0 then
+            v_plan.missing_native_amount := p_partner.native_amount - p_partner.native_costs;
+            v_plan.missing_amount := p_partner.amount - p_partner.costs;
+        elsif p_facts.kind = 'merger_mixed' then
             v_plan.missing_native_amount := coalesce(v_old * p_detail.cash_per_share, case when v_held = 0 then p_detail.native_amount end);
             v_plan.missing_amount := round(v_plan.missing_native_amount * p_detail.rate, 2);
         end if;

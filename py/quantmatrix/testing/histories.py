@@ -117,6 +117,7 @@ class _History:
                     ratio_denominator=ratio[1],
                     fraction_handling=fraction,
                     cash_in_lieu="1.23" if fraction == "cash" else None,
+                    stated_quantity=self.draw(st.sampled_from([None, None, None, "12"])),
                 )
                 self.add(
                     "stock_dividend" if kind == "stock_dividend" else "split", number, STOCK, terms=terms
@@ -126,7 +127,11 @@ class _History:
                 new_instrument_id=OTHER,
                 ratio_numerator=3,
                 ratio_denominator=4,
-                basis_fraction="0.215" if kind == "spinoff" else None,
+                basis_fraction=self.draw(st.sampled_from(["0.215", None])) if kind == "spinoff" else None,
+                stated_quantity=None
+                if kind == "spinoff"
+                else self.draw(st.sampled_from([None, None, "-40"])),
+                stated_new_quantity=self.draw(st.sampled_from([None, None, "35"])),
                 cash_per_share="2.335" if kind.startswith("merger_") and kind != "merger_stock" else None,
                 value_per_new_share="21.005" if kind in {"merger_mixed", "merger_taxable"} else None,
                 taxable=True if kind == "merger_taxable" else None,
@@ -170,11 +175,13 @@ class _History:
             self.add("option_expiration", account, self.draw(options))
         elif kind in {"exercise", "assign", "exercise_for_cash"}:
             in_cash = kind == "exercise_for_cash"
+            contracts = self.draw(st.sampled_from([None, None, 1]))
             fee = self.draw(fees)
             self.add(
                 "option_assignment" if kind == "assign" else "option_exercise",
                 account,
                 self.draw(options),
+                quantity=contracts if contracts is None or kind == "assign" else -contracts,
                 commission=-fee,
                 gross="12.34" if in_cash else None,
                 net=Decimal("12.34") - fee if in_cash else None,

@@ -3,9 +3,10 @@
 -- Reads: v_account, v_account_flow, v_closings, v_closings_before, v_detail, v_event, v_event_date, v_event_last_number, v_facts,
 --   v_instruments, v_kind, v_long_pool, v_new_pieces, v_partner, v_pieces, v_plan, v_pool_unmatched.
 -- Changes: v_account_flow, v_closing_event, v_closing_held_from, v_closing_kind, v_closing_lot, v_closing_native_lot, v_closing_native_other,
---   v_closing_ordinal, v_closing_other, v_closing_piece, v_closing_pool, v_closing_quantity, v_closings, v_event_last_number, v_new_piece,
---   v_new_pieces, v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_cost, v_piece_covered, v_piece_held_from, v_piece_native,
---   v_piece_no_purchase, v_piece_number, v_piece_opened, v_piece_pool, v_piece_quantity, v_piece_source, v_pieces, v_pool_unmatched.
+--   v_closing_ordinal, v_closing_other, v_closing_piece, v_closing_pool, v_closing_quantity, v_closing_transaction, v_closings,
+--   v_event_last_number, v_new_piece, v_new_pieces, v_piece_acquired, v_piece_acquired_at, v_piece_arrived, v_piece_cost, v_piece_covered,
+--   v_piece_held_from, v_piece_native, v_piece_no_purchase, v_piece_number, v_piece_opened, v_piece_pool, v_piece_quantity, v_piece_source,
+--   v_pieces, v_pool_unmatched.
 if v_plan.missing_units > 0 then
     v_pool_unmatched[v_long_pool] := coalesce(v_pool_unmatched[v_long_pool], 0) + v_plan.missing_units;
 end if;
@@ -35,6 +36,7 @@ end if;
 if v_plan.missing_native_amount > 0 then
     v_closings := v_closings + 1;
     v_closing_event[v_closings] := v_event;
+    v_closing_transaction[v_closings] := case when v_partner.kind = 'cash_in_lieu' then v_partner.transaction_id end;
     v_closing_ordinal[v_closings] := v_closings - v_closings_before;
     v_closing_piece[v_closings] := 0;
     v_closing_pool[v_closings] := v_long_pool;

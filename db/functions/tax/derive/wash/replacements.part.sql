@@ -1,13 +1,13 @@
 -- Rounds: each loss looks for replacements still held, then each acquisition looks for losses whose window is open (F.7).
--- Reads: c_window, v_acquisitions, v_closing_disallowed, v_closing_event, v_closing_held_from, v_closing_lot, v_closing_other,
---   v_closing_permanent, v_closing_piece, v_closing_pool, v_closing_quantity, v_closing_sold_on, v_event, v_event_date, v_event_first_fill,
---   v_event_last_fill, v_first_loss, v_free_head, v_free_in_window, v_free_next, v_free_previous, v_has_native, v_is_broker_scope, v_judged,
---   v_loss_closing, v_loss_left, v_loss_matches, v_loss_on, v_loss_pool, v_loss_purchase, v_loss_rest, v_losses, v_matches, v_piece_acquired,
---   v_piece_cost, v_piece_held_from, v_piece_native, v_piece_no_purchase, v_piece_pool, v_piece_quantity, v_piece_source, v_piece_used,
---   v_piece_waits_before, v_piece_wash, v_pool_call_class, v_pool_instrument, v_pool_is_long, v_pool_is_taxable, v_pool_least, v_pool_ranked_by,
---   v_pool_shares, v_pool_waiting, v_pool_wash_class.
--- Changes: v_closing_disallowed, v_closing_permanent, v_free_head, v_free_in_window, v_free_next, v_free_previous, v_free_tail,
---   v_loss_closing, v_loss_left, v_loss_matches, v_loss_on, v_loss_pool, v_loss_purchase, v_loss_rest, v_losses, v_match_amount,
+-- Reads: c_window, v_account_flow, v_acquisitions, v_closing_disallowed, v_closing_event, v_closing_held_from, v_closing_lot,
+--   v_closing_other, v_closing_permanent, v_closing_piece, v_closing_pool, v_closing_quantity, v_closing_sold_on, v_event, v_event_date,
+--   v_event_first_fill, v_event_last_fill, v_first_loss, v_free_head, v_free_in_window, v_free_next, v_free_previous, v_has_native,
+--   v_is_broker_scope, v_judged, v_loss_closing, v_loss_left, v_loss_matches, v_loss_on, v_loss_pool, v_loss_purchase, v_loss_rest, v_losses,
+--   v_matches, v_piece_acquired, v_piece_cost, v_piece_held_from, v_piece_native, v_piece_no_purchase, v_piece_pool, v_piece_quantity,
+--   v_piece_source, v_piece_used, v_piece_waits_before, v_piece_wash, v_pool_account, v_pool_call_class, v_pool_instrument, v_pool_is_long,
+--   v_pool_is_taxable, v_pool_least, v_pool_ranked_by, v_pool_shares, v_pool_waiting, v_pool_wash_class.
+-- Changes: v_account_flow, v_closing_disallowed, v_closing_permanent, v_free_head, v_free_in_window, v_free_next, v_free_previous,
+--   v_free_tail, v_loss_closing, v_loss_left, v_loss_matches, v_loss_on, v_loss_pool, v_loss_purchase, v_loss_rest, v_losses, v_match_amount,
 --   v_match_closing, v_match_order, v_match_permanent, v_match_piece, v_match_pool, v_match_quantity, v_matches, v_piece_cost,
 --   v_piece_held_from, v_piece_native, v_piece_used, v_piece_waits_before, v_piece_wash, v_pool_waiting.
 declare
@@ -131,6 +131,10 @@ begin
             if v_pool_is_taxable[v_pool] then
                 v_closing_disallowed[v_closing] := coalesce(v_closing_disallowed[v_closing], 0) + v_disallowed;
                 v_piece_wash[v_piece] := coalesce(v_piece_wash[v_piece], 0) + v_disallowed;
+                if v_piece_cost[v_piece] is null then
+                    -- What is deferred into an unknown basis is found again when that is known (F.11).
+                    v_account_flow[v_pool_account[v_pool]] := v_account_flow[v_pool_account[v_pool]] + v_disallowed;
+                end if;
                 if v_pool_is_long[v_pool] then
                     if v_has_native then
                         v_piece_native[v_piece] := v_piece_native[v_piece] + case
