@@ -231,3 +231,51 @@ def test_the_json_holds_the_same_rows() -> None:
 def test_json_that_cannot_be_read_is_refused(text: str, reason: str) -> None:
     with pytest.raises(FileRefused, match=reason):
         list(SchwabParser().parse(io.StringIO(text, newline=""), Options()))
+
+
+def test_a_journal_that_returns_on_its_day_has_no_effect() -> None:
+    records = rows(
+        '"06/02/2025","Journal","SNSXX","SCHWAB US TREASURY MONEY","103.26","","",""',
+        '"06/02/2025 as of 06/02/2025","Journaled Shares","SNSXX","SCHWAB US TREASURY MONEY","-103.26","","",""',
+        '"06/02/2025","Journal","","TO MARGIN","","","","-$5.00"',
+        '"06/02/2025","Journal","","TO MARGIN","","","","$5.00"',
+        '"03/03/2025","Buy","SNSXX","SCHWAB US TREASURY MONEY","103.26","$1.00","","-$103.26"',
+        '"Transactions Total","","","","","","","-$103.26"',
+    )
+    assert [t.type for t in only(records, Transaction)] == [T.BUY]
+    assert "within the account" in reasons(records, 2)
+    assert reasons(records, 7) == ""
+
+
+def test_a_journal_without_its_partner_is_a_transfer_named_with_its_units() -> None:
+    records = rows(
+        '"06/02/2025","Journaled Shares","VTI","VANGUARD TOTAL","25","","",""',
+        '"06/02/2025","Journaled Shares","VTI","VANGUARD TOTAL","-24","","",""',
+        '"06/02/2025","Journal","","JOURNAL FRM ...999","","","","$5.00"',
+        '"06/02/2025","Journal","","JOURNAL TO ...888","","","","-$5.00"',
+    )
+    assert [t.type for t in only(records, Transaction)] == [
+        T.TRANSFER_IN, T.TRANSFER_OUT, T.DEPOSIT, T.WITHDRAWAL,
+    ]  # fmt: skip
+    assert "25 of VTI" in reasons(records, 2)
+    assert "-24 of VTI" in reasons(records, 3)
+
+
+def test_the_cash_of_a_transfer_is_a_deposit_and_hyphens_are_blanks() -> None:
+    records = rows(
+        '"01/21/2024","Security Transfer","","TOA ACAT 0226","","","","$1,000.00"',
+        '"01/18/2024","Journaled Shares","","TRAN - CASH MOVEMENT","","","","-$0.09"',
+        '"01/19/2024","Pr Yr Non-Qual Div","AAPL","APPLE INC","","","","$286.11"',
+        '"01/19/2024","Pr Yr Qualified Dividend","AAPL","APPLE INC","","","","$1.00"',
+        '"01/19/2024","Non-Qualified Div","AAPL","APPLE INC","","","","$2.00"',
+    )
+    assert [t.type for t in only(records, Transaction)] == [
+        T.DEPOSIT, T.WITHDRAWAL, T.DIVIDEND, T.DIVIDEND, T.DIVIDEND,
+    ]  # fmt: skip
+    assert only(records, Warning) == []
+
+
+def test_a_money_fund_by_its_cusip_is_no_bond() -> None:
+    records = rows('"03/03/2025","Buy","808515209","SCHWAB US TREASURY MONEY INVESTOR","5","$1.00","","-$5.00"')
+    [fund] = only(records, Instrument)
+    assert (fund.type.value, fund.identifiers) == ("stock", {"cusip": "808515209"})
