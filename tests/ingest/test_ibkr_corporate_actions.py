@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantmatrix.ingest.action_text import Action, Security, read_action
 from quantmatrix.ingest.checks import problem
-from quantmatrix.ingest.ibkr_activity.action_text import Action, Security, read_action
 from quantmatrix.ingest.model import Instrument, Line, Link, Record, Terms, Transaction, Warning
 
 Read = Callable[[str], list[Record]]

@@ -236,7 +236,7 @@ def test_json_that_cannot_be_read_is_refused(text: str, reason: str) -> None:
 def test_a_journal_that_returns_on_its_day_has_no_effect() -> None:
     records = rows(
         '"06/02/2025","Journal","SNSXX","SCHWAB US TREASURY MONEY","103.26","","",""',
-        '"06/02/2025 as of 06/02/2025","Journaled Shares","SNSXX","SCHWAB US TREASURY MONEY","-103.26","","",""',
+        '"06/02/2025 as of 06/02/2025","Journaled Shares","SNSXX","SCHWAB US TREASURY","-103.26","","",""',
         '"06/02/2025","Journal","","TO MARGIN","","","","-$5.00"',
         '"06/02/2025","Journal","","TO MARGIN","","","","$5.00"',
         '"03/03/2025","Buy","SNSXX","SCHWAB US TREASURY MONEY","103.26","$1.00","","-$103.26"',
@@ -276,6 +276,8 @@ def test_the_cash_of_a_transfer_is_a_deposit_and_hyphens_are_blanks() -> None:
 
 
 def test_a_money_fund_by_its_cusip_is_no_bond() -> None:
-    records = rows('"03/03/2025","Buy","808515209","SCHWAB US TREASURY MONEY INVESTOR","5","$1.00","","-$5.00"')
+    records = rows(
+        '"03/03/2025","Buy","808515209","SCHWAB US TREASURY MONEY INVESTOR","5","$1.00","","-$5.00"'
+    )
     [fund] = only(records, Instrument)
     assert (fund.type.value, fund.identifiers) == ("stock", {"cusip": "808515209"})

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from quantmatrix.ingest.action_text import Action, ActionText
 from quantmatrix.ingest.cells import EXACT
-from quantmatrix.ingest.ibkr_activity.action_text import Action, ActionText
 from quantmatrix.ingest.model import Terms, TransactionType
 
 _ZERO = Decimal(0)

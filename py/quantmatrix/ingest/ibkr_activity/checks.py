@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from quantmatrix.ingest.amounts import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.ibkr_activity.codes import CodeSet
 from quantmatrix.ingest.ibkr_activity.context import Context, Facts
@@ -15,19 +16,6 @@ from quantmatrix.ingest.model import InstrumentType, PositionEffect
 
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
-_HALF = Decimal("0.5")
-_ONE = Decimal(1)
-DEFAULT_MULTIPLIERS = {
-    InstrumentType.STOCK.value: _ONE,
-    InstrumentType.FUND.value: _ONE,
-    InstrumentType.WARRANT.value: _ONE,
-    InstrumentType.DIGITAL.value: _ONE,
-    InstrumentType.CURRENCY.value: _ONE,
-    InstrumentType.BOND.value: _CENT,
-    InstrumentType.OPTION.value: _HUNDRED,
-}
-"""Money per point of price and unit, by the value of an instrument type, where a statement prints none."""
-
 _IN_PERCENT = InstrumentType.BOND.value
 _OPTION = InstrumentType.OPTION.value
 _DOUBTS_AT_MOST = 1000
@@ -79,16 +67,6 @@ class PriceCheck:
             text,
             f"not quantity {quantity} times price {price} times {multiplier}; the printed amount is taken",
         )
-
-
-def agrees(quantity: Decimal, price: Decimal, multiplier: Decimal, proceeds: Decimal) -> bool:
-    """Whether the amount is quantity times price times multiplier, within the price's last digit."""
-    difference = abs(quantity * price * multiplier + proceeds)
-    if difference <= _CENT:
-        return True
-    exponent = price.as_tuple().exponent
-    last_digit = _ONE.scaleb(exponent) if isinstance(exponent, int) else _ONE
-    return difference <= abs(quantity) * multiplier * last_digit * _HALF + _CENT
 
 
 class ClosedLots:

@@ -6,9 +6,9 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from quantmatrix.ingest.action_text import Action, Security, read_action
 from quantmatrix.ingest.dates import NEW_YORK
 from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, meaning
-from quantmatrix.ingest.ibkr_activity.action_text import Action, Security, read_action
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
 from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier

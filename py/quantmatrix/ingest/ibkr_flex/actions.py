@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from quantmatrix.ingest.action_text import Action, ActionText, read_action
 from quantmatrix.ingest.cells import RowError, transaction
 from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, Meaning, meaning
-from quantmatrix.ingest.ibkr_activity.action_text import Action, ActionText, read_action
 from quantmatrix.ingest.ibkr_activity.codes import CodeSet, read_codes
 from quantmatrix.ingest.ibkr_activity.corporate_actions import effective_day
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from quantmatrix.ingest.amounts import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.cells import EXACT, RowError, transaction
-from quantmatrix.ingest.ibkr_activity.checks import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.ibkr_activity.codes import CodeSet, read_codes
 from quantmatrix.ingest.ibkr_activity.exercises import Exercises, is_cash_settled
 from quantmatrix.ingest.ibkr_flex.element import Element

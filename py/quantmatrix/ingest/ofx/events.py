@@ -6,8 +6,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from quantmatrix.ingest.action_text import Action, read_action
 from quantmatrix.ingest.cells import EXACT, RowError, number
-from quantmatrix.ingest.ibkr_activity.action_text import Action, read_action
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.ofx.securities import day

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal, TextIO
 
 from pydantic import ValidationError
 
+from quantmatrix.ingest.amounts import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.cells import EXACT, RowError, identity, transaction
 from quantmatrix.ingest.exercise import Removal, StockLeg, pair
-from quantmatrix.ingest.ibkr_activity.checks import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.model import (
     CashEvidence,
     FileRefused,
