@@ -121,7 +121,7 @@ class _Reading(TableReading):
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
-        return bool(_DATE.fullmatch(fields[0].strip()))
+        return bool(_DATE.fullmatch(self.cell(fields, "run date")))
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""

@@ -93,10 +93,11 @@ class _Reading(TableReading):
     known = frozenset({"process date", "settle date", "instrument", "description", "quantity", "price"})
     what = "an account activity report of Robinhood"
     newest_first = True
+    proves_amounts = False
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date; below them stands a disclaimer."""
-        return fields[0].strip()[:1].isdigit()
+        return self.cell(fields, "activity date")[:1].isdigit()
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""
