@@ -308,3 +308,139 @@ def test_an_option_in_the_brokers_own_words_expires_by_a_trade_at_nothing() -> N
     expired = by_id(records_of(OfxParser, wrapped(row, more=listed)), "1")
     assert these(expired.type, expired.quantity) == (T.OPTION_EXPIRATION, 1)
     assert expired.instrument == "option|RHM   250919P00560000|USD"
+
+
+def listed(*entries: str) -> str:
+    return f"<SECLISTMSGSRSV1><SECLIST>{''.join(entries)}</SECLIST></SECLISTMSGSRSV1>"
+
+
+def stock(cusip: str, symbol: str, name: str = "LAREDO PETROLEUM") -> str:
+    tick = f"<TICKER>{symbol}" if symbol else ""
+    return (
+        f"<STOCKINFO><SECINFO><SECID><UNIQUEID>{cusip}<UNIQUEIDTYPE>CUSIP</SECID><SECNAME>{name}{tick}"
+        "</SECINFO></STOCKINFO>"
+    )
+
+
+def row(kind: str, fitid: int, day: str, cusip: str, units: str, *, memo: str = "", more: str = "") -> str:
+    return (
+        f"<{kind}><INVTRAN><FITID>{fitid}<DTTRADE>{day}<MEMO>{memo}</INVTRAN><SECID><UNIQUEID>{cusip}"
+        f"<UNIQUEIDTYPE>CUSIP</SECID><UNITS>{units}{more}</{kind}>"
+    )
+
+
+BOUGHT = row("BUYSTOCK", 1, "20200203", "516806106", "200", more="<UNITPRICE>2.50<TOTAL>-500.00")
+HALVES = (
+    row("TRANSFER", 2, "20200602", "516806106", "-200", memo="REVERSE SPLITREVERSE SPLIT"),
+    row("TRANSFER", 3, "20200602", "516806205", "10", memo="REVERSE SPLITREVERSE SPLIT"),
+)
+
+
+@pytest.mark.parametrize("rows", [HALVES, HALVES[::-1]])
+def test_a_reverse_split_told_as_two_transfers_is_one_event(rows: tuple[str, ...]) -> None:
+    text = wrapped(BOUGHT, *rows, more=listed(stock("516806106", "LPI"), stock("516806205", "LPI")))
+    records = records_of(OfxParser, text)
+    hold_together(records)
+    [bought, split] = only(records, Transaction)
+    assert these(split.type, split.instrument, bought.instrument) == (
+        T.SPLIT,
+        "stock|LPI|USD",
+        "stock|LPI|USD",
+    )
+    assert split.terms == Terms(
+        ratio_numerator=Decimal(1), ratio_denominator=Decimal(20), stated_quantity=Decimal(-190)
+    )
+    assert {split.line, *split.also_lines} == {3, 4}
+
+
+def test_halves_of_two_names_carry_the_holding_to_the_new_one() -> None:
+    text = wrapped(BOUGHT, *HALVES, more=listed(stock("516806106", "LPIOLD"), stock("516806205", "LPI")))
+    change = only(records_of(OfxParser, text), Transaction)[1]
+    assert (change.type, change.instrument) == (T.SYMBOL_CHANGE, "stock|LPIOLD|USD")
+    assert change.terms == Terms(
+        ratio_numerator=Decimal(1), ratio_denominator=Decimal(20), new_instrument="stock|LPI|USD",
+        stated_quantity=Decimal(-200), stated_new_quantity=Decimal(10),
+    )  # fmt: skip
+
+
+def test_halves_under_one_id_are_those_of_the_issuers_other_security() -> None:
+    wrong = HALVES[0].replace("516806106", "516806205")
+    text = wrapped(BOUGHT, wrong, HALVES[1], more=listed(stock("516806205", "LPI")))
+    records = records_of(OfxParser, text)
+    hold_together(records)
+    change = only(records, Transaction)[1]
+    assert (change.type, change.instrument) == (T.SYMBOL_CHANGE, "stock|516806106|USD")
+    assert "516806106" in reasons(records, 3)
+
+
+def test_half_a_split_is_a_transfer_named_with_its_units() -> None:
+    records = records_of(OfxParser, wrapped(BOUGHT, HALVES[0], more=listed(stock("516806106", "LPI"))))
+    assert only(records, Transaction)[1].type is T.TRANSFER_OUT
+    assert "-200.0 of LPI" in reasons(records, 3) or "-200 of LPI" in reasons(records, 3)
+
+
+def test_units_that_leave_and_return_on_a_day_have_no_effect() -> None:
+    moved = [row("TRANSFER", at, "20200602", "516806106", units) for at, units in ((2, "-200"), (3, "200"))]
+    records = records_of(OfxParser, wrapped(BOUGHT, *moved, more=listed(stock("516806106", "LPI"))))
+    hold_together(records)
+    assert [t.type for t in only(records, Transaction)] == [T.BUY]
+    assert "within the account" in reasons(records, 3)
+
+
+def put(strike: str = "0.0", size: str = "0", name: str = "PUT QEP RESOURCES INC $1") -> str:
+    return (
+        f"<OPTINFO><SECINFO><SECID><UNIQUEID>Z26<UNIQUEIDTYPE>CUSIP</SECID><SECNAME>{name}<TICKER>Z26</SECINFO>"
+        f"<OPTTYPE>PUT<STRIKEPRICE>{strike}<DTEXPIRE>20200515160000[-5:EST]<SHPERCTRCT>{size}</OPTINFO>"
+    )
+
+
+QEP = stock("74733V100", "QEP", "QEP RESOURCES INC")
+SOLD = row(
+    "SELLOPT", 1, "20200430", "Z26", "-20",
+    more="<UNITPRICE>0.25<COMMISSION>20.0<FEES>0.01<TOTAL>479.99<OPTSELLTYPE>SELLTOCLOSE<SHPERCTRCT>0",
+)  # fmt: skip
+SHARES = row("BUYSTOCK", 2, "20200518", "74733V100", "2000", more="<UNITPRICE>1.0<TOTAL>-2000.0")
+HELD = (
+    "<INVPOSLIST><POSSTOCK><INVPOS><SECID><UNIQUEID>74733V100</SECID><UNITS>2000"
+    "</INVPOS></POSSTOCK></INVPOSLIST>"
+)
+
+
+def puts(*rows: str, entry: str = "", held: str = HELD) -> list[Record]:
+    text = wrapped(*rows, more=listed(QEP, entry or put())).replace("</INVTRANLIST>", f"</INVTRANLIST>{held}")
+    records = records_of(OfxParser, text)
+    hold_together(records)
+    return records
+
+
+def test_an_option_without_strike_and_size_is_known_by_its_name_and_amount() -> None:
+    [option] = [i for i in only(puts(SOLD, SHARES), Instrument) if i.type is InstrumentType.OPTION]
+    assert these(option.symbol, option.underlying, option.strike, option.multiplier) == (
+        "QEP   200515P00001000", "QEP", 1, 100,
+    )  # fmt: skip
+    minis = SOLD.replace("479.99", "29.99")
+    [mini] = [i for i in only(puts(minis), Instrument) if i.type is InstrumentType.OPTION]
+    assert mini.multiplier == 10
+
+
+def test_shares_bought_at_the_strike_after_the_expiry_prove_that_puts_were_written() -> None:
+    records = puts(SOLD, SHARES)
+    sold = only(records, Transaction)[0]
+    assert sold.position_effect is PositionEffect.OPEN
+    assert "enter the assignment" in reasons(records, 2)
+
+
+@pytest.mark.parametrize(
+    "rows", [(SOLD,), (SOLD, SHARES.replace("2000<", "1900<")), (SOLD, SHARES.replace("18", "25"))]
+)
+def test_a_label_that_nothing_confirms_is_none(rows: tuple[str, ...]) -> None:
+    assert only(puts(*rows), Transaction)[0].position_effect is PositionEffect.AUTO
+
+
+def test_a_label_that_the_file_confirms_counts() -> None:
+    bought = SOLD.replace("SELLOPT", "BUYOPT").replace("-20<", "20<").replace("479.99", "-520.01")
+    bought = bought.replace("<FITID>1", "<FITID>9").replace("OPTSELLTYPE>SELLTOCLOSE", "OPTBUYTYPE>BUYTOOPEN")
+    opened, closed = only(puts(bought, SOLD), Transaction)
+    assert (opened.position_effect, closed.position_effect) == (PositionEffect.OPEN, PositionEffect.CLOSE)
+    back = bought.replace("20200430", "20200501")
+    assert only(puts(SOLD, back), Transaction)[1].position_effect is PositionEffect.AUTO

@@ -72,7 +72,9 @@ class DayBook:
         self._moved: Callable[[Transaction], None] | None = None
 
     def removal(self, row: Transaction, option: Instrument, contracts: Decimal) -> None:
-        """An option that left by exercise or assignment and delivers stock."""
+        """An option that left; one that delivers stock waits for it."""
+        if row.terms is None or row.terms.exercise_settlement != "linked":
+            return
         if option.option_type is None or option.strike is None:
             return
         shares = EXACT.multiply(abs(contracts), option.multiplier or Decimal(1))
@@ -147,13 +149,19 @@ class DayBook:
 
     def _exchanges(self, pieces: list[Piece]) -> None:
         for event in _events(pieces):
-            try:
-                values, remark = _exchange(event)
-                self._out.append(transaction(values))
-                if remark:
-                    self._out.append(Warning(line=event[0].line, text="", reason=remark))
-            except RowError as error:
-                self._out += [error.refusal(piece.line) for piece in event]
+            self._out += exchanged(event)
+
+
+def exchanged(event: list[Piece]) -> list[Record]:
+    """The one transaction of the rows of a corporate action, what leaves first, or their refusals."""
+    try:
+        values, remark = _exchange(event)
+        made: list[Record] = [transaction(values)]
+    except RowError as error:
+        return [error.refusal(piece.line) for piece in event]
+    if remark:
+        made.append(Warning(line=event[0].line, text="", reason=remark))
+    return made
 
 
 def _events(pieces: list[Piece]) -> list[list[Piece]]:

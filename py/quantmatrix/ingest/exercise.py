@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from quantmatrix.ingest.model import Link, LinkKind, TransactionType
+from quantmatrix.ingest.model import Link, LinkKind, PositionEffect, Terms, TransactionType
 
 
 @dataclass(slots=True)
@@ -51,6 +51,17 @@ class Pairing:
     links: list[Link]
     lonely_removals: list[int]
     lonely_legs: list[int]
+
+
+def leaving(kind: TransactionType, quantity: Decimal, *, cash: Decimal) -> dict[str, Any]:
+    """The fields of a row by which options leave: with cash they are settled in it, else in shares."""
+    settlement = None if kind is TransactionType.OPTION_EXPIRATION else "cash" if cash else "linked"
+    return {
+        "type": kind,
+        "position_effect": PositionEffect.CLOSE,
+        "quantity": quantity,
+        "terms": Terms(exercise_settlement=settlement) if settlement else None,
+    }
 
 
 def pair(removals: Iterable[Removal], legs: Iterable[StockLeg]) -> Pairing:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.etrade import described_option
+from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import FileRefused, Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.symbols import parse_option
@@ -150,13 +151,9 @@ class _Reading(TableReading):
             if thing.type is InstrumentType.STOCK:
                 self.day_book.stock(made, thing)
         elif thing is not None and shares and kind in _EVENTS and thing.type is InstrumentType.OPTION:
-            event = _EVENTS[kind]
-            settlement = None if event is T.OPTION_EXPIRATION else "linked"
-            terms = Terms(exercise_settlement=settlement) if settlement else None
-            more = {"type": event, "position_effect": _CLOSE, "instrument": thing.key, "quantity": shares}
-            made = self.emit(values | more | {"terms": terms})
-            if settlement:
-                self.day_book.removal(made, thing, shares)
+            more = leaving(_EVENTS[kind], shares, cash=values["net_amount"])
+            made = self.emit(values | {"instrument": thing.key} | more)
+            self.day_book.removal(made, thing, shares)
         elif thing is not None and shares and kind.startswith(("conversion", "corp action", "merger")):
             kind_of = T.SYMBOL_CHANGE if kind.startswith("conversion") else T.MERGER_STOCK
             name = f"{kind.split('(')[0]} {values['account']}"

@@ -20,7 +20,6 @@ from quantmatrix.ingest.ibkr_flex.xml import elements
 from quantmatrix.ingest.model import Options as ParserOptions
 from quantmatrix.ingest.ofx import events, tree
 from quantmatrix.ingest.ofx.securities import Securities, day
-from quantmatrix.ingest.ofx.tokens import tokens
 from quantmatrix.ingest.reader import records
 from quantmatrix.prices.bars import Bar, Options, checked
 
@@ -98,12 +97,12 @@ def _activity(text: TextIO) -> Iterator[Bar]:
 
 def _ofx(text: TextIO) -> Iterator[Bar]:
     securities = Securities()
-    for found in tree.records(tokens(text)):
+    for found in tree.records(text):
         if isinstance(found, tree.Record) and found.within == "SECLIST":
             securities.learn(found)
     text.seek(0)
     currency, as_of, broker = "USD", None, "ofx"
-    for found in tree.records(tokens(text)):
+    for found in tree.records(text):
         try:
             if isinstance(found, tree.Leaf):
                 currency = found.text.upper() if found.tag == "CURDEF" else currency

@@ -8,6 +8,7 @@ from typing import Any
 
 from quantmatrix.ingest.action_text import Action, read_action
 from quantmatrix.ingest.cells import EXACT, RowError, number
+from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.ofx.securities import day
@@ -50,7 +51,9 @@ _BANK_WORDS = (
 
 def amount(record: Record, tag: str) -> Decimal | None:
     """The number in a leaf. Raises ``RowError``."""
-    text = record.text(tag)
+    text = record.leaves.get(tag)
+    if not text:
+        return None
     if "," in text and "." not in text and len(text.rpartition(",")[2]) != 3:
         text = text.replace(",", ".")
     return number(text, tag)
@@ -209,13 +212,7 @@ def closure(instrument: Instrument, kind: T, units: Decimal, values: Values) -> 
     """An option event; of something that is no option only the units move."""
     if instrument.type is not InstrumentType.OPTION:
         return values | {"type": T.TRANSFER_IN if units > 0 else T.TRANSFER_OUT, "quantity": units}
-    settlement = None if kind is T.OPTION_EXPIRATION else "linked"
-    return values | {
-        "type": kind,
-        "position_effect": _CLOSE,
-        "quantity": units,
-        "terms": Terms(exercise_settlement=settlement) if settlement else None,
-    }
+    return values | leaving(kind, units, cash=_ZERO)
 
 
 def bank(record: Record, values: Values) -> Values:
@@ -245,5 +242,6 @@ def _option_event(record: Record) -> T | None:
 def _cost(record: Record, tags: tuple[str, ...]) -> Decimal:
     total = _ZERO
     for tag in tags:
-        total = EXACT.add(total, amount(record, tag) or _ZERO)
+        if value := amount(record, tag):
+            total = EXACT.add(total, value)
     return total.copy_negate() if total else _ZERO

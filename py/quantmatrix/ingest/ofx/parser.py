@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from quantmatrix.ingest.amounts import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.cells import EXACT, RowError, identity, transaction
+from quantmatrix.ingest.day_book import Piece, exchanged
 from quantmatrix.ingest.exercise import Removal, StockLeg, pair
 from quantmatrix.ingest.model import (
     CashEvidence,
@@ -22,6 +23,7 @@ from quantmatrix.ingest.model import (
     Link,
     LinkKind,
     Options,
+    PositionEffect,
     PositionEvidence,
     Record,
     Statement,
@@ -31,9 +33,8 @@ from quantmatrix.ingest.model import (
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.ofx import events, tree
 from quantmatrix.ingest.ofx.events import Values
-from quantmatrix.ingest.ofx.securities import Securities, day
-from quantmatrix.ingest.ofx.tokens import tokens
-from quantmatrix.ingest.repeats import Repeats
+from quantmatrix.ingest.ofx.securities import day
+from quantmatrix.ingest.ofx.survey import Survey, reorganised, units_moved
 
 _SGML = re.compile(r"OFXHEADER\s*[:=]", re.IGNORECASE)
 _ROOT = re.compile(r"<OFX>", re.IGNORECASE)
@@ -65,35 +66,41 @@ class OfxParser:
 
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order; links at the end."""
-        securities, ids = Securities(), Repeats()
-        has_exercises = is_investment = is_bank = False
-        for found in tree.records(tokens(text), keep_raw=False):
-            if isinstance(found, tree.Record):
-                if found.within == "SECLIST":
-                    securities.learn(found)
-                else:
-                    securities.see(found)
-                    ids.look(found.text("FITID"))
-                is_bank = is_bank or found.kind in ("BANKACCTFROM", "CCACCTFROM")
-                is_investment = is_investment or found.kind == "INVACCTFROM" or found.within in (
-                    "INVTRANLIST", "INVPOSLIST",
-                )  # fmt: skip
-                has_exercises = has_exercises or found.kind in ("CLOSUREOPT", "TRANSFER")
-        if not is_investment:
-            what = "a bank or credit card statement" if is_bank else "not an investment statement"
+        survey = Survey()
+        for row, record in _numbered(text, keep_raw=False):
+            if isinstance(record, tree.Record):
+                survey.look(row, record)
+        if not survey.is_investment:
+            what = "a bank or credit card statement" if survey.is_bank else "not an investment statement"
             raise FileRefused(f"this is {what}", hint="download the statement of the brokerage account")
+
+        def again() -> Iterator[tuple[int, tree.Record]]:
+            text.seek(0)
+            for row, record in _numbered(text, keep_raw=False):
+                if isinstance(record, tree.Record):
+                    yield row, record
+
+        survey.finish(again)
         text.seek(0)
-        yield from _Reading(options, securities, ids, has_exercises).run(text)
+        yield from _Reading(options, survey).run(text)
+
+
+def _numbered(text: TextIO, *, keep_raw: bool) -> Iterator[tuple[int, tree.Record | tree.Leaf]]:
+    """What stands in the file, each record with a number of its own: its line, or the one after the last."""
+    row = 0
+    for found in tree.records(text, keep_raw=keep_raw):
+        if isinstance(found, tree.Record):
+            row = max(found.line, row + 1)
+        yield row, found
 
 
 class _Reading:
     """The second pass over one file; keeps its instruments, its ids, its positions."""
 
-    def __init__(self, options: Options, securities: Securities, ids: Repeats, has_exercises: bool) -> None:
-        self.ids = ids
+    def __init__(self, options: Options, survey: Survey) -> None:
         self.options = options
-        self.securities = securities
-        self.has_exercises = has_exercises
+        self.survey = survey
+        self.securities = survey.securities
         self.out: list[Record] = []
         self.account: str | None = None
         self.currency = options.currency
@@ -101,25 +108,27 @@ class _Reading:
         self.first: date | None = None
         self.last: date | None = None
         self.told: dict[str, Instrument] = {}
+        self.known: dict[tuple[str, str, str, str], Instrument] = {}
         self.seen: dict[int, int] = {}
         self.lines: dict[str, int] = {}
         self.warned: set[str] = set()
         self.days: dict[tuple[str | None, date], tuple[list[Removal], list[StockLeg]]] = {}
         self.related: list[tuple[int, str]] = []
+        self.pieces: dict[int, Piece] = {}
         self.positions: dict[tuple[str | None, str], PositionEvidence] = {}
 
     def run(self, text: TextIO) -> Iterator[Record]:
-        number = 0
-        for found in tree.records(tokens(text)):
+        for number, found in _numbered(text, keep_raw=True):
             if isinstance(found, tree.Leaf):
                 self._leaf(found)
                 yield from self._told()
                 continue
-            number = max(found.line, number + 1)
             verdict = self._record(number, found)
             raw = "".join(found.raw)[:_RAW_LONGEST]
             yield Line(number=number, raw=raw, verdict=verdict, section=found.within or found.kind)
             yield from self._told()
+        for piece in self.pieces.values():  # whose other half was refused
+            yield from exchanged([piece])
         yield from self.positions.values()
         yield from self._links()
         yield Statement(period_start=self.first, period_end=self.last)
@@ -175,13 +184,20 @@ class _Reading:
             self._warn_once(number, kind, reason)
             return "skipped"
         fitid = record.text("FITID")
-        if fitid and self.ids.may_repeat(fitid) and not self._fresh(number, record, fitid):
+        if fitid and self.survey.ids.may_repeat(fitid) and not self._fresh(number, record, fitid):
+            return "skipped"
+        if number in self.survey.within:
+            reason = "moves within the account, out and in again on one day, which has no effect"
+            self._warn_once(number, kind, reason)
             return "skipped"
         currency = record.text("CURSYM").upper() or self.currency
         if not (len(currency) == 3 and currency.isalpha()):
             raise RowError("bad_currency", "not a currency code", column="CURSYM", text=currency)
         instrument = None if kind == "INVBANKTRAN" else self._instrument(record, currency)
         values = events.common(record, instrument, currency) | {"line": number, "account": self.account}
+        if number in self.survey.halves and instrument is not None:
+            self._half(number, record, instrument, values)
+            return "row"
         for made in self._meaning(number, record, instrument, values):
             row = transaction(made)
             self._moved(row.trade_date)
@@ -189,6 +205,30 @@ class _Reading:
             if row.part == 0:
                 self._remember(record, row, instrument)
         return "row"
+
+    def _half(self, number: int, record: tree.Record, instrument: Instrument, values: Values) -> None:
+        """One of two rows of a split or an exchange; the second brings the transaction."""
+        if held_as := self.survey.renamed.get(number):
+            other = tree.Record(
+                record.line, record.within, record.kind, record.leaves | {"UNIQUEID": held_as}
+            )
+            reason = f"{instrument.symbol} has not these units; they are taken to be those of {held_as}"
+            self._warn(number, "UNIQUEID", record.text("UNIQUEID"), reason)
+            instrument = self._instrument(other, instrument.currency) or instrument
+        kind = reorganised(record)
+        more = values | {"kind_of_exchange": kind}
+        piece = Piece(number, instrument, units_moved(record), _ZERO, more)
+        first = self.pieces.pop(self.survey.halves[number], None)
+        if first is None:
+            self.pieces[number] = piece
+            return
+        event = sorted((first, piece), key=lambda half: half.quantity)
+        if first.instrument.key != instrument.key and kind is T.SPLIT:
+            event[0].values["kind_of_exchange"] = T.SYMBOL_CHANGE
+        for made in exchanged(event):
+            self.out.append(made)
+            if isinstance(made, Transaction):
+                self._moved(made.trade_date)
 
     def _meaning(
         self, number: int, record: tree.Record, instrument: Instrument | None, values: Values
@@ -204,13 +244,19 @@ class _Reading:
         elif instrument is not None and _TRADE.fullmatch(kind):
             made = events.trade(record, instrument, values)
             self._check(number, instrument, made)
+            if kind in ("BUYOPT", "SELLOPT"):
+                made |= self._effect(number, record, made)
             yield made
         elif instrument is not None and kind == "REINVEST":
             yield from events.reinvested(record, values)
         elif instrument is not None and kind == "SPLIT":
             yield events.split(record, values)
         elif instrument is not None and kind == "TRANSFER":
-            yield events.transfer(record, instrument, values)
+            made = events.transfer(record, instrument, values)
+            if reorganised(record) and made["type"] in (T.TRANSFER_IN, T.TRANSFER_OUT):
+                reason = f"{made['quantity']:f} of {instrument.symbol}: no other half on this day; a transfer"
+                self._warn(number, "UNITS", record.text("MEMO"), reason)
+            yield made
         elif instrument is not None and kind == "CLOSUREOPT":
             yield events.closed_option(record, instrument, values)
         elif kind == "RETOFCAP" and instrument is not None:
@@ -230,6 +276,25 @@ class _Reading:
             self._warn(number, kind, record.text("MEMO"), reason)
             total = events.amount(record, "TOTAL") or events.amount(record, "TRNAMT") or _ZERO
             yield values | {"type": T.OTHER, "gross_amount": total, "net_amount": total}
+
+    def _effect(self, number: int, record: tree.Record, values: Values) -> Values:
+        """What a label of an option's trade is worth: some brokers print the same on all of them."""
+        identity, effect, buys = record.text("UNIQUEID"), values["position_effect"], values["type"] is T.BUY
+        held = self.survey.held(number, self.account, identity, record.text("DTTRADE")[:8], buys=buys)
+        if buys:
+            return (
+                {"position_effect": PositionEffect.AUTO} if effect is PositionEffect.OPEN and held < 0 else {}
+            )
+        if effect is PositionEffect.OPEN or held > 0:
+            return {}
+        if (row := self.survey.assigned.get((self.account, identity))) is None:
+            return {"position_effect": PositionEffect.AUTO}
+        reason = (
+            f"nothing was held, and line {row} trades the shares at the strike after the last day: "
+            "read as written; enter the assignment of these contracts"
+        )
+        self._warn(number, "OPTSELLTYPE", record.text("OPTSELLTYPE"), reason)
+        return {"position_effect": PositionEffect.OPEN}
 
     def _check(self, number: int, instrument: Instrument, values: dict[str, Any]) -> None:
         multiplier = instrument.multiplier or DEFAULT_MULTIPLIERS.get(instrument.type.value)
@@ -299,6 +364,10 @@ class _Reading:
         self.out.append(Statement(account=number, broker=broker, base_currency=self.currency))
 
     def _instrument(self, record: tree.Record, currency: str) -> Instrument | None:
+        key = record.text("UNIQUEID"), record.text("UNIQUEIDTYPE"), record.kind, currency
+        known = self.known.get(key)
+        if known is not None:
+            return known
         values = self.securities.describe(record, currency)
         if values is None:
             return None
@@ -307,6 +376,7 @@ class _Reading:
         if known is None:
             known = self.told[made.key] = made
             self.out.append(made)
+        self.known[key] = known
         return known
 
     def _fresh(self, number: int, record: tree.Record, fitid: str) -> bool:
@@ -328,7 +398,7 @@ class _Reading:
         return True
 
     def _remember(self, record: tree.Record, row: Transaction, instrument: Instrument | None) -> None:
-        if not self.has_exercises or instrument is None:
+        if not self.survey.has_exercises or instrument is None:
             return
         removals, legs = self.days.setdefault((row.account, row.trade_date), ([], []))
         if row.type in _EXERCISES and row.quantity is not None and instrument.option_type is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,8 +10,10 @@ from typing import Any
 from quantmatrix.ingest.cells import RowError, number
 from quantmatrix.ingest.dates import FIRST_YEAR, LAST_YEAR
 from quantmatrix.ingest.model import InstrumentType
+from quantmatrix.ingest.ofx import options
+from quantmatrix.ingest.ofx.options import Security
 from quantmatrix.ingest.ofx.tree import Record
-from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
+from quantmatrix.ingest.symbols import OptionTerms, parse_option, ticker
 
 _KINDS = {
     "STOCKINFO": InstrumentType.STOCK,
@@ -28,24 +29,10 @@ _ENDINGS = (
     ("OPT", InstrumentType.OPTION),
 )
 _TICKER = re.compile(r"[A-Z0-9][A-Z0-9./-]{0,11}( [A-Z]{1,2})?")
-_SHORT_OPTION = re.compile(
-    r"-?(?P<root>[A-Z]{1,6}[0-9]?)(?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
-    r"(?P<right>[CP])(?P<strike>[0-9]+(?:\.[0-9]+)?)"
-)
-_WORDED_OPTION = re.compile(r"[CP] (?P<root>[A-Z0-9]{1,6}) +[0-9]{8} .*")
 _DAY = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 _IDENTIFIERS = {"CUSIP": "cusip", "ISIN": "isin", "FIGI": "figi", "CONID": "conid"}
+_ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """One entry of the list."""
-
-    kind: InstrumentType
-    ticker: str
-    name: str
-    record: Record
 
 
 def day(text: str, tag: str) -> date:
@@ -68,17 +55,29 @@ class Securities:
     def __init__(self) -> None:
         self._by_id: dict[str, Security] = {}
         self._kinds: dict[str, InstrumentType] = {}
+        self._sizes: dict[str, Decimal] = {}
+        self._tickers: dict[str, str] = {}
 
     def see(self, record: Record) -> None:
         """Learn from a row what its security is: the list may lack it, and other rows do not tell."""
         if (kind := _kind_by_tag(record.kind)) and (identity := record.text("UNIQUEID")):
             self._kinds.setdefault(identity, kind)
+            is_option = kind is InstrumentType.OPTION and identity not in self._sizes
+            if is_option and (told := options.gross_of(record)) and (size := options.proven_size(*told)):
+                self._sizes[identity] = size
 
     def learn(self, record: Record) -> None:
         """Take in an entry."""
         if kind := _KINDS.get(record.kind):
             entry = Security(kind, record.text("TICKER"), record.text("SECNAME"), record)
             self._by_id.setdefault(record.text("UNIQUEID"), entry)
+            if kind is not InstrumentType.OPTION and entry.ticker:
+                self._tickers.setdefault(" ".join(entry.name.upper().split()), ticker(entry.ticker))
+
+    def ticker_of(self, identity: str) -> str:
+        """The ticker of an id, the id itself where the list has none."""
+        known = self._by_id.get(identity)
+        return ticker(known.ticker) if known and known.ticker else identity
 
     def describe(self, record: Record, currency: str) -> dict[str, Any] | None:
         """Fields of the instrument that a record is about; None where it names none. Raises ``RowError``."""
@@ -96,15 +95,18 @@ class Securities:
         if known and known.name:
             values["name"] = known.name[:200]
         if kind is InstrumentType.OPTION:
-            terms = self._terms(known)
+            terms = self._terms(known) if known else None
             try:
-                fields = _option(terms) if terms else None
+                fields = options.fields(terms) if terms else None
             except ValueError:
                 fields = None
-            if fields is None:
+            if known is None or fields is None:
                 return values | {"type": InstrumentType.OTHER}
-            size = number(known.record.text("SHPERCTRCT"), "SHPERCTRCT") if known else None
-            return values | fields | {"multiplier": size if size and size > 0 else _HUNDRED}
+            size = number(known.record.text("SHPERCTRCT"), "SHPERCTRCT") or _ZERO
+            if size <= 1:
+                # No contract is of one share; what the amounts prove counts, else the usual size.
+                size = self._sizes.get(identity, _HUNDRED)
+            return values | fields | {"multiplier": size}
         if kind in (InstrumentType.STOCK, InstrumentType.FUND):
             values["symbol"] = ticker(symbol[:64])
         return values
@@ -116,60 +118,15 @@ class Securities:
             return known.ticker
         return identity
 
-    def _terms(self, known: Security | None) -> OptionTerms | None:
-        if known is None:
-            return None
-        record = known.record
-        short = _SHORT_OPTION.fullmatch(known.ticker.replace(" ", ""))
-        strike = number(record.text("STRIKEPRICE"), "STRIKEPRICE")
-        right = record.text("OPTTYPE").upper()[:1]
-        # What has left the account can stand without its strike, and with another day and right.
-        is_known = strike is not None and strike >= 0 and right in ("C", "P") and record.text("DTEXPIRE")
-        if strike is not None and is_known and (strike or short is None):
-            underlying = self._by_id.get(record.second.get("UNIQUEID", ""))
-            if underlying is not None and underlying.kind is InstrumentType.OPTION:
-                underlying = None
-            root = short["root"] if short else underlying.ticker if underlying else ""
-            printed = parse_option(known.ticker)
-            worded = _WORDED_OPTION.fullmatch(known.ticker)
-            root = root or (printed.root if printed else worded["root"] if worded else "")
-            if not root:
-                return None
-            expiration = day(record.text("DTEXPIRE"), "DTEXPIRE")
-            return OptionTerms(
-                root=root.replace(".", "").replace(" ", ""),
-                underlying=ticker(underlying.ticker) if underlying and underlying.ticker else root,
-                expiration=expiration,
-                option_type="call" if right == "C" else "put",
-                strike=strike,
-            )
-        if printed := parse_option(known.ticker):
-            return printed
-        if short is None:
-            return None
-        year = int(short["year"])
-        try:
-            expiration = date(2000 + year, int(short["month"]), int(short["day"]))
-        except ValueError:
-            return None
-        return OptionTerms(
-            root=short["root"],
-            underlying=short["root"],
-            expiration=expiration,
-            option_type="call" if short["right"] == "C" else "put",
-            strike=Decimal(short["strike"]),
-        )
+    def _terms(self, known: Security) -> OptionTerms | None:
+        underlying = self._by_id.get(known.record.second.get("UNIQUEID", ""))
+        if underlying is not None and underlying.kind is InstrumentType.OPTION:
+            underlying = None
+        return options.terms_of(known, underlying, self._ticker_named, day)
+
+    def _ticker_named(self, name: str) -> str:
+        return options.ticker_named(name, self._tickers)
 
 
 def _kind_by_tag(tag: str) -> InstrumentType | None:
     return next((kind for ending, kind in _ENDINGS if tag.endswith(ending)), None)
-
-
-def _option(terms: OptionTerms) -> dict[str, Any]:
-    return {
-        "symbol": osi(terms),
-        "underlying": terms.underlying,
-        "option_type": terms.option_type,
-        "strike": terms.strike,
-        "expiration": terms.expiration,
-    }

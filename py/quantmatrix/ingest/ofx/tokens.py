@@ -1,4 +1,4 @@
-"""The tags of an OFX file as a stream, whether it is SGML with open leaves or XML.
+"""The tags of an OFX file one after the other, whether it is SGML with open leaves or XML.
 
 Banks break both standards, so nothing is demanded but tags. No document type, no entities but characters'.
 """
@@ -12,9 +12,11 @@ from typing import NamedTuple, TextIO
 
 from quantmatrix.ingest.model import FileRefused
 
-_CHUNK = 64 * 1024
+_CHUNK = 256 * 1024
 _LONGEST = 256 * 1024
+_NEAR = 16 * 1024
 _PLAIN = re.compile(r"/?[A-Za-z0-9.]+")
+_REGULAR = re.compile(r"[^<]*+(?:</?[A-Z0-9.]++>[^<]*+)*+")
 _HINT = "download the statement again"
 
 
@@ -26,32 +28,73 @@ class Token(NamedTuple):
     text: str
 
 
-def tokens(text: TextIO) -> Iterator[Token]:
-    """Tags in the order of the file. Raises ``FileRefused`` for a tag that never ends."""
-    line = 1
-    rest = ""
-    is_first = True
-    while chunk := text.read(_CHUNK):
-        pieces = (rest + chunk).split("<")
-        rest = pieces.pop()
-        if len(rest) > _LONGEST:
-            raise FileRefused("a tag or text is longer than 256 KiB", line=line, hint=_HINT)
-        for piece in pieces:
-            if not is_first:
-                # Almost every piece is a plain tag with its text.
-                name, closed, value = piece.partition(">")
-                if closed and _PLAIN.fullmatch(name):
-                    value = value.strip()
-                    yield Token(line, name.upper(), html.unescape(value) if "&" in value else value)
-                else:
-                    yield from _token(piece, line)
-            is_first = False
-            line += piece.count("\n") or piece.count("\r")
-    if rest and not is_first:
-        yield from _token(rest, line)
+class Tags:
+    """A file from its first tag on; keeps a chunk of it."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._rest = ""
+        self._at = 0
+        self._line = 1
+
+    def __iter__(self) -> Iterator[Token]:
+        """Tags in the order of the file. Raises ``FileRefused`` for a tag that never ends."""
+        self._pass(self._next(0))
+        while self._at < len(self._rest):
+            end, line = self._next(1), self._line
+            piece = self._rest[self._at + 1 : end]
+            self._pass(end)
+            yield from _tokens(piece, line)
+
+    def up_to(self, end: str, *, without: re.Pattern[str]) -> str | None:
+        """What stands between the last tag and ``end``, behind which the next tag is looked for.
+
+        None, and nothing is passed, where ``end`` is not near, or where it holds more than plain tags in
+        capitals, or what ``without`` finds.
+        """
+        if len(self._rest) - self._at < _NEAR:
+            self._more()
+        at = self._rest.find(end, self._at, self._at + _NEAR)
+        if at < 0 or not _REGULAR.fullmatch(self._rest, self._at, at):
+            return None
+        if without.search(self._rest, self._at, at):
+            return None
+        found = self._rest[self._at : at]
+        self._pass(at + len(end))
+        self._pass(self._next(0))
+        return found
+
+    def _next(self, further: int) -> int:
+        """Where the next tag begins, so far behind where we stand or more; at the end where the file ends."""
+        while (at := self._rest.find("<", self._at + further)) < 0:
+            if len(self._rest) - self._at > _LONGEST:
+                raise FileRefused("a tag or text is longer than 256 KiB", line=self._line, hint=_HINT)
+            if not self._more():
+                return len(self._rest)
+        return at
+
+    def _more(self) -> bool:
+        """Read on, and forget what was passed."""
+        chunk = self._text.read(_CHUNK)
+        self._rest, self._at = self._rest[self._at :] + chunk, 0
+        return bool(chunk)
+
+    def _pass(self, at: int) -> None:
+        self._line += self._rest.count("\n", self._at, at) or self._rest.count("\r", self._at, at)
+        self._at = at
 
 
-def _token(piece: str, line: int) -> Iterator[Token]:
+def text_of(printed: str) -> str:
+    """A value without blanks around and with its characters."""
+    value = printed.strip()
+    return html.unescape(value) if "&" in value else value
+
+
+def _tokens(piece: str, line: int) -> Iterator[Token]:
+    name, closed, value = piece.partition(">")
+    if closed and _PLAIN.fullmatch(name):
+        yield Token(line, name.upper(), text_of(value))
+        return
     if piece.startswith(("?", "!--")):
         return
     if piece.startswith("![CDATA["):
@@ -59,13 +102,11 @@ def _token(piece: str, line: int) -> Iterator[Token]:
         return
     if piece.startswith("!"):
         raise FileRefused("the file declares a document type, which no statement does", line=line, hint=_HINT)
-    name, closed, value = piece.partition(">")
     if not closed:
         raise FileRefused("the file ends inside a tag", line=line, hint="the file may be cut off: " + _HINT)
     name = name.strip()
     is_empty = name.endswith("/")
     name = name.rstrip("/").split(" ")[0].split("\t")[0].upper()
-    value = value.strip()
-    yield Token(line, name, html.unescape(value) if "&" in value else value)
+    yield Token(line, name, text_of(value))
     if is_empty:
         yield Token(line, f"/{name}", "")

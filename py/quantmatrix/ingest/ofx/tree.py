@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from quantmatrix.ingest.model import FileRefused
-from quantmatrix.ingest.ofx.tokens import Token
+from quantmatrix.ingest.ofx.tokens import Tags, Token, text_of
 
 LISTS = frozenset({"INVTRANLIST", "INVPOSLIST", "SECLIST", "BANKTRANLIST"})
 """Each child of these is one record."""
@@ -27,6 +29,10 @@ _ENDS = frozenset({"/INVTRANLIST", "/INVPOSLIST", "/SECLIST", "/BANKTRANLIST", "
 _DEEPEST = 24
 _LEAVES_AT_MOST = 2000
 _NAMED_APART = {"ORIGCURRENCY": "ORIG"}
+_IRREGULAR = re.compile("|".join(f"<{tag}>" for tag in sorted(_ENDS) + sorted(_NAMED_APART)))
+_LEAF = re.compile(r"<([A-Z0-9.]+)>\s*([^<\s](?:[^<]*[^<\s])?)")
+_LINES = re.compile(r"[\r\n]")
+_BLANKS = re.compile(r"\s+(?=<|\Z)|(?<=>)\s+")
 
 
 @dataclass(slots=True)
@@ -57,36 +63,24 @@ class Leaf:
     text: str
 
 
-def records(tokens: Iterable[Token], *, keep_raw: bool = True) -> Iterator[Record | Leaf]:
+def records(text: TextIO, *, keep_raw: bool = True) -> Iterator[Record | Leaf]:
     """Records and loose values in the order of the file. Raises ``FileRefused``."""
+    tags = Tags(text)
     stack: list[str] = []
     record: Record | None = None
-    depth = count = 0
+    count = 0
     prefix: list[str] = []
     last = ""
-    for token in tokens:
-        line, tag, text = token
+    for token in tags:
+        line, tag, text_behind = token
         if record is not None:
-            if text and not prefix and tag[:1] not in "/#" and tag not in _NAMED_APART:
-                # Almost every tag is a leaf.
-                if keep_raw:
-                    record.raw.append(f"<{tag}>{text}")
-                if tag in record.leaves:
-                    record.second.setdefault(tag, text)
-                else:
-                    record.leaves[tag] = text
-                last = ""
-                count += 1
-                if count > _LEAVES_AT_MOST:
-                    raise FileRefused(f"{record.kind} never ends", line=record.line)
-                continue
-            if tag == f"/{record.kind}" and depth <= 1:
+            if tag == f"/{record.kind}":
                 yield record
-                record, depth, prefix = None, 0, []
+                record, prefix = None, []
                 continue
             if tag in _ENDS:
                 yield record
-                record, depth, prefix = None, 0, []
+                record, prefix = None, []
             else:
                 last = _inside(record, token, prefix, last)
                 count += 1
@@ -101,13 +95,18 @@ def records(tokens: Iterable[Token], *, keep_raw: bool = True) -> Iterator[Recor
         if tag == "#text":
             continue
         parent = stack[-1] if stack else ""
-        if text or tag in _LEAVES:
-            yield Leaf(line, tag, text)
+        if text_behind or tag in _LEAVES:
+            yield Leaf(line, tag, text_behind)
         elif parent in LISTS or tag in SINGLE:
             record = Record(line, parent, tag)
+            if (inside := tags.up_to(f"</{tag}>", without=_IRREGULAR)) is not None:
+                # Almost every record is of plain leaves.
+                _fill(record, inside, keep_raw=keep_raw)
+                yield record
+                record = None
+                continue
             record.raw.append(f"<{tag}>")
-            count = 0
-            depth, prefix, last = 1, [], ""
+            count, prefix, last = 0, [], ""
         elif tag in _AROUND or tag in LISTS:
             stack.append(tag)
             if len(stack) > _DEEPEST:
@@ -116,6 +115,20 @@ def records(tokens: Iterable[Token], *, keep_raw: bool = True) -> Iterator[Recor
         raise FileRefused(
             f"{record.kind} never ends: the file is cut off", line=record.line, hint="download it again"
         )
+
+
+def _fill(record: Record, inside: str, *, keep_raw: bool) -> None:
+    """Take all that stands inside a record, nothing of which is called otherwise there."""
+    found = _LEAF.findall(inside)
+    if "&" in inside:
+        found = [(tag, text_of(printed)) for tag, printed in found]
+    record.leaves = dict(reversed(found))  # of two with one tag the first
+    if len(found) != len(record.leaves):
+        for tag, text in found:
+            if text != record.leaves[tag]:
+                record.second.setdefault(tag, text)
+    if keep_raw:
+        record.raw = [f"<{record.kind}>", _BLANKS.sub("", inside) if _LINES.search(inside) else inside]
 
 
 def _inside(record: Record, token: Token, prefix: list[str], last: str) -> str:

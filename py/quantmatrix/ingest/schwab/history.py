@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.dates import instant
 from quantmatrix.ingest.day_book import Piece
+from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import (
     FileRefused,
     Instrument,
@@ -239,19 +240,9 @@ class History(TableReading):
             )  # fmt: skip
             self.day_book.stock(made, thing)
             return
-        settlement = None if kind is T.OPTION_EXPIRATION else "cash" if values["net_amount"] else "linked"
-        made = self.emit(
-            values
-            | {
-                "type": kind,
-                "position_effect": _CLOSE,
-                "instrument": thing.key,
-                "quantity": quantity,
-                "terms": Terms(exercise_settlement=settlement) if settlement else None,
-            }
-        )
-        if settlement == "linked":
-            self.day_book.removal(made, thing, quantity)
+        more = leaving(kind, quantity, cash=values["net_amount"])
+        made = self.emit(values | {"instrument": thing.key} | more)
+        self.day_book.removal(made, thing, quantity)
 
     def _cash(
         self,

@@ -1,83 +1,57 @@
-"""Fidelity: the history of one account or of all accounts, as CSV. What a row is stands in its text."""
+"""Fidelity's history of one account or of all accounts. What a row is stands in its text."""
 
 from __future__ import annotations
 
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar, TextIO
+from typing import Any, TextIO
 
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
+from quantmatrix.ingest.exercise import leaving
+from quantmatrix.ingest.fidelity import plan
+from quantmatrix.ingest.fidelity.accounts import kind_of
+from quantmatrix.ingest.fidelity.actions import (
+    CANCEL,
+    CASH,
+    CORE_ACCOUNT,
+    EVENTS,
+    HOLDS,
+    JOURNALED,
+    MOVES,
+    ORIGIN,
+    PAIRS,
+    SUBACCOUNT,
+    TRANSFERS,
+)
+from quantmatrix.ingest.fidelity.securities import instrument, is_core
 from quantmatrix.ingest.model import (
     FileRefused,
     Instrument,
     InstrumentType,
     Options,
     PositionEffect,
+    Statement,
     Terms,
 )
 from quantmatrix.ingest.model import TransactionType as T
+from quantmatrix.ingest.pairs import AT_MOST, Move, returning
 from quantmatrix.ingest.reader import records
-from quantmatrix.ingest.symbols import OptionTerms, parse_option
-from quantmatrix.ingest.table import Columns, Row, TableParser, TableReading, Verdict, name_of
+from quantmatrix.ingest.table import Columns, Row, TableReading, Verdict, name_of
 
 _ZERO = Decimal(0)
 _FORMATS = ("%m/%d/%Y", "%m-%d-%Y", "%b-%d-%Y", "%Y-%m-%d", "%m/%d/%y", "%m-%d-%y")
 _DATE = re.compile(
     r"[0-9]{1,2}[/-][0-9]{1,2}[/-][0-9]{2}(?:[0-9]{2})?|[A-Z][a-z]{2}-[0-9]{2}-[0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 )
-_OPTION = re.compile(
-    r"-?(?P<root>[A-Z]{1,6}[0-9]?)(?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
-    r"(?P<right>[CP])(?P<strike>[0-9]+(?:\.[0-9]+)?)"
-)
-_CUSIP = re.compile(r"(?=[A-Z0-9]*[0-9])[A-Z0-9]{8}[0-9]")
 _FILE_NAME = re.compile(r"History_for_Account_(?P<account>[A-Z0-9]{5,12})", re.IGNORECASE)
-CORE = frozenset(
-    {"SPAXX", "FDRXX", "FCASH", "FZFXX", "FDLXX", "FZSXX", "FRBXX", "QPIFQ", "CORE", "315994103"}
-)
-"""Money market funds in which the account keeps its cash, and the number of Fidelity's own cash."""
-
 _OPEN, _CLOSE = PositionEffect.OPEN, PositionEffect.CLOSE
-_CANCEL = re.compile(r"\bCANCEL(?:LED)?\b")
-_EVENTS = (
-    (re.compile(r"^EXPIRED\b"), T.OPTION_EXPIRATION),
-    (re.compile(r"^ASSIGNED\b"), T.OPTION_ASSIGNMENT),
-    (re.compile(r"^EXERCISED\b"), T.OPTION_EXERCISE),
-)
-_PAIRS = (
-    (re.compile(r"^REVERSE SPLIT|\bR/S (?:FROM|TO)\b"), "reverse split", T.SPLIT),
-    (re.compile(r"^NAME CHANGED?|^EXCHANGED? TO"), "name change", T.SYMBOL_CHANGE),
-    (re.compile(r"^MERGER"), "merger", T.MERGER_STOCK),
-    (re.compile(r"^CONVERSION"), "conversion", T.MERGER_STOCK),
-)
-_CASH = (
-    (
-        re.compile(r"^(?:(?:FOREIGN|NON-RESIDENT|BUY CANCEL|FED(?:ERAL)?|STATE) TAX|ADJ FOREIGN|TAX )"),
-        T.TAX_WITHHELD,
-    ),
-    (re.compile(r"^(?:SHORT-TERM|LONG-TERM) CAP GAIN"), T.CAPITAL_GAIN_DISTRIBUTION),
-    (re.compile(r"^RETURN OF CAPITAL|^ROC\b"), T.RETURN_OF_CAPITAL),
-    (re.compile(r"^(?:CASH )?IN LIEU OF"), T.CASH_IN_LIEU),
-    (re.compile(r"^DIVIDEND\b|^SUBSTITUTE|^PAYMENT IN LIEU"), T.DIVIDEND),
-    (re.compile(r"FULLY PAID LENDING|^LOAN INTEREST"), T.STOCK_LENDING_INCOME),
-    (re.compile(r"^(?:INTEREST|MARGIN INTEREST|MUNI (?:EXEMPT|TAXABLE) INT|CREDIT INTEREST)"), T.INTEREST),
-    (re.compile(r"^(?:FEE CHARGED|ADVISOR FEE|SERVICE FEE|ADR|WIRE FEE|FEE\b)"), T.FEE),
-)  # fmt: skip
-_ORIGIN = re.compile(r"\bMER FROM (?P<cusip>[A-Z0-9]{9})\b")
-_CORE_ACCOUNT = re.compile(r"^(?:REDEMPTION FROM|PURCHASE INTO) CORE ACCOUNT\b")
-_HOLDS = re.compile(r"^\s*(?:YOU BOUGHT|YOU SOLD|REINVESTMENT|DIVIDEND RECEIVED|TRANSFER|JOURNALED)")
-_TRANSFERS = re.compile(
-    r"^(?:TRANSFER OF ASSETS|TRANSFERRED|ROLLOVER|JOURNALED|CONV TO SHARES|DEPOSIT OF SHARES)"
-)
-_MOVES = re.compile(
-    r"^(?:ELECTRONIC FUNDS TRANSFER|DIRECT (?:DEPOSIT|DEBIT)|CHECK|WIRE TRANSFER|BILL PAYMENT|DEBIT CARD|"
-    r"CASH CONTRIBUTION|CO CONTR|PARTIC CONTR|CASH ADVANCE|ATM|CASH MGMT|CONTRIBUTION|WITHDRAWAL|DEPOSIT|"
-    r"NORMAL DISTR|PREMATURE DISTR|MONEY LINE|EFT)"
-)
 
 
-class _Reading(TableReading):
+class History(TableReading):
+    """One pass over one history."""
+
     needed = frozenset({"run date", "action"})
     known = frozenset(
         {
@@ -96,27 +70,33 @@ class _Reading(TableReading):
         super().__init__(options)
         self.named = False
         self.held_since: dict[str, date] = {}
+        self.within: dict[int, int] = {}
 
     def before(self, text: TextIO) -> None:
-        """Learn since when each symbol is held: a distribution of more of it is a split."""
+        """Learn since when each symbol is held, since more of it is a split, and which journals return."""
         columns: Columns | None = None
+        moves: list[Move] = []
         try:
-            for _, _, fields in records(text, strict=False):
+            for line, _, fields in records(text, strict=False):
                 if columns is None:
                     if self.needed <= {name_of(cell) for cell in fields}:
                         columns = Columns.of(fields)
                     continue
-                row = Row(0, fields, columns)
-                if not fields or not self.is_row(fields) or not _HOLDS.search(row.text("action").upper()):
+                row = Row(line, fields, columns)
+                action = _folded(row)
+                if not fields or not self.is_row(fields) or not HOLDS.search(action):
                     continue
                 try:
                     day = row.day(row.text("run date"), _FORMATS, "run date")
+                    move = _move(row, action, day) if len(moves) < AT_MOST else None
                 except RowError:
                     continue
+                moves += [move] if move else []
                 symbol = row.text("symbol")
                 self.held_since[symbol] = min(self.held_since.get(symbol, day), day)
         except FileRefused:
-            pass
+            pass  # the second pass says it, with all that stands before it
+        self.within = returning(moves)
         text.seek(0)
 
     def is_row(self, fields: list[str], /) -> bool:
@@ -125,7 +105,7 @@ class _Reading(TableReading):
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""
-        action = " ".join(row.text("action").upper().split())
+        action = _folded(row)
         settles = row.text("settlement date")
         if settles.lower() == "processing" or row.text("amount ($)", "amount").lower() == "processing":
             reason = "not posted yet; it comes back, perhaps in other words"
@@ -135,11 +115,16 @@ class _Reading(TableReading):
         self.at(day)
         currency = row.text("currency") or self.options.currency
         symbol = row.text("symbol").rstrip("*")
-        if _CORE_ACCOUNT.search(action) or (symbol in CORE and self._is_sweep(action)):
+        if row.line in self.within:
+            reason = "moves within the account, out and in again on one day, which has no effect"
+            self.warn_once("within", row.line, row.printed("action"), row.text("action"), reason)
+            return "skipped"
+        is_own = is_core(symbol, row.text("description", "security description"))
+        if CORE_ACCOUNT.search(action) or (is_own and self._is_sweep(action)):
             reason = "the account's own money market fund or bank deposit is cash"
             self.warn_once("core", row.line, row.printed("symbol"), symbol, reason)
             return "skipped"
-        thing = self._instrument(row, currency)
+        thing = instrument(self, row, currency)
         quantity = row.number("quantity")
         amount = row.number("amount ($)", "amount") or _ZERO
         commission = self._cost(row, "commission ($)", "commission")
@@ -157,6 +142,8 @@ class _Reading(TableReading):
             "currency": currency,
             "description": row.text("action") or None,
         }
+        if plan.is_row(row, action):
+            return plan.read(self, row, action, values)
         self._meaning(row, action, thing, quantity, values)
         return "row"
 
@@ -171,7 +158,7 @@ class _Reading(TableReading):
         verb = re.sub(r"^(?:CANCEL(?:LED)? TRADE |CANCEL(?:LED)? )", "", action)
         if thing is not None and quantity:
             if verb.startswith(("YOU BOUGHT", "YOU SOLD")):
-                self._trade(row, verb, _CANCEL.search(action) is not None, thing, quantity, values)
+                self._trade(row, verb, CANCEL.search(action) is not None, thing, quantity, values)
                 return
             if verb.startswith(("REINVESTMENT", "DIVIDEND REINVESTMENT")) and quantity > 0:
                 price = row.number("price ($)", "price")
@@ -182,7 +169,7 @@ class _Reading(TableReading):
                 more = {"type": T.SELL, "quantity": -abs(quantity)}
                 self.emit(values | {"instrument": thing.key} | more)
                 return
-            for pattern, name, kind in _PAIRS:
+            for pattern, name, kind in PAIRS:
                 if pattern.search(verb):
                     more = values | {"kind_of_exchange": kind}
                     origin = self._origin(verb, values["currency"]) if kind is T.MERGER_STOCK else None
@@ -195,7 +182,7 @@ class _Reading(TableReading):
                 return
             if self._event(verb, thing, quantity, values):
                 return
-            if _TRANSFERS.search(verb):
+            if TRANSFERS.search(verb):
                 self._transfer(row, thing, quantity, values)
                 return
         self._cash(row, verb, thing, quantity, values)
@@ -240,24 +227,17 @@ class _Reading(TableReading):
             values |= {"metadata": {"market_value": f"{value:f}"}, "gross_amount": _ZERO, "net_amount": costs}
         kind = T.TRANSFER_IN if quantity > 0 else T.TRANSFER_OUT
         self.emit(values | {"type": kind, "instrument": thing.key, "quantity": quantity})
+        if JOURNALED.search(_folded(row)):
+            reason = f"{quantity:f} of {thing.symbol}: no row of this file takes them back; a transfer"
+            self.warn(row.line, row.printed("quantity"), row.text("quantity"), reason)
 
     def _event(self, verb: str, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> bool:
-        kind = next((kind for pattern, kind in _EVENTS if pattern.search(verb)), None)
+        kind = next((kind for pattern, kind in EVENTS if pattern.search(verb)), None)
         if kind is None or thing.type is not InstrumentType.OPTION:
             return False
-        settlement = None if kind is T.OPTION_EXPIRATION else "cash" if values["net_amount"] else "linked"
-        made = self.emit(
-            values
-            | {
-                "type": kind,
-                "position_effect": _CLOSE,
-                "instrument": thing.key,
-                "quantity": quantity,
-                "terms": Terms(exercise_settlement=settlement) if settlement else None,
-            }
-        )
-        if settlement == "linked":
-            self.day_book.removal(made, thing, quantity)
+        more = leaving(kind, quantity, cash=values["net_amount"])
+        made = self.emit(values | {"instrument": thing.key} | more)
+        self.day_book.removal(made, thing, quantity)
         return True
 
     def _distribution(
@@ -277,8 +257,8 @@ class _Reading(TableReading):
     def _cash(
         self, row: Row, verb: str, thing: Instrument | None, quantity: Decimal | None, values: dict[str, Any]
     ) -> None:
-        kind = next((kind for pattern, kind in _CASH if pattern.search(verb)), None)
-        if kind is None and (_MOVES.search(verb) or (_TRANSFERS.search(verb) and not quantity)):
+        kind = next((kind for pattern, kind in CASH if pattern.search(verb)), None)
+        if kind is None and (MOVES.search(verb) or (TRANSFERS.search(verb) and not quantity)):
             kind = T.DEPOSIT if values["net_amount"] >= 0 else T.WITHDRAWAL
         if kind in (T.RETURN_OF_CAPITAL, T.CASH_IN_LIEU) and thing is None:
             kind = None
@@ -292,33 +272,22 @@ class _Reading(TableReading):
         key = thing.key if thing is not None and kind not in (T.DEPOSIT, T.WITHDRAWAL) else None
         self.emit(values | {"type": kind, "instrument": key})
 
-    def _instrument(self, row: Row, currency: str) -> Instrument | None:
-        text = row.text("symbol")
-        if not text:
-            return None
-        if found := _OPTION.fullmatch(text.replace(" ", "")):
-            return self.option(_terms(found, row), currency)
-        if option := parse_option(text):
-            return self.option(option, currency)
-        if _CUSIP.fullmatch(text):
-            name = row.text("description", "security description").upper()
-            is_debt = re.search(r"%|\b(?:TREAS|NOTE|BOND|BILL|CD|DUE|MUNI)\b", name)
-            kind = InstrumentType.BOND if is_debt else InstrumentType.STOCK
-            return self.security(kind, text, currency, identifiers={"cusip": text})
-        return self.security(InstrumentType.STOCK, text.lstrip("-").rstrip("*"), currency)
-
     def _origin(self, verb: str, currency: str) -> Instrument | None:
         """What shares of a merger came from, where the text names its CUSIP."""
-        found = _ORIGIN.search(verb)
+        found = ORIGIN.search(verb)
         if found is None:
             return None
         cusip = found["cusip"]
         return self.security(InstrumentType.STOCK, cusip, currency, identifiers={"cusip": cusip})
 
     def _account_of(self, row: Row) -> str | None:
-        number = (row.text("account number") or row.text("account")).strip('"')
+        number = (row.text("account number") or row.text("account")).strip('"')[:64]
         if number:
-            return self.account(number[:64])
+            if number not in self._accounts and row.text("account number") and row.text("account"):
+                self._accounts.add(number)
+                name = row.text("account")[:200]
+                self.out.append(Statement(account=number, account_name=name, account_type=kind_of(name)))
+            return self.account(number)
         if not self.named:
             self.named = True
             found = _FILE_NAME.search(self.options.file_name or "")
@@ -344,25 +313,20 @@ class _Reading(TableReading):
         return action.startswith(("REINVESTMENT", "YOU BOUGHT", "YOU SOLD", "EXCHANGED TO"))
 
 
-def _terms(found: re.Match[str], row: Row) -> OptionTerms:
-    try:
-        expiration = date(2000 + int(found["year"]), int(found["month"]), int(found["day"]))
-    except ValueError as error:
-        raise RowError("bad_symbol", str(error), column=row.printed("symbol"), text=found[0]) from None
-    root = found["root"]
-    return OptionTerms(
-        root=root,
-        underlying=root.rstrip("0123456789"),
-        expiration=expiration,
-        option_type="call" if found["right"] == "C" else "put",
-        strike=Decimal(found["strike"]),
-    )
+def _folded(row: Row) -> str:
+    return " ".join(row.text("action").upper().split())
 
 
-class FidelityParser(TableParser):
-    """Reads ``fidelity_csv``."""
-
-    source: ClassVar[str] = "fidelity_csv"
-    broker: ClassVar[str] = "fidelity"
-    title: ClassVar[str] = "history of Fidelity, of one account or of all, as CSV"
-    reading = _Reading
+def _move(row: Row, action: str, day: date) -> Move | None:
+    """What a journal moves: units, or money under the same words on both of its rows."""
+    if not JOURNALED.search(action):
+        return None
+    quantity, amount = row.number("quantity"), row.number("amount ($)", "amount")
+    account = row.text("account number") or row.text("account")
+    words = SUBACCOUNT.sub("", action)
+    if quantity and row.text("symbol"):
+        return Move(row.line, account, row.text("symbol"), quantity, day, words)
+    if amount and not quantity:
+        # Money has no name of its own: only the same words tell that it is the same.
+        return Move(row.line, account, f"money {words}", amount, day)
+    return None
