@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from quantmatrix.testing.taxpayer import Connection, Taxpayer
 
 D = Decimal
@@ -190,6 +192,36 @@ def test_a_split_without_ratio_follows_the_brokers_added_shares(taxpayer: Taxpay
     )
     assert [lot[3:5] for lot in open_lots(taxpayer)] == [(D(30), D("100.00")), (D(15), D("50.00"))]
     assert notices(taxpayer) == [("missing_terms", 4)]
+
+
+@pytest.mark.parametrize(
+    ("held", "added", "after"),
+    [
+        # Ten for one: 21.111102 were added, of which four decimals are printed.
+        ("2.345678", "21.1111", "23.45678"),
+        # Three for two: 0.5061725.
+        ("1.012345", "0.5061", "1.5185175"),
+        ("1.012345", "0.5062", "1.5185175"),
+        # One for twenty.
+        ("101.234567", "-96.1728", "5.06172835"),
+        # What the broker keeps is what it prints: nothing is rounded but the last decimal itself.
+        ("10.123", "5.062", "15.185"),
+        ("2.3457", "21.1113", "23.457"),
+        # Nothing simple is within the rounding.
+        ("2.345678", "0.7777", "3.123378"),
+    ],
+)
+def test_a_ratio_from_printed_units_is_the_simple_one_within_their_rounding(
+    taxpayer: Taxpayer, held: str, added: str, after: str
+) -> None:
+    stock = taxpayer.instrument()
+    taxpayer.load(
+        [
+            row(1, "buy", stock, "2024-01-02", quantity=held, price=10),
+            row(2, "split", stock, "2024-02-01", terms={"stated_quantity": added}),
+        ]
+    )
+    assert [lot[3] for lot in open_lots(taxpayer)] == [D(after)]
 
 
 def test_cash_for_a_fraction_in_a_row_of_its_own_belongs_to_the_action(taxpayer: Taxpayer) -> None:

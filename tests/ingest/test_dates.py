@@ -82,3 +82,10 @@ def test_never_fails_otherwise(text: str) -> None:
     except ValueError:
         return
     assert moment.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "year"), [("1/2/00", 2000), ("1/2/79", 2079), ("1/2/80", 1980), ("1/2/99", 1999)]
+)
+def test_years_of_two_digits(text: str, year: int) -> None:
+    assert day(text, ("%m/%d/%Y", "%m/%d/%y")).year == year

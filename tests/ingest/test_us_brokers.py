@@ -21,6 +21,7 @@ from quantmatrix.ingest.model import (
     Link,
     LinkKind,
     Options,
+    Pick,
     PositionEffect,
     Record,
     Refusal,
@@ -321,3 +322,86 @@ def test_fidelity_shorts() -> None:
     )
     effects = [(t.type, t.position_effect) for t in only(read("fidelity_csv", text), Transaction)]
     assert effects == [(T.BUY, PositionEffect.CLOSE), (T.SELL, PositionEffect.OPEN)]
+
+
+def test_robinhood_years_of_two_digits_are_of_this_century() -> None:
+    text = (
+        "Activity Date,Process Date,Settle Date,Instrument,Description,Trans Code,Quantity,Price,Amount\n"
+        "1/2/26,1/2/26,1/5/26,IREN,Option Expiration for IREN 1/2/26 Put $39.00,OEXP,1,,\n"
+        "12/22/25,12/22/25,12/23/25,IREN,IREN 1/2/2026 Put $39.00,STO,1,$1.31 ,$130.97 \n"
+    )
+    records = read("robinhood_csv", text)
+    assert [str(t.trade_date) for t in only(records, Transaction)] == ["2026-01-02", "2025-12-22"]
+    assert len({t.instrument for t in only(records, Transaction)}) == 1
+
+
+ETRADE = (
+    "All Transactions Activity Types\n\n"
+    "Account Activity for Cap 1(-6084) -6354 from 2024-05-03 to 2025-05-03\n\nTotal:,-1186.41\n\n"
+    "Activity/Trade Date,Transaction Date,Settlement Date,Activity Type,Description,Symbol,Cusip,Quantity #,"
+    "Price $,Amount $,Commission,Category,Note\n"
+)
+
+
+def etrade(*rows: str) -> list[Record]:
+    return read("etrade_csv", ETRADE + "".join(f"{row},--,--\n" for row in rows))
+
+
+def test_etrade_takes_the_account_from_the_title_and_no_total() -> None:
+    records = etrade("06/18/2024,06/18/2024,--,Bought,COCA COLA CO,KO,--,15,60,-900,0")
+    assert [s.account for s in only(records, Statement) if s.account] == ["...6354"]
+    nameless = read("etrade_csv", "\n".join(ETRADE.splitlines()[3:]) + "\n")
+    assert not [s for s in only(nameless, Statement) if s.account]
+
+
+SOLD = "03/28/2025,03/28/2025,--,Sold,COCA COLA CO  LOT 20240702,KO,--,-{},70,{},0"
+BOUGHT = "{0},{0},--,Bought,COCA COLA CO,KO,--,{1},65,-{2},0"
+
+
+def test_etrade_sells_the_lot_that_the_row_names() -> None:
+    records = etrade(
+        SOLD.format(12, 840),
+        BOUGHT.format("07/02/2024", 10, 650),
+        BOUGHT.format("07/02/2024", 5, 325),
+        BOUGHT.format("06/18/2024", 15, 975),
+    )
+    assert [(p.line, p.order, p.opening_line, p.quantity) for p in only(records, Pick)] == [
+        (8, 1, 9, 10), (8, 2, 10, 2),
+    ]  # fmt: skip
+
+
+def test_a_named_lot_is_used_up_sale_by_sale() -> None:
+    later = SOLD.format(10, 700).replace("03/28", "03/29")
+    records = etrade(later, SOLD.format(12, 840), BOUGHT.format("07/02/2024", 15, 975))
+    assert [(p.line, p.quantity) for p in only(records, Pick)] == [(9, 12)]
+    assert "is not in this file" in reasons(records, 8)
+
+
+def test_a_named_lot_that_is_no_day_is_said() -> None:
+    records = etrade(SOLD.format(12, 840).replace("20240702", "20249999"))
+    assert "of no day" in reasons(records, 8)
+
+
+REINVESTED = "04/03/2025,04/03/2025,--,Dividend Reinvestment,COCA COLA CO,KO,--,0.171,70.10,-11.99,0"
+
+
+def test_etrade_a_reinvestment_without_its_dividend_brings_it() -> None:
+    records = etrade(REINVESTED)
+    assert [(t.type, t.part, t.net_amount) for t in only(records, Transaction)] == [
+        (T.REINVEST, 0, Decimal("-11.99")), (T.DIVIDEND, 1, Decimal("11.99")),
+    ]  # fmt: skip
+    assert "prints no dividend" in reasons(records, 8)
+
+
+def test_etrade_a_dividend_pays_for_its_reinvestment_once() -> None:
+    dividend = "04/02/2025,04/02/2025,--,Qualified Dividend,COCA COLA CO,KO,--,--,--,14.11,0"
+    taxed = etrade(REINVESTED, dividend)
+    assert [t.type for t in only(taxed, Transaction)] == [T.REINVEST, T.DIVIDEND]
+    twice = etrade(REINVESTED, REINVESTED, dividend)
+    assert sum(t.net_amount for t in only(twice, Transaction)) == Decimal("14.11") - Decimal("11.99")
+
+
+def test_rows_of_an_unknown_kind_say_their_units_and_money() -> None:
+    records = etrade("04/03/2025,04/03/2025,--,Moonshine,COCA COLA CO,KO,--,0.171,70.10,-11.99,0")
+    assert "-11.99" in reasons(records, 8)
+    assert "0.171 KO are not booked" in reasons(records, 8)

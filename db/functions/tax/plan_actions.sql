@@ -147,6 +147,7 @@ declare
     v_new_units numeric := p_detail.ratio_numerator;
     v_old_units numeric := p_detail.ratio_denominator;
     v_held constant numeric := p_facts.held_long - p_facts.held_short;
+    v_simple numeric[];
 begin
     -- A stock dividend states what comes for each unit, beside the unit that stays (C.4).
     if p_facts.kind = 'stock_dividend' then
@@ -162,6 +163,13 @@ begin
     elsif v_new_units is null and p_facts.kind = 'symbol_change' then
         v_new_units := 1;
         v_old_units := 1;
+    end if;
+    v_simple := tax.simple_ratio(
+        v_new_units, v_old_units, v_old_units <> v_held, coalesce(p_detail.stated_new_quantity, p_detail.stated_quantity), v_held
+    );
+    if v_simple is not null then
+        v_new_units := v_simple[1];
+        v_old_units := v_simple[2];
     end if;
     -- A quotient has as many decimals as what is divided: enough for the eighteen of a digital asset (N.1).
     v_plan.ratio_numerator := v_new_units + 0.00000000000000000000;

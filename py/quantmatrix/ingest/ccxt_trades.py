@@ -239,7 +239,7 @@ class _Reading(CryptoReading):
             "line": line,
             "external_id": own,
             "executed_at": moment,
-            "trade_date": exchange_date(moment),
+            "trade_date": self.day_of(moment),
             "currency": self.options.currency,
             "metadata": {},
         }

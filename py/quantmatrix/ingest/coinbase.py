@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 from quantmatrix.ingest.cells import EXACT, RowError
-from quantmatrix.ingest.crypto import FIAT, CryptoReading, Values
-from quantmatrix.ingest.dates import exchange_date, instant
+from quantmatrix.ingest.coinbase_converts import (
+    CENT,
+    CONVERTED,
+    FEES,
+    PREFIX,
+    SPOT,
+    SUBTOTAL,
+    TOTAL,
+    ConvertReading,
+    Half,
+)
+from quantmatrix.ingest.coinbase_fills import FillsReading
+from quantmatrix.ingest.coinbase_staked import returned
+from quantmatrix.ingest.crypto import FIAT, Values
+from quantmatrix.ingest.dates import instant
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.model import Options
 from quantmatrix.ingest.model import TransactionType as T
-from quantmatrix.ingest.numbers import parse_decimal
-from quantmatrix.ingest.table import Columns, Row, TableParser, Verdict, name_of
+from quantmatrix.ingest.table import Columns, Row, TableParser, TableReading, Verdict, header_in, name_of
 
 _ZERO = Decimal(0)
-_CENT = Decimal("0.01")
 _FORMATS = (
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
     "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M",
+    "%m/%d/%y %H:%M",
 )
-_CONVERTED = re.compile(
-    r"Converted (?P<out>[0-9.,]+) (?P<from>[A-Z0-9]{1,12}) to (?P<into>[0-9.,]+) (?P<to>[A-Z0-9]{1,12})"
-)
-_SPOT = ("price at transaction", "spot price at transaction")
-_SUBTOTAL = ("subtotal",)
-_TOTAL = (
-    "total (inclusive of fees and/or spread)", "total (inclusive of fees)", "total",
-    "amount transacted (inclusive of coinbase fees)", "amount transferred (inclusive of coinbase fees)",
-)  # fmt: skip
-_FEES = ("fees and/or spread", "fees")
-_PREFIX = re.compile(r"(?P<code>[a-z]{3}) (?=(?:spot price|subtotal|total|amount|fees))")
 _BUYS = frozenset({"buy", "advanced trade buy", "advance trade buy", "advanced buy", "recurring buy"})
 _SELLS = frozenset({"sell", "advanced trade sell", "advance trade sell", "advanced sell", "card spend"})
 _INCOME = frozenset(
@@ -53,12 +53,12 @@ _RENAMED = frozenset(
 )  # fmt: skip
 
 
-class _Reading(CryptoReading):
+class _Reading(ConvertReading):
     needed = frozenset({"timestamp", "transaction type", "asset", "quantity transacted"})
     known = frozenset(
         {
             "id", "price currency", "spot price currency", "notes", "address", "sender address",
-            "recipient address", *_SPOT, *_SUBTOTAL, *_TOTAL, *_FEES,
+            "recipient address", *SPOT, *SUBTOTAL, *TOTAL, *FEES,
         }
     )  # fmt: skip
     what = "a history of Coinbase"
@@ -67,13 +67,21 @@ class _Reading(CryptoReading):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.currency = options.currency
+        self.staked: dict[int, Decimal] = {}
+
+    def before(self, text: TextIO) -> None:
+        """Which coins went to be staked and came back, beside the ids that repeat."""
+        super().before(text)
+        currency = self.currency
+        self.staked = returned(text, self.needed, self.header)
+        self.currency = currency
+        text.seek(0)
 
     def header(self, fields: list[str], /) -> Columns:
         """The columns; where their names hold the currency (``USD Subtotal``) it is taken from there."""
         bare = []
         for name in map(name_of, fields):
-            if found := _PREFIX.match(name):
+            if found := PREFIX.match(name):
                 self.currency = found["code"].upper()
                 name = name[found.end() :]
             bare.append(name)
@@ -88,17 +96,18 @@ class _Reading(CryptoReading):
             moment = instant(text.removesuffix(" UTC").removesuffix("Z"), _FORMATS, "UTC")
         except ValueError as error:
             raise RowError("bad_date", str(error), column=row.printed("timestamp"), text=text) from None
-        day = exchange_date(moment)
+        day = self.day_of(moment)
         self.at(day)
+        kind = " ".join(row.text("transaction type").lower().split())
         identity = row.text("id") or None
-        if identity is not None:
+        is_half = kind == "convert" and not CONVERTED.search(row.text("notes"))
+        is_half |= kind == "convert" and identity is not None and self._repeats.may_repeat(identity)
+        if identity is not None and not is_half:
             identity = self.own_id(row, identity)
             if identity is None:
                 return "skipped"
-        kind = " ".join(row.text("transaction type").lower().split())
-        currency = row.text("price currency", "spot price currency").upper() or self.currency
-        if currency not in FIAT:
-            currency = self.currency
+        priced_in = row.text("price currency", "spot price currency").upper()
+        row.currency = currency = priced_in if priced_in in FIAT else self.currency
         values: Values = {
             "line": row.line,
             "external_id": identity,
@@ -112,15 +121,36 @@ class _Reading(CryptoReading):
         code = row.text("asset").upper()
         if not code:
             raise RowError("missing_value", "a row needs its asset", column=row.printed("asset"))
-        for made in self._meaning(row, kind, code, row.needed("quantity transacted"), values):
+        quantity = row.needed("quantity transacted")
+        if is_half and quantity:
+            return self.half(Half(row, identity or text, code, quantity, values))
+        if row.line in self.staked:
+            return self._returned(row, code, values)
+        for made in self.meaning(row, kind, code, quantity, values):
             self.emit(made)
         return "row"
 
-    def _meaning(self, row: Row, kind: str, code: str, quantity: Decimal, values: Values) -> list[Values]:
+    def _returned(self, row: Row, code: str, values: Values) -> Verdict:
+        """Coins that were sent to be staked, or come back from there."""
+        beyond = self.staked[row.line]
+        if not beyond:
+            reason = "sent to be staked or back from there, which has no effect"
+            self.warn_once("staked", row.line, row.printed("notes"), row.text("notes"), reason)
+            return "skipped"
+        reason = f"{beyond:f} {code} that were staked before this file begins come without basis and date"
+        self.warn(row.line, row.printed("notes"), row.text("notes"), reason)
+        self.emit(self.moved(values, code, beyond))
+        return "row"
+
+    def meaning(self, row: Row, kind: str, code: str, quantity: Decimal, values: Values) -> list[Values]:
         units = abs(quantity)
-        subtotal, total, fee = self._amounts(row)
+        subtotal, total, fee = self.amounts(row)
         if not units:
-            return [self._other(row, code, units, values, "a row that moves nothing")]
+            return [self.other(row, code, units, values, "a row that moves nothing")]
+        quote = row.text("price currency", "spot price currency").upper()
+        if kind in (_BUYS | _SELLS) and {code, quote}.isdisjoint(FIAT | {""}) and total:
+            out, into = ((quote, total), (code, units)) if kind in _BUYS else ((code, units), (quote, total))
+            return self.given_for(values, out, into, None, _ZERO)
         if kind in _BUYS and code not in FIAT:
             fee = self._costs(row, subtotal, total, fee, is_buy=True)
             value = self._value(row, subtotal, total, fee.copy_negate(), units)
@@ -128,8 +158,8 @@ class _Reading(CryptoReading):
         if kind in _SELLS and code not in FIAT:
             fee = self._costs(row, subtotal, total, fee, is_buy=False)
             return [self.sold(values, code, units, self._value(row, subtotal, total, fee, units), fee)]
-        if kind == "convert" and (found := _CONVERTED.search(row.text("notes"))):
-            return self._converted(row, found, subtotal, total, fee, values)
+        if kind == "convert" and (found := CONVERTED.search(row.text("notes"))):
+            return self.converted(row, found, fee, values)
         if kind in _INCOME:
             if code in FIAT:
                 return [
@@ -151,16 +181,18 @@ class _Reading(CryptoReading):
             self.day_book.piece(kind, Piece(row.line, self.coin(code), quantity, _ZERO, values | kind_of))
             self._moved(values["trade_date"])
             return []
-        return [self._other(row, code, quantity, values)]
+        return [self.other(row, code, quantity, values)]
 
-    def _other(
+    def other(
         self,
         row: Row,
         code: str,
         quantity: Decimal,
         values: Values,
-        reason: str = "unknown kind of row; positions are not changed",
+        reason: str | None = None,
     ) -> Values:
+        """A row that nobody understands: its cash counts, its units are said."""
+        reason = reason or f"unknown kind of row; positions are not changed by its {quantity:f} {code}"
         self.warn(row.line, row.printed("transaction type"), row.text("transaction type"), reason)
         if code in FIAT:
             more: dict[str, Any] = {"gross_amount": quantity, "net_amount": quantity, "currency": code}
@@ -169,43 +201,6 @@ class _Reading(CryptoReading):
             values["metadata"]["stated_quantity"] = f"{quantity:f}"
         return values | {"type": T.OTHER} | more
 
-    def _converted(
-        self,
-        row: Row,
-        found: re.Match[str],
-        subtotal: Decimal | None,
-        total: Decimal | None,
-        fee: Decimal,
-        values: Values,
-    ) -> list[Values]:
-        """The bought side stands only in the notes."""
-        try:
-            out, into = parse_decimal(found["out"].rstrip(".")), parse_decimal(found["into"].rstrip("."))
-        except ValueError as error:
-            text = row.text("notes")
-            raise RowError("bad_number", str(error), column=row.printed("notes"), text=text) from None
-        if not out or not into or (found["from"] in FIAT and found["to"] in FIAT):
-            return [self._other(row, found["from"], (out or _ZERO).copy_negate(), values)]
-        if found["from"] in FIAT:
-            paid = EXACT.subtract(out, fee) if found["from"] == values["currency"] else out
-            fee = EXACT.subtract(out, paid)
-            return [self.bought(values | {"currency": found["from"]}, found["to"], into, paid, fee)]
-        if found["to"] in FIAT:
-            return [self.sold(values | {"currency": found["to"]}, found["from"], out, into, _ZERO)]
-        value = subtotal if subtotal is not None else total
-        made = list(self.swapped(values, (found["from"], out), (found["to"], into), value))
-        if fee and value is not None:
-            made[0] |= {"commission": fee.copy_negate(), "net_amount": EXACT.subtract(value, fee)}
-            rest = EXACT.subtract(value, fee).copy_negate()
-            made[1] |= {"gross_amount": rest, "net_amount": rest}
-        return made
-
-    def _amounts(self, row: Row) -> tuple[Decimal | None, Decimal | None, Decimal]:
-        subtotal, total, fee = row.number(*_SUBTOTAL), row.number(*_TOTAL), row.number(*_FEES)
-        subtotal = abs(subtotal) if subtotal is not None else None
-        total = abs(total) if total is not None else None
-        return subtotal, total, abs(fee or _ZERO)
-
     def _costs(
         self, row: Row, subtotal: Decimal | None, total: Decimal | None, fee: Decimal, *, is_buy: bool
     ) -> Decimal:
@@ -213,9 +208,9 @@ class _Reading(CryptoReading):
         if not subtotal or not total:
             return fee
         costs = EXACT.subtract(total, subtotal) if is_buy else EXACT.subtract(subtotal, total)
-        if abs(EXACT.subtract(costs, fee)) > _CENT:
+        if abs(EXACT.subtract(costs, fee)) > CENT:
             reason = "does not lead from the subtotal to the total, which counts"
-            self.warn(row.line, row.printed(*_FEES), row.text(*_FEES), reason)
+            self.warn(row.line, row.printed(*FEES), row.text(*FEES), reason)
         return costs
 
     def _value(
@@ -226,16 +221,25 @@ class _Reading(CryptoReading):
             return subtotal
         if total is not None:
             return EXACT.add(total, fee)
-        spot = row.number(*_SPOT)
+        spot = row.number(*SPOT)
         if spot is None:
-            raise RowError("missing_value", "a trade needs its subtotal", column=row.printed(*_SUBTOTAL))
+            raise RowError("missing_value", "a trade needs its subtotal", column=row.printed(*SUBTOTAL))
         return EXACT.multiply(abs(spot), units)
 
 
 class CoinbaseParser(TableParser):
-    """Reads ``coinbase_csv``."""
+    """Reads ``coinbase_csv``: the history of a wallet, and the fills of Coinbase Pro (``fills``)."""
 
     source: ClassVar[str] = "coinbase_csv"
     broker: ClassVar[str] = "coinbase"
-    title: ClassVar[str] = "transaction history of Coinbase, as CSV"
+    title: ClassVar[str] = "transaction history of Coinbase or fills of Coinbase Pro, as CSV"
     reading = _Reading
+
+    @classmethod
+    def detect(cls, head: str, name: str, /) -> str | None:
+        """The number of columns, or ``fills``."""
+        return super().detect(head, name) or ("fills" if header_in(head, FillsReading.needed) else None)
+
+    def reading_of(self, head: str, /) -> type[TableReading]:
+        """The reading of the layout."""
+        return FillsReading if header_in(head, FillsReading.needed) else _Reading

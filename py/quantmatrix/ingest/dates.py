@@ -75,6 +75,11 @@ def month_number(name: str) -> int:
     return number
 
 
+def century(year: int) -> int:
+    """The year that two digits stand for: 00 to 79 are 2000 to 2079, the rest 1980 to 1999."""
+    return year + (2000 if year < 80 else 1900)
+
+
 def _read(text: str, formats: Iterable[str]) -> datetime:
     text = text.strip()
     if len(text) > _LONGEST or not text.isascii():
@@ -88,6 +93,8 @@ def _read(text: str, formats: Iterable[str]) -> datetime:
                 moment = _iso(text, separator)
         except ValueError:
             continue
+        if "%y" in form:
+            moment = moment.replace(year=century(moment.year % 100))
         if not FIRST_YEAR <= moment.year <= LAST_YEAR:
             raise ValueError(f"not a year between {FIRST_YEAR} and {LAST_YEAR}")
         return moment

@@ -36,7 +36,6 @@ _FOREIGN: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"date(utc)", "orderno", "pair"}), "a list of orders of Binance", _STATEMENT_WANTED),
     (frozenset({"coin", "network", "address", "txid"}), "a list of transfers of Binance", _STATEMENT_WANTED),
     (frozenset({"portfolio", "amount/balance unit"}), "a statement of Coinbase Exchange", _COINBASE_WANTED),
-    (frozenset({"portfolio", "trade id", "size"}), "a list of fills of Coinbase Exchange", _COINBASE_WANTED),
     (frozenset({"investment name", "share price", "total value"}), "a list of positions", _TRADES_WANTED),
 )
 """Columns that tell a file which nobody here reads, what it is, and what to do instead."""

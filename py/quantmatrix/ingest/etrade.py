@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.dates import month_number
 from quantmatrix.ingest.day_book import Piece
-from quantmatrix.ingest.model import Instrument, InstrumentType, Options, PositionEffect, Terms
+from quantmatrix.ingest.model import Instrument, InstrumentType, Options, PositionEffect, Terms, Transaction
 from quantmatrix.ingest.model import TransactionType as T
+from quantmatrix.ingest.named_lots import NamedLots
+from quantmatrix.ingest.reinvested import Reinvestments
 from quantmatrix.ingest.symbols import OptionTerms, parse_option, ticker
 from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict, header_in
 
@@ -27,7 +29,9 @@ _NAMED_OPTION = re.compile(
     r"\$?(?P<strike>[0-9]+(?:\.[0-9]+)?) (?P<right>PUT|CALL)\b",
     re.IGNORECASE,
 )
-_ACCOUNT = re.compile(r"(?:^|\s)[#X-]{1,8}(?P<digits>[0-9]{4})\b")
+_ACCOUNT = re.compile(r"(?:^|[\s(])[#X-]{1,8}(?P<digits>[0-9]{4})\b")
+_TITLE = re.compile(r"\baccount\b", re.IGNORECASE)
+_LOT = re.compile(r"\bLOT (?P<day>[0-9]{8})\b", re.IGNORECASE)
 _OPEN, _CLOSE, _AUTO = PositionEffect.OPEN, PositionEffect.CLOSE, PositionEffect.AUTO
 _TRADES: dict[str, tuple[T, int, PositionEffect]] = {
     "bought": (T.BUY, 1, _AUTO),
@@ -107,16 +111,19 @@ class _Reading(TableReading):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.named = False
+        self.named_lots = NamedLots()
+        self.reinvestments = Reinvestments()
 
     def title(self, line: int, fields: list[str], /) -> None:
-        """The lines above the header name the account in part."""
-        found = _ACCOUNT.search(" ".join(fields))
+        """The title above the header names the account in part; of several numbers the last one."""
+        text = " ".join(fields)
+        found = list(_ACCOUNT.finditer(text.partition(" from ")[0])) if _TITLE.search(text) else []
         if found and not self.named and self.options.account is None:
             self.named = True
-            account = f"...{found['digits']}"
+            account = f"...{found[-1]['digits']}"
             self.account(account)
             reason = f"the rows name no account; {account} is taken from the title"
-            self.warn(line, None, found["digits"], reason)
+            self.warn(line, None, found[-1]["digits"], reason)
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
@@ -213,6 +220,43 @@ class _Reading(TableReading):
         )
         if thing.type is InstrumentType.STOCK:
             self.day_book.stock(made, thing)
+        if made.type is T.REINVEST:
+            self.reinvestments.bought(made)
+        if sign > 0:
+            self.named_lots.opened(made)
+        elif found := _LOT.search(made.description or ""):
+            self._names_lot(row, made, found["day"])
+
+    def _names_lot(self, row: Row, made: Transaction, text: str) -> None:
+        try:
+            self.named_lots.sold(made, date.fromisoformat(text))
+        except ValueError:
+            reason = "the lot that the row names is of no day; the account's method chooses"
+            self.warn(row.line, row.printed("description"), text, reason)
+
+    def finish(self) -> None:
+        """What only the whole file shows: named lots, and reinvestments without their dividend."""
+        for row in self.reinvestments.unpaid():
+            reason = (
+                "the file prints no dividend for a reinvestment; one of the same amount is booked with it"
+            )
+            self.warn(row.line, None, f"{-row.net_amount:f}", reason)
+            self.out.append(
+                row.model_copy(
+                    update={
+                        "type": T.DIVIDEND,
+                        "part": 1,
+                        "position_effect": PositionEffect.AUTO,
+                        "fingerprint": f"dividend of {row.fingerprint}",
+                        "quantity": None,
+                        "price": None,
+                        "gross_amount": -row.net_amount,
+                        "commission": _ZERO,
+                        "net_amount": -row.net_amount,
+                    }
+                )
+            )
+        self.out += self.named_lots.settle()
 
     def _event(self, kind: T, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> None:
         settlement = None if kind is T.OPTION_EXPIRATION else "cash" if values["net_amount"] else "linked"
@@ -234,12 +278,14 @@ class _Reading(TableReading):
             if quantity:
                 values["metadata"]["stated_quantity"] = f"{quantity:f}"
             self.emit(values | {"type": T.OTHER, "instrument": thing.key if thing else None})
-            column = ("activity type", "transactiontype")
-            reason = "unknown kind of row; its cash counts, positions are not changed"
-            self.warn(row.line, row.printed(*column), row.text(*column), reason)
+            self.warn_unknown(
+                row, ("activity type", "transactiontype"), values["net_amount"], quantity, thing
+            )
             return
         key = thing.key if thing is not None and type_ not in (T.DEPOSIT, T.WITHDRAWAL) else None
-        self.emit(values | {"type": type_, "instrument": key})
+        made = self.emit(values | {"type": type_, "instrument": key})
+        if type_ in (T.DIVIDEND, T.CAPITAL_GAIN_DISTRIBUTION, T.INTEREST):
+            self.reinvestments.income(made)
 
     def _instrument(self, row: Row, text: str) -> Instrument | None:
         symbol, currency = self._text(row, "symbol"), self.options.currency

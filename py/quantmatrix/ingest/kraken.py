@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 from quantmatrix.ingest.cells import EXACT, RowError, transaction
 from quantmatrix.ingest.crypto import FIAT, CryptoReading, Values
-from quantmatrix.ingest.dates import exchange_date, instant
+from quantmatrix.ingest.dates import instant
+from quantmatrix.ingest.kraken_moves import Inside, asset, is_inside, moves_within
 from quantmatrix.ingest.model import (
     CashEvidence,
     Options,
     PositionEvidence,
 )
 from quantmatrix.ingest.model import TransactionType as T
+from quantmatrix.ingest.references import Event, Leg, Side, event_of
 from quantmatrix.ingest.table import Row, TableParser, Verdict
 
 _ZERO = Decimal(0)
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%SZ")
-_RENAMED = {"XBT": "BTC", "XXBT": "BTC", "XDG": "DOGE", "XXDG": "DOGE", "ETH2": "ETH", "KFEE": "KFEE"}
-_LONG = re.compile(r"[XZ][A-Z]{3}")
-_SUFFIX = re.compile(r"(?:[0-9]{2})?\.(?:S|M|F|B|P|T|HOLD)$")
-_TRADES = frozenset({"trade", "tradespot", "spend", "receive", "conversion", "sale"})
-_INSIDE = re.compile(r"staking|earn|allocat|migration|autoallocat|spotfromspot", re.IGNORECASE)
+_TRADES = frozenset({"trade", "tradespot", "spend", "receive", "conversion", "sale", "settled"})
 _INCOME = frozenset({"staking", "dividend", "reward", "airdrop", "invite bonus", "credit", "earn"})
 _HELD_AT_MOST = 20_000
+_HALVES_AT_MOST = 500
+_HALVES_APART = 31
+"""Days between the two halves of a forced conversion."""
 
 
 @dataclass(slots=True)
 class _Leg:
     row: Row
     values: Values
+    kind: str
     code: str
     amount: Decimal
     fee: Decimal
 
     @property
+    def line(self) -> int:
+        return self.row.line
+
+    @property
     def change(self) -> Decimal:
         return EXACT.subtract(self.amount, self.fee)
+
+    @property
+    def text(self) -> str:
+        return f"{self.change:f} {self.code}"
 
 
 class _Reading(CryptoReading):
@@ -60,6 +69,14 @@ class _Reading(CryptoReading):
         super().__init__(options)
         self.events: dict[str, list[_Leg]] = {}
         self.newest: dict[tuple[str, str], tuple[datetime, int, Decimal, str]] = {}
+        self.inside = Inside()
+        self.halves: list[_Leg] = []
+
+    def before(self, text: TextIO) -> None:
+        """Which moves return, beside the ids that repeat."""
+        super().before(text)
+        self.inside = moves_within(text, self.needed)
+        text.seek(0)
 
     def at(self, day: Any) -> None:
         """Events whose legs stand on one day are whole when another begins."""
@@ -74,7 +91,7 @@ class _Reading(CryptoReading):
             moment = instant(text, _FORMATS, "UTC")
         except ValueError as error:
             raise RowError("bad_date", str(error), column=row.printed("time"), text=text) from None
-        day = exchange_date(moment)
+        day = self.day_of(moment)
         self.at(day)
         identity = row.text("txid")
         if not identity:
@@ -92,10 +109,12 @@ class _Reading(CryptoReading):
         self._balance(row, printed, code, moment)
         subtype = row.text("subtype").lower()
         amount = row.needed("amount")
-        is_inside = kind in ("transfer", "earn") or (kind == "staking" and amount <= 0)
-        if (is_inside and _INSIDE.search(subtype)) or (kind == "earn" and subtype not in ("", "reward")):
+        if is_inside(kind, subtype, amount) or row.line in self.inside.pairs:
             reason = "moves within the account, which has no effect"
-            self.warn_once("inside", row.line, row.printed("subtype"), subtype, reason)
+            self.warn_once("inside", row.line, row.printed("subtype"), subtype or kind, reason)
+            if row.line in self.inside.doubtful:
+                reason = "more than one row may be its other half; the nearest one is taken"
+                self.warn(row.line, row.printed("amount"), f"{amount:f} {code}", reason)
             return "skipped"
         values: Values = {
             "line": row.line,
@@ -106,20 +125,28 @@ class _Reading(CryptoReading):
             "currency": code if code in FIAT else self.options.currency,
             "metadata": {"kind": " ".join(filter(None, (kind, subtype)))},
         }
-        leg = _Leg(row, values, code, amount, abs(row.number("fee") or _ZERO))
+        leg = _Leg(row, values, kind, code, amount, abs(row.number("fee") or _ZERO))
         if kind in _TRADES:
             key = row.text("refid") or identity
             self.events.setdefault(key, []).append(leg)
             if len(self.events) > _HELD_AT_MOST:
                 self._flush()
-            return "row"
-        for made in self._alone(leg, kind):
-            self.emit(made)
+        elif subtype == "delistingconversion" and len(self.halves) < _HALVES_AT_MOST:
+            self.halves.append(leg)
+        else:
+            for made in self._alone(leg, kind):
+                self.emit(made)
         return "row"
 
     def finish(self) -> None:
-        """The last day's events, and the balances that the ledger ends with."""
+        """The last day's events, conversions in halves, and the balances that the ledger ends with."""
         self._flush()
+        self._book(list(self._paired_halves()))
+        for line, code, rest in self.inside.lost:
+            reason = (
+                "left for a wallet within the exchange and did not come back in this file; counted as held"
+            )
+            self.warn(line, None, f"{rest:f} {code}", reason)
         totals: dict[str, tuple[int, Decimal]] = {}
         for _, line, balance, code in self.newest.values():
             before = totals.get(code, (line, _ZERO))
@@ -139,6 +166,23 @@ class _Reading(CryptoReading):
                         currency=coin.currency,
                     )
                 )  # fmt: skip
+
+    def _paired_halves(self) -> Iterator[list[_Leg]]:
+        """Both rows of each forced conversion: out and in, days apart, where only these two fit."""
+
+        def fits(out: _Leg, into: _Leg) -> bool:
+            apart = (into.values["trade_date"] - out.values["trade_date"]).days
+            return out.code != into.code and 0 <= apart <= _HALVES_APART
+
+        gone = [leg for leg in self.halves if leg.amount < 0]
+        came = [leg for leg in self.halves if leg.amount >= 0]
+        taken: set[int] = set()
+        for out in gone:
+            fitting = [leg for leg in came if fits(out, leg)]
+            if len(fitting) == 1 and sum(fits(other, fitting[0]) for other in gone) == 1:
+                taken |= {out.line, fitting[0].line}
+                yield [out, fitting[0]]
+        yield from ([leg] for leg in self.halves if leg.line not in taken)
 
     def _balance(self, row: Row, printed: str, code: str, moment: datetime) -> None:
         balance = row.number("balance")
@@ -165,9 +209,10 @@ class _Reading(CryptoReading):
         else:
             reason = "unknown kind of row; positions are not changed"
             if leg.code in FIAT:
+                reason = f"unknown kind of row; its {leg.text} count as cash"
                 yield self._cash(leg, T.OTHER)
             elif change:
-                reason = "unknown kind of row; its units are booked as moved"
+                reason = f"unknown kind of row; its {leg.text} are booked as moved"
                 yield self.moved(values, leg.code, change)
             else:
                 yield values | {"type": T.OTHER, "instrument": self.coin(leg.code).key}
@@ -180,74 +225,78 @@ class _Reading(CryptoReading):
 
     def _flush(self) -> None:
         """Events whose legs are all there."""
-        for legs in self.events.values():
+        self._book(list(self.events.values()))
+        self.events.clear()
+
+    def _book(self, events: list[list[_Leg]]) -> None:
+        for legs in events:
             try:
                 made = list(self._event(legs))
                 rows = [transaction(values) for values in made]
             except RowError as error:
                 self.out += [error.refusal(leg.row.line) for leg in legs]
                 continue
-            for row in rows:
-                self._moved(row.trade_date)
-            self.out += rows
-        self.events.clear()
+            self.booked(rows)
 
     def _event(self, legs: list[_Leg]) -> Iterator[Values]:
-        beside = [leg for leg in legs if not leg.amount] if len(legs) > 2 else []
-        legs = [leg for leg in legs if leg not in beside]
-        for leg in beside:  # what a third coin costs
-            yield self.moved(leg.values, leg.code, leg.amount, leg.fee)
-        out = [leg for leg in legs if leg.amount < 0 or (not leg.amount and leg.fee)]
-        into = [leg for leg in legs if leg.amount > 0]
-        if len(legs) != 2 or len(out) != 1 or len(into) != 1:
+        by_line = {leg.line: leg for leg in legs}
+        event = event_of(Leg(leg.line, leg.code, leg.amount, leg.fee) for leg in legs)
+        if all(leg.kind == "settled" for leg in legs) and not (event.given and event.got):
             for leg in legs:
-                reason = "a leg of a trade without exactly one other; booked by itself"
-                self.warn(leg.row.line, leg.row.printed("refid"), leg.row.text("refid"), reason)
-                yield self.moved(leg.values, leg.code, leg.amount, leg.fee)
-            return
-        given, got = out[0], into[0]
-        values = given.values | {
-            "line": min(given.row.line, got.row.line),
-            "external_id": min(given.values["external_id"], got.values["external_id"]),
-            "also_lines": (max(given.row.line, got.row.line),),
-        }
-        paid, received = abs(given.change), got.change
-        if given.code in FIAT and got.code in FIAT:
-            yield values | {
-                "type": T.FX_CONVERSION,
-                "instrument": self.money(got.code).key,
-                "quantity": received,
-                "gross_amount": given.change,
-                "net_amount": given.change,
-                "currency": given.code,
-            }
-        elif given.code in FIAT:
-            values |= {"currency": given.code}
-            yield self.bought(values, got.code, received, abs(given.amount), given.fee)
-        elif got.code in FIAT:
-            values |= {"currency": got.code}
-            yield self.sold(values, given.code, paid, got.amount, got.fee)
+                yield from self._alone(leg, leg.kind)
+        elif event.is_exchange:
+            yield from self._exchange(event, by_line)
+        elif self.is_sweep(event):
+            yield from self._sweep(event, by_line)
         else:
-            usd = got.row.number("amountusd")
-            value = abs(usd) if usd else None
-            values |= {"currency": "USD" if value is not None else self.options.currency}
-            if value is None:
-                reason = "coin for coin without a value in money; tax figures wait for one"
-                self.warn_once("swap", values["line"], None, "", reason)
-            also = values.pop("also_lines")
-            first, second = self.swapped(values, (given.code, paid), (got.code, received), value)
-            yield first | {"also_lines": also}
-            yield second
+            for leg in legs:
+                reason = (
+                    f"a leg of a trade without exactly one other; its {leg.text} are booked by themselves"
+                )
+                self.warn(leg.line, leg.row.printed("refid"), leg.row.text("refid"), reason)
+                yield self.moved(leg.values, leg.code, leg.amount, leg.fee)
 
+    def _exchange(self, event: Event, legs: dict[int, _Leg]) -> Iterator[Values]:
+        given, got = event.given[0], event.got[0]
+        costs = {line for side in event.beside if side.fee for line in side.lines}
+        lines = [line for line in event.lines if line not in costs]
+        value = self._worth(got, legs)
+        yield from self.exchanged(
+            legs[given.lines[0]].values
+            | {
+                "line": lines[0],
+                "external_id": min(legs[line].values["external_id"] for line in lines),
+                "also_lines": tuple(lines[1:]),
+                "currency": "USD" if value is not None else self.options.currency,
+            },
+            given,
+            got,
+            value,
+        )
+        yield from self._costs(event, legs)
 
-def asset(printed: str) -> str:
-    """The coin or currency behind Kraken's code: ``XXBT``, ``ZEUR``, ``XBT.M`` and ``ETH2.S``."""
-    bare = _SUFFIX.sub("", printed)
-    if bare in _RENAMED:
-        return _RENAMED[bare]
-    if _LONG.fullmatch(bare):
-        bare = bare[1:]
-    return _RENAMED.get(bare, bare)
+    def _sweep(self, event: Event, legs: dict[int, _Leg]) -> Iterator[Values]:
+        (one,), many = (event.got, event.given) if len(event.got) == 1 else (event.given, event.got)
+        in_usd = all(self._worth(side, legs) is not None for side in many)
+
+        def values_of(side: Side) -> Values:
+            values = legs[side.lines[0]].values | {"also_lines": tuple(side.lines[1:])}
+            return values | {"currency": "USD"} if in_usd and side.code not in FIAT else values
+
+        yield from self.swept(one, many, values_of, lambda side: self._worth(side, legs))
+        yield from self._costs(event, legs)
+
+    def _costs(self, event: Event, legs: dict[int, _Leg]) -> Iterator[Values]:
+        for side in event.beside:
+            more = {"also_lines": tuple(side.lines[1:])} if side.fee else {}
+            yield from self.third_fees(legs[side.lines[0]].values | more, [side])
+
+    @staticmethod
+    def _worth(side: Side, legs: dict[int, _Leg]) -> Decimal | None:
+        """What the ledger says that the units are worth in dollars."""
+        found = [legs[line].row.number("amountusd") for line in side.lines]
+        values = [abs(value) for value in found if value]
+        return sum(values, _ZERO) if len(values) == len(found) else None
 
 
 class KrakenParser(TableParser):

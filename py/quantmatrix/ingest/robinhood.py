@@ -20,10 +20,11 @@ _HALF_CENT = Decimal("0.005")
 _CENT = Decimal("0.01")
 _THOUSANDTH = Decimal("0.001")
 _FEE_AT_MOST = Decimal("0.05")
-_FORMATS = ("%m/%d/%Y",)
+_FORMATS = ("%m/%d/%Y", "%m/%d/%y")
 _OPTION = re.compile(
     r"(?:option (?:expiration|assigned|exercised) for )?(?P<root>[A-Z0-9.]{1,7}) "
-    r"(?P<date>[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}) (?P<right>call|put) \$(?P<strike>[0-9,]+(?:\.[0-9]+)?)",
+    r"(?P<date>[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{4}|[0-9]{2})) (?P<right>call|put) "
+    r"\$(?P<strike>[0-9,]+(?:\.[0-9]+)?)",
     re.IGNORECASE,
 )
 _CUSIP = re.compile(r"CUSIP:\s*([A-Z0-9]{9})")
@@ -213,8 +214,7 @@ class _Reading(TableReading):
             if quantity:
                 values["metadata"]["stated_quantity"] = f"{quantity:f}"
             self.emit(values | {"type": T.OTHER, "instrument": thing.key if thing else None})
-            reason = "unknown kind of row; its cash counts, positions are not changed"
-            self.warn(row.line, row.printed("trans code"), row.text("trans code"), reason)
+            self.warn_unknown(row, ("trans code",), values["net_amount"], quantity, thing)
             return
         key = thing.key if thing is not None and kind not in (T.DEPOSIT, T.WITHDRAWAL) else None
         self.emit(values | {"type": kind, "instrument": key})

@@ -345,6 +345,22 @@ class TableReading:
         """Say something about a row that is imported as it is."""
         self.out.append(Warning(line=line, column=column, text=text[:200], reason=reason))
 
+    def warn_unknown(
+        self,
+        row: Row,
+        column: tuple[str, ...],
+        cash: Decimal,
+        units: Decimal | None,
+        thing: Instrument | None,
+    ) -> None:
+        """Say which cash and which units a row of an unknown kind moves."""
+        reason = f"unknown kind of row; its cash counts ({cash:f}), "
+        if units:
+            reason += f"its {units:f} {thing.symbol if thing else 'units'} are not booked"
+        else:
+            reason += "positions are not changed"
+        self.warn(row.line, row.printed(*column), row.text(*column), reason)
+
     def warn_once(self, kind: str, line: int, column: str | None, text: str, reason: str) -> None:
         """Say it where ``text`` is first seen, not on each row."""
         if (kind, text) not in self._warned and len(self._warned) < 1000:

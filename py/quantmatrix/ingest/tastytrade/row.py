@@ -40,7 +40,7 @@ _OLD_NEEDED = frozenset(_OLD) - {"account reference"}
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{3,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII)
 _NOTHING = Decimal(0)
-_OLD_FORMAT = "%m/%d/%Y %I:%M %p"
+_OLD_FORMATS = ("%m/%d/%Y %I:%M %p", "%m/%d/%y %I:%M %p")
 
 _MOVES: dict[str, tuple[int, PositionEffect]] = {
     "BUY": (1, PositionEffect.AUTO),
@@ -180,7 +180,7 @@ class RowReader:
         description: str, reference: str,
     ) -> Row:  # fmt: skip
         try:
-            when = instant(moment, (_OLD_FORMAT,), self.options.zone)
+            when = instant(moment, _OLD_FORMATS, self.options.zone)
         except ValueError as error:
             reason = f"{error}; the format is MM/DD/YYYY h:mm AM"
             raise RowError("bad_date", reason, column="Date/Time", text=moment) from None
