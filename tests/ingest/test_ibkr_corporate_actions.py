@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quantmatrix.ingest.action_text import Action, Security, read_action
 from quantmatrix.ingest.checks import problem
-from quantmatrix.ingest.model import Instrument, Line, Link, Record, Terms, Transaction, Warning
+from quantmatrix.ingest.model import Instrument, Line, Link, Record, Refusal, Terms, Transaction, Warning
 
 Read = Callable[[str], list[Record]]
 
@@ -403,3 +403,44 @@ def test_accounts_do_not_mix(read_ibkr: Read) -> None:
     text = row(f"{AB} Split 4 for 1 {OLD}", "300")
     records = read_ibkr(header + text.replace("USD,", "USD,U1,", 1) + text.replace("USD,", "USD,U2,", 1))
     assert [t.account for t in transactions(records)] == ["U1", "U2"]
+
+
+LIQUIDATION = (
+    'Corporate Actions,Data,Stocks,USD,2021-11-03,"2021-11-02, 20:25:00","CHL(US16941M1099) '
+    'Merged(Liquidation) FOR USD 30.20446 PER SHARE (CHL, C, US16941M1099)",-10,302.0446,-275.1,3.01,\n'
+)
+
+
+def closed_lot(quantity: str) -> str:
+    return f"Corporate Actions,Data,Stocks,USD,Closed Lot:,2020-11-23,Basis: 299.03,{quantity},,,3.01,ST\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (LIQUIDATION + closed_lot("10"), ""),
+        (LIQUIDATION + closed_lot("4") + closed_lot("6"), ""),
+        (LIQUIDATION + closed_lot("7"), "add up to 7"),
+        (closed_lot("10") + LIQUIDATION, "below no row"),
+    ],
+)
+def test_a_closed_lot_among_the_actions_is_compared_with_the_one_above(
+    read_ibkr: Read, body: str, said: str
+) -> None:
+    records = read_ibkr(HEADER + body)
+    assert not [r for r in records if isinstance(r, Refusal)]
+    assert [t.type.value for t in records if isinstance(t, Transaction)] == ["merger_cash"]
+    told = [r.reason for r in records if isinstance(r, Warning)]
+    assert all(said in reason for reason in told)
+    assert bool(told) == bool(said)
+
+
+def test_a_closed_lot_in_another_section_refuses_nothing(read_ibkr: Read) -> None:
+    records = read_ibkr(
+        "Transfers,Header,Asset Category,Currency,Symbol,Date,Type,Direction,Qty,Code\n"
+        "Transfers,Data,Stocks,USD,A,2024-01-05,FOP,Out,-5,\n"
+        "Transfers,Data,Stocks,USD,Closed Lot:,2023-01-05,Basis: 50,,5,ST\n"
+    )
+    assert not [r for r in records if isinstance(r, Refusal)]
+    assert [t.type.value for t in records if isinstance(t, Transaction)] == ["transfer_out"]
+    assert [r.line for r in records if isinstance(r, Warning)] == [8]

@@ -62,7 +62,6 @@ def test_the_whole_statement() -> None:
         "stock_lending_income": 1,
         "transfer_in": 1,
         "transfer_out": 1,
-        "promotion": 1,
     }
     assert not [r for r in records if isinstance(r, Refusal)]
     assert {r.text for r in records if isinstance(r, Warning)} == {"Mystery Section", "2025-11-28"}

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from quantmatrix.ingest.model import Line, Link, Record, Refusal, Transaction, Warning
+from quantmatrix.ingest.model import Link, Record, Refusal, Transaction, Warning
 
 Read = Callable[[str], list[Record]]
 
@@ -16,7 +16,6 @@ HEADER = (
     "Transfers,Header,Asset Category,Currency,Account,Symbol,Date,Type,Direction,Xfer Company,Xfer Account,"
     "Qty,Xfer Price,Market Value,Realized P/L,Cash Amount,Code\n"
 )
-GRANTS = "Grant Activity,Header,Symbol,Report Date,Description,Award Date,Vesting Date,Quantity,Price,Value\n"
 
 
 def transfer(
@@ -91,39 +90,3 @@ def test_legs_between_two_accounts_of_one_statement_are_tied(read_ibkr: Read) ->
     assert [(r.kind.value, r.from_line, r.to_line) for r in records if isinstance(r, Link)] == [
         ("transfer", 9, 7)
     ]
-
-
-def test_a_grant_counts_when_it_vests(read_ibkr: Read) -> None:
-    records = read_ibkr(
-        GRANTS + "Grant Activity,Data,IBKR,2024-01-30,Stock Award Grant,2024-01-30,2024-11-30,2,10,20\n"
-        "Grant Activity,Data,IBKR,2024-11-30,Stock Award Vesting,2024-01-30,2024-11-30,2,12,24\n"
-        "Grant Activity,Data,IBKR,2024-11-30,Stock Award Withholding,2024-01-30,2024-11-30,-0.6,12,-7.2\n"
-        "Grant Activity,Data,Total,,,,,3.4,,36.8\n"
-    )
-    assert [(t.line, t.type.value, t.quantity, t.trade_date) for t in transactions(records)] == [
-        (7, "promotion", Decimal(2), date(2024, 11, 30)),
-        (9, "transfer_out", Decimal("-0.6"), date(2024, 11, 30)),
-    ]
-    assert [r.verdict for r in records if isinstance(r, Line)][-4:] == ["row", "evidence", "row", "skipped"]
-
-
-def test_a_vesting_alone_is_the_same_transaction_as_its_grant(read_ibkr: Read) -> None:
-    (granted,) = transactions(
-        read_ibkr(
-            GRANTS + "Grant Activity,Data,IBKR,2024-01-30,Stock Award Grant,2024-01-30,2024-11-30,2,10,20\n"
-        )
-    )
-    (vested,) = transactions(
-        read_ibkr(
-            GRANTS + "Grant Activity,Data,IBKR,2024-11-30,Stock Award Vesting,2024-01-30,2024-11-30,2,12,24\n"
-        )
-    )
-    assert granted.model_copy(update={"description": None}) == vested.model_copy(update={"description": None})
-
-
-def test_a_later_vesting_is_named(read_ibkr: Read) -> None:
-    records = read_ibkr(
-        GRANTS + "Grant Activity,Data,IBKR,2024-11-28,Stock Award Grant,2024-11-28,2025-11-28,2,10,20\n"
-    )
-    assert [t.trade_date for t in transactions(records)] == [date(2025, 11, 28)]
-    assert [w.column for w in records if isinstance(w, Warning)] == ["Vesting Date"]

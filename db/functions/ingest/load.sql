@@ -1,6 +1,31 @@
 -- One file in, all or nothing. Reads only the staged rows of its load and its person; knows nothing of brokers.
 -- Staging has no statistics when a load reads it: nested loops over it would be quadratic, so the bulk functions go without them.
 
+-- A file may print a number with asterisks; the person's own number is the same account where every letter fits.
+create function ingest.fits_mask(p_number text, p_printed text)
+returns boolean
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        p_printed like '%*%'
+        and length(p_number) = length(p_printed)
+        and p_number not like '%*%'
+        and not exists (
+            select 1
+            from generate_series(1, length(p_printed)) n
+            where substr(p_printed, n, 1) not in ('*', substr(p_number, n, 1))
+        ),
+        false
+    )
+$$;
+
+comment on function ingest.fits_mask(text, text) is
+    'Whether an account number is one that a file prints with asterisks, letter for letter (U9992524 for U***2524).';
+
 -- Accounts that a load names: {reference in the file: id}. An unknown one is created.
 create function ingest.resolve_accounts(p_user_id uuid, p_load_id uuid, p_file jsonb, p_statement jsonb)
 returns jsonb
@@ -21,6 +46,7 @@ begin
         and p_file ->> 'account' is not null
         and p_file ->> 'account' <> p_statement ->> 'account'
         and (ingest.find_account(p_user_id, p_file ->> 'account') = ingest.find_account(p_user_id, p_statement ->> 'account')) is not true
+        and not ingest.fits_mask(p_file ->> 'account', p_statement ->> 'account')
     then
         raise exception 'the file is about account %, not %', p_statement ->> 'account', p_file ->> 'account'
             using errcode = 'QM002', hint = 'name none: the file names its account itself';
@@ -53,7 +79,12 @@ begin
                 using errcode = 'QM002', hint = 'say which account it is: `import(account => NUMBER)`';
         end if;
         v_broker := coalesce(v_reference.broker, p_file ->> 'broker', 'manual');
-        v_id := ingest.find_account(p_user_id, v_reference.account, v_broker);
+        if ingest.fits_mask(p_file ->> 'account', v_reference.account) then
+            v_id := ingest.find_account(p_user_id, p_file ->> 'account', v_broker);
+        else
+            v_id := null;
+        end if;
+        v_id := coalesce(v_id, ingest.find_account(p_user_id, v_reference.account, v_broker));
         if v_id is null and v_reference.broker is null then
             v_id := ingest.find_account(p_user_id, v_reference.account);
         end if;
@@ -350,6 +381,6 @@ $$;
 comment on function ingest.keep_evidence(uuid, uuid, bigint, jsonb, jsonb) is 'Writes the broker''s own positions, lots and balances of a load, its links, picks and identifiers.';
 
 grant execute on function
-    ingest.resolve_accounts(uuid, uuid, jsonb, jsonb), ingest.keep_lines(uuid, uuid, bigint, text, boolean, jsonb, jsonb),
+    ingest.fits_mask(text, text), ingest.resolve_accounts(uuid, uuid, jsonb, jsonb), ingest.keep_lines(uuid, uuid, bigint, text, boolean, jsonb, jsonb),
     ingest.keep_evidence(uuid, uuid, bigint, jsonb, jsonb)
     to quantmatrix_writer;

@@ -82,10 +82,11 @@ class DayBook:
             Removal(row.line, row.type, option.underlying or "", option.option_type, option.strike, shares)
         )
 
-    def stock(self, row: Transaction, stock: Instrument) -> None:
-        """A trade in stock that may be a delivery."""
-        if row.price is not None and row.quantity is not None and len(self._day.legs) < _DAY_AT_MOST:
-            self._day.legs.append(StockLeg(row.line, stock.symbol, row.price, row.quantity))
+    def stock(self, row: Transaction, stock: Instrument, price: Decimal | None = None) -> None:
+        """A trade in stock that may be a delivery; ``price`` where the row's is in another currency."""
+        price = row.price if price is None else price
+        if price is not None and row.quantity is not None and len(self._day.legs) < _DAY_AT_MOST:
+            self._day.legs.append(StockLeg(row.line, stock.symbol, price, row.quantity))
 
     def piece(self, action: str, piece: Piece) -> None:
         """A row of a corporate action; ``action`` is what its other rows have in common with it."""

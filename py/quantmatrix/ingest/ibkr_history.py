@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from quantmatrix.ingest.cells import EXACT
+from quantmatrix.ingest.ibkr_activity.grants import TAX_CURRENCY
 from quantmatrix.ingest.ibkr_activity.statement import read_generated, read_period
 from quantmatrix.ingest.model import (
     CashEvidence,
@@ -22,10 +23,12 @@ from quantmatrix.ingest.model import (
 )
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.numbers import parse_decimal
-from quantmatrix.ingest.symbols import parse_option
+from quantmatrix.ingest.symbols import exchange_option, looks_like_option, parse_option
 from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict
 
 _ZERO = Decimal(0)
+_CENT = Decimal("0.01")
+_RATE_PLACES = Decimal("1e-18")
 _FORMATS = ("%Y-%m-%d",)
 _PAIR = re.compile(r"[A-Z]{3}\.[A-Z]{3}")
 _BOND = re.compile(r"\s[0-9]{1,2}(?: [0-9]/[0-9]{1,2}|\.[0-9]+)? [0-9]{2}/[0-9]{2}/[0-9]{2}")
@@ -152,7 +155,9 @@ class _Reading(TableReading):
     def _meaning(
         self, row: Row, kind: str, quantity: Decimal | None, thing: Instrument | None, values: dict[str, Any]
     ) -> None:
-        price = row.number("price")
+        price = printed = row.number("price")
+        if thing is not None and quantity and (rate := self._rate(row, thing, quantity, values)) is not None:
+            values["terms"] = Terms(fx_rate=rate)
         if row.text("price currency") not in ("", "-", self.currency):
             if price is not None:
                 values["metadata"]["price"] = f"{price:f} {row.text('price currency')}"
@@ -162,11 +167,9 @@ class _Reading(TableReading):
             values |= {"instrument": thing.key, "quantity": quantity}
             if kind in _EVENTS and thing.type is InstrumentType.OPTION:
                 settlement = None if _EVENTS[kind] is T.OPTION_EXPIRATION else "linked"
-                values |= {
-                    "type": _EVENTS[kind],
-                    "position_effect": PositionEffect.CLOSE,
-                    "terms": Terms(exercise_settlement=settlement) if settlement else None,
-                }
+                if settlement:
+                    values["terms"] = Terms(exercise_settlement=settlement)
+                values |= {"type": _EVENTS[kind], "position_effect": PositionEffect.CLOSE}
                 made = self.emit(values)
                 if settlement:
                     self.day_book.removal(made, thing, quantity)
@@ -178,7 +181,7 @@ class _Reading(TableReading):
                 "quantity": quantity,
                 "price": price if price is None or price >= 0 else None,
             }
-            self.day_book.stock(self.emit(values), thing)
+            self.day_book.stock(self.emit(values), thing, printed)
         elif kind in _CASH:
             self.emit(values | {"type": _CASH[kind], "instrument": thing.key if thing else None})
         elif kind in _MOVES or (kind == "transfer" and not quantity):
@@ -203,8 +206,26 @@ class _Reading(TableReading):
         currency = printed if len(printed) == 3 and printed.isalpha() else self.currency
         if option := parse_option(text):
             return self.option(option, currency)
-        bond = _BOND.search(text)
-        return self.security(InstrumentType.BOND if bond else InstrumentType.STOCK, text, currency)
+        if _BOND.search(text):
+            return self.security(InstrumentType.BOND, text, currency)
+        if not looks_like_option(text):
+            return self.security(InstrumentType.STOCK, text, currency)
+        if option := parse_option(row.text("description")) or exchange_option(text):
+            return self.option(option, currency)
+        reason = "an option symbol that cannot be read; kept as another kind of instrument"
+        self.warn_once("option", row.line, row.printed("symbol"), text, reason)
+        return self.security(InstrumentType.OTHER, text, currency)
+
+    def _rate(self, row: Row, thing: Instrument, quantity: Decimal, values: dict[str, Any]) -> Decimal | None:
+        """Tax currency for one unit of the base currency, as the row's own price and amount imply it."""
+        price, printed = row.number("price"), row.text("price currency")
+        gross = row.number("gross amount")
+        gross = values["gross_amount"] if gross is None else gross
+        if printed != TAX_CURRENCY or printed == self.currency or not price or not gross or price < 0:
+            return None
+        unit = _CENT if thing.type is InstrumentType.BOND else thing.multiplier or Decimal(1)
+        traded = EXACT.multiply(abs(EXACT.multiply(quantity, price)), unit)
+        return EXACT.divide(traded, abs(gross)).quantize(_RATE_PLACES, context=EXACT)
 
 
 class IbkrHistory(TableParser):

@@ -35,6 +35,15 @@ _PLAIN = re.compile(
     r"(?P<strike>(?:0|[1-9][0-9]{0,6})(?:\.[0-9]{0,8}[1-9])?)"
 )
 """``./ESU5 EW4N5 250725P6200``: what does not fit into the OSI form."""
+_RIGHT_FIRST = re.compile(
+    r"(?P<right>[CP]) +(?P<root>[A-Z0-9]{1,6}) +(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2}) +"
+    r"(?P<strike>[0-9]{1,8}(?:\.[0-9]{1,6})?)(?: +[A-Z0-9]{1,3})?"
+)
+"""``C UBSE 20291221 28 M``: European exchanges; ``UBSE`` is their code, not the ticker of the shares."""
+_RIGHT = re.compile(r"(?:^|[ 0-9])(?:C|P|CALL|PUT)(?: |[0-9]|$)", re.IGNORECASE)
+_EXPIRY = re.compile(
+    r"(?:^| )(?:[0-9]{6}|[0-9]{8}|[0-9]{0,2}[A-Z]{3} ?[0-9]{2,4})(?:[CP]?[0-9.]*)(?: |$)", re.IGNORECASE
+)
 _LONGEST = 64
 _ROOT_WIDTH = 6
 
@@ -99,6 +108,24 @@ def _option(text: str) -> OptionTerms | None:
         option_type="call" if found["right"].upper() == "C" else "put",
         strike=strike,
     )
+
+
+def exchange_option(text: str) -> OptionTerms | None:
+    """Terms of ``C UBSE 20291221 28 M``; its root is the exchange's code: a name elsewhere says more."""
+    found = _RIGHT_FIRST.fullmatch(" ".join(text[:_LONGEST].split()))
+    try:
+        expiration = date(int(found["year"]), int(found["month"]), int(found["day"])) if found else None
+    except ValueError:
+        return None
+    if found is None or expiration is None:
+        return None
+    right: Literal["call", "put"] = "call" if found["right"] == "C" else "put"
+    return OptionTerms(found["root"], found["root"], expiration, right, Decimal(found["strike"]))
+
+
+def looks_like_option(text: str) -> bool:
+    """Whether a symbol has a right and an expiry, so that it is surely no stock, readable or not."""
+    return bool(_EXPIRY.search(text[:_LONGEST]) and _RIGHT.search(text[:_LONGEST]))
 
 
 @lru_cache(maxsize=16384)

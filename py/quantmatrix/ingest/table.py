@@ -397,7 +397,7 @@ class TableReading:
             return "row"
 
     def _no_row(self, fields: list[str]) -> None:
-        """Refuse what is no note either: many cells, the first of which begins as rows do, or one a figure."""
+        """Refuse what is no note either: many cells, of which the first begins as rows do or one is a figure."""
         said = [cell.strip() for cell in fields if cell.strip()]
         if len(said) >= _CELLS_OF_ROW and (
             fields[0].strip()[:1].isdigit() or any(_FIGURE.fullmatch(cell) for cell in said)

@@ -15,7 +15,7 @@ from quantmatrix.ingest.ibkr_activity.statement import read_period
 from quantmatrix.ingest.ibkr_flex.dates import StyleFinder
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext
-from quantmatrix.ingest.ibkr_flex.survey import level_of
+from quantmatrix.ingest.ibkr_flex.levels import level_of
 from quantmatrix.ingest.ibkr_flex.xml import elements
 from quantmatrix.ingest.model import Options as ParserOptions
 from quantmatrix.ingest.ofx import events, tree

@@ -9,10 +9,9 @@ from decimal import Decimal
 
 from quantmatrix.ingest.amounts import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.cells import RowError
-from quantmatrix.ingest.ibkr_activity.codes import CodeSet
 from quantmatrix.ingest.ibkr_activity.context import Context, Facts
 from quantmatrix.ingest.ibkr_activity.row import Row
-from quantmatrix.ingest.model import InstrumentType, PositionEffect
+from quantmatrix.ingest.model import InstrumentType
 
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
@@ -70,7 +69,7 @@ class PriceCheck:
 
 
 class ClosedLots:
-    """Warns where the lots printed below a closing order do not add up to it."""
+    """Warns where the lots printed below a closing row do not add up to it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -79,15 +78,20 @@ class ClosedLots:
         self._closes = False
         self._closed: Decimal | None = None
 
-    def order(self, line: int, quantity: Decimal, codes: CodeSet) -> None:
-        """The order that the next lots belong to."""
+    def order(self, line: int, quantity: Decimal, *, closes: bool) -> None:
+        """The row that the next lots belong to."""
         self.finish()
         self._line = line
         self._quantity = quantity
-        self._closes = codes.effect is PositionEffect.CLOSE
+        self._closes = closes
 
     def lot(self, row: Row) -> None:
         """A lot below it; a defect is a warning, because nothing is computed from it."""
+        if not self._line:
+            self._context.warn(
+                row.line, "Quantity", row.text("Quantity"), "a closed lot below no row that closes it"
+            )
+            return
         try:
             row.check_width()
             quantity = row.amount("Quantity")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from quantmatrix.ingest.action_text import Action, Security, read_action
 from quantmatrix.ingest.dates import NEW_YORK
 from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, meaning
+from quantmatrix.ingest.ibkr_activity.checks import ClosedLots
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
 from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier
@@ -51,6 +52,7 @@ class CorporateActions(Section):
         super().__init__(context)
         self._events: dict[_EventKey, Event] = {}
         self._done: dict[_EventKey, int] = {}
+        self._closed_lots = ClosedLots(context)
 
     def data(self, row: Row) -> Verdict:
         """Hold the row until its action is whole."""
@@ -91,10 +93,16 @@ class CorporateActions(Section):
                 is_cancel=codes.is_cancel,
             )
         event.legs.append(Leg(row.line, key, quantity, proceeds, value))
+        self._closed_lots.order(row.line, quantity, closes=bool(quantity))
         return "row"
+
+    def closed_lot(self, row: Row) -> None:
+        """Compare it with the action above."""
+        self._closed_lots.lot(row)
 
     def close(self) -> None:
         """Emit the actions read so far, in the order of their first rows, then what cancels what."""
+        self._closed_lots.finish()
         for event_key, event in self._events.items():
             self._emit(event)
             if not event.is_cancel and len(self._done) < _HELD_AT_MOST:

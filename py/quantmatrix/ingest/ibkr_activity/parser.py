@@ -13,11 +13,12 @@ from quantmatrix.ingest.ibkr_activity.cash import cash_sections
 from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.corporate_actions import CorporateActions
 from quantmatrix.ingest.ibkr_activity.evidence import CashReport, InstrumentList, OpenPositions
+from quantmatrix.ingest.ibkr_activity.grants import GrantActivity
 from quantmatrix.ingest.ibkr_activity.row import Header, Row
-from quantmatrix.ingest.ibkr_activity.section import TOTALS, Section, Verdict
+from quantmatrix.ingest.ibkr_activity.section import TOTALS, Section, Verdict, is_closed_lot
 from quantmatrix.ingest.ibkr_activity.statement import AccountSection, StatementSection
 from quantmatrix.ingest.ibkr_activity.trades import Trades
-from quantmatrix.ingest.ibkr_activity.transfers import Grants, Transfers
+from quantmatrix.ingest.ibkr_activity.transfers import Transfers
 from quantmatrix.ingest.model import FileRefused, Line, Options, Record
 from quantmatrix.ingest.reader import records
 
@@ -132,14 +133,15 @@ class _Reading:
 
     def __init__(self, options: Options) -> None:
         self.context = context = Context(options)
+        grants = GrantActivity(context)
         sections: dict[str, Section] = {
             "Statement": StatementSection(context),
             "Account Information": AccountSection(context),
             "Trades": Trades(context),
             "Transfers": Transfers(context),
             "Corporate Actions": CorporateActions(context),
-            "Grant Activity": Grants(context),
-            "Stock Grant Activity": Grants(context),
+            "Grant Activity": grants,
+            "Stock Grant Activity": grants,
             "Open Positions": OpenPositions(context),
             "Long Open Positions": OpenPositions(context),
             "Short Open Positions": OpenPositions(context, short=True),
@@ -220,6 +222,9 @@ class _Reading:
             reason = "a data row before the header of its section"
             raise RowError("no_header", reason, text=",".join(fields))
         row = Row(line, name, header, header.rejoined(fields))
+        if is_closed_lot(fields):
+            section.closed_lot(row)
+            return "evidence"
         row.check_width()
         try:
             return section.data(row)

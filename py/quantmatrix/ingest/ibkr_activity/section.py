@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from quantmatrix.ingest.ibkr_activity.context import Context
@@ -9,8 +10,17 @@ from quantmatrix.ingest.ibkr_activity.row import Header, Row
 
 Verdict = Literal["row", "evidence", "skipped", "unknown"]
 
+_LOT_SAID_WITHIN = 8
+
 TOTALS = ("Total", "Starting", "Ending")
 """How the first cell of a data row begins that only adds up others."""
+
+
+def is_closed_lot(fields: Sequence[str]) -> bool:
+    """Whether a data row says in one of its first cells that it is a lot closed by the row above."""
+    return any(
+        cell.strip().rstrip(":").replace(" ", "") == "ClosedLot" for cell in fields[2:_LOT_SAID_WITHIN]
+    )
 
 
 class Section:
@@ -51,6 +61,11 @@ class Section:
     def data(self, row: Row) -> Verdict:
         """Read a data row. Raises ``RowError``."""
         raise NotImplementedError
+
+    def closed_lot(self, row: Row) -> None:
+        """A lot that the row above it closed, as statements with details print it among the rows."""
+        reason = "closed lots are kept as evidence, not compared in this section"
+        self.context.warn_once("closed lot", row.line, None, row.section, reason)
 
     def other_kind(self, row_kind: str) -> Verdict | None:
         """The verdict on a row of an unusual kind; None if nobody knows it."""

@@ -97,8 +97,8 @@ class Trades(Section):
                 column="DataDiscriminator",
                 text=level,
             )
-        if level.replace(" ", "") in ("ClosedLot", "Lot"):
-            self._closed_lots.lot(row)
+        if level == "Lot":
+            self.closed_lot(row)
             return "evidence"
         if level.replace(" ", "") == "WashSale":
             return "evidence"
@@ -106,6 +106,10 @@ class Trades(Section):
             "level", row.line, "DataDiscriminator", level, "a kind of trade row that nobody knows"
         )
         return "unknown"
+
+    def closed_lot(self, row: Row) -> None:
+        """Compare it with the trade above."""
+        self._closed_lots.lot(row)
 
     def finish(self) -> None:
         """Emit what waited for a partner, and the checks that needed the whole file."""
@@ -123,7 +127,8 @@ class Trades(Section):
             transaction = self._conversion(trade)
         else:
             transaction = self._security(trade)
-        self._closed_lots.order(row.line, trade.quantity, trade.codes)
+        closes = trade.codes.effect is PositionEffect.CLOSE
+        self._closed_lots.order(row.line, trade.quantity, closes=closes)
         if trade.codes.is_cancel:
             self._cancels.cancel(row, trade.account, trade.executed_at)
         else:

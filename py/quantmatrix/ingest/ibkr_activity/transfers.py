@@ -1,17 +1,16 @@
-"""The sections Transfers and Grant Activity: securities that come or go without a trade."""
+"""The section Transfers: securities and cash that come from other accounts, or go there."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
-from quantmatrix.ingest.ibkr_activity.context import Context, symbol_of
+from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.row import Row
 from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
-from quantmatrix.ingest.model import InstrumentType, Link, LinkKind, Transaction, TransactionType
+from quantmatrix.ingest.model import Link, LinkKind, Transaction, TransactionType
 
 _REMEMBERED_AT_MOST = 10_000
 _OWN = ("internal", "inter-company", "interdepot")
@@ -124,75 +123,3 @@ class Transfers(Section):
         if self._unpaired_count < _REMEMBERED_AT_MOST:
             waiting.append(transaction)
             self._unpaired_count += 1
-
-
-class Grants(Section):
-    """Shares that the broker gives away: the customer's on the day they vest, not before.
-
-    The vesting is printed again when it happens; where the file also holds the grant, that row adds nothing.
-    In a file of its own it is the same transaction as the grant's and known by that. Shares returned or
-    withheld for tax leave.
-    """
-
-    columns = frozenset(
-        {
-            "Account",
-            "Currency",
-            "Symbol",
-            "Report Date",
-            "Description",
-            "Award Date",
-            "Vesting Date",
-            "Quantity",
-            "Price",
-            "Value",
-        }
-    )
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._granted: dict[tuple[str | None, str, date, date], int] = {}
-
-    def data(self, row: Row) -> Verdict:
-        """A grant, its vesting, or its return."""
-        context = self.context
-        symbol = symbol_of(InstrumentType.STOCK, row.required("Symbol"))
-        account = context.account_of(row)
-        vests = row.day("Vesting Date")
-        awarded = row.day("Award Date") if row.text("Award Date") else vests
-        quantity = row.amount("Quantity")
-        text = " ".join(row.text("Description").split())
-        if not quantity:
-            raise RowError(
-                "zero_quantity", "a grant of nothing", column="Quantity", text=row.text("Quantity")
-            )
-        known_as = (account, symbol, awarded, vests)
-        if "vesting" in text.lower():
-            if self._granted.get(known_as, 0) > 0:
-                self._granted[known_as] -= 1
-                return "evidence"
-        elif quantity > 0 and len(self._granted) < _REMEMBERED_AT_MOST:
-            self._granted[known_as] = self._granted.get(known_as, 0) + 1
-        fallback = context.base_currency or context.options.currency
-        kind, currency = context.traded_as(symbol, row.text("Currency") or fallback)
-        if context.period_end is not None and vests > context.period_end:
-            context.warn(
-                row.line,
-                "Vesting Date",
-                vests.isoformat(),
-                "vests after the end of the statement; booked on that day",
-            )
-        context.out.append(
-            Transaction(
-                line=row.line,
-                account=account,
-                instrument=context.named(kind, symbol, currency),
-                type=TransactionType.PROMOTION if quantity > 0 else TransactionType.TRANSFER_OUT,
-                fingerprint=f"grant of {awarded.isoformat()}",
-                trade_date=vests,
-                quantity=quantity,
-                currency=currency,
-                description=text or None,
-            )
-        )
-        return "row"

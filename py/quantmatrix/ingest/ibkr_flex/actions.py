@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from quantmatrix.ingest.ibkr_activity.corporate_actions import effective_day
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext
-from quantmatrix.ingest.model import Link, LinkKind, Refusal, TransactionType
+from quantmatrix.ingest.model import Link, LinkKind, Refusal, Terms, TransactionType
 
 _ZERO = Decimal(0)
 _NEAR_DAYS = 4
@@ -38,12 +38,22 @@ _WORDS_OF_REDEMPTION = ("MATURITY", "FULL CALL", "REDEMPTION", "EARLY REDEMPTION
 _Key = tuple[str | None, str, str, bool]
 
 
+@dataclass(slots=True)
+class _Held:
+    """An action of which more rows may come."""
+
+    event: Event
+    type_code: str
+    ids: list[str] = field(default_factory=list)
+    fx_rate: Decimal | None = None
+
+
 class CorporateActions:
     """Holds the rows until the file ends, at most ``_HELD_AT_MOST`` actions: a pair may stand far apart."""
 
     def __init__(self, context: FlexContext) -> None:
         self._context = context
-        self._events: dict[_Key, tuple[Event, list[str], str]] = {}
+        self._events: dict[_Key, _Held] = {}
         self._lines: dict[_Key, int] = {}
 
     def take(self, element: Element, account: str | None) -> None:
@@ -73,24 +83,23 @@ class CorporateActions:
         if held is None:
             if len(self._events) >= _HELD_AT_MOST:
                 self.finish()
-            held = (
-                _event(element, account, text, printed, reported, codes),
-                [],
-                type_code,
-            )
+            held = _Held(_event(element, account, text, printed, reported, codes), type_code)
             self._events[event_key] = held
-        elif not held[0].text.ratios and text.ratios:
-            held[0].text = text
-        held[0].legs.append(Leg(element.number, key, quantity, proceeds, value))
+        elif not held.event.text.ratios and text.ratios:
+            held.event.text = text
+        held.event.legs.append(Leg(element.number, key, quantity, proceeds, value))
+        if currency == held.event.currency:
+            held.fx_rate = held.fx_rate or context.rate_of(element, account, currency)
         if transaction_id := element.text("transactionID"):
-            held[1].append(transaction_id)
+            held.ids.append(transaction_id)
 
     def finish(self) -> None:
         """Emit the actions read so far, and what cancels what."""
         cancelled: list[tuple[_Key, int]] = []
-        for key, (event, ids, type_code) in self._events.items():
+        for key, held in self._events.items():
+            event = held.event
             try:
-                self._emit(event, ids, type_code)
+                self._emit(held)
             except RowError as error:
                 self._context.out += [_refusal(error, leg.line) for leg in event.legs]
                 continue
@@ -107,14 +116,18 @@ class CorporateActions:
                 self._context.out.append(Link(kind=LinkKind.CORRECTION, from_line=line, to_line=original))
         self._events.clear()
 
-    def _emit(self, event: Event, ids: list[str], type_code: str) -> None:
+    def _emit(self, held: _Held) -> None:
+        event, ids = held.event, held.ids
         source = self._source(event)
         first = event.legs[0]
-        meant = _redeemed(event, source, type_code) or meaning(event, source)
+        meant = _redeemed(event, source, held.type_code) or meaning(event, source)
         if meant.type is TransactionType.OTHER:
             reason = "a corporate action that is not computed; kept as other, enter its effect by hand"
             self._context.warn(first.line, "description", event.description, reason)
         currency = source.rpartition("|")[2]
+        terms, paid_in = meant.terms, event.currency if event.proceeds else currency
+        if held.fx_rate is not None and paid_in == event.currency:
+            terms = (terms or Terms()).model_copy(update={"fx_rate": held.fx_rate})
         is_cash_merger = meant.type is TransactionType.MERGER_CASH and meant.terms is not None
         row = transaction(
             {
@@ -131,10 +144,10 @@ class CorporateActions:
                 "price": meant.terms.cash_per_share if is_cash_merger and meant.terms else None,
                 "gross_amount": event.proceeds,
                 "net_amount": event.proceeds,
-                "currency": event.currency if event.proceeds else currency,
+                "currency": paid_in,
                 "description": event.description,
                 "metadata": event.metadata,
-                "terms": meant.terms,
+                "terms": terms,
             }
         )
         self._context.out.append(row)

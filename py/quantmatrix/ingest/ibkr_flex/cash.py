@@ -10,7 +10,7 @@ from quantmatrix.ingest.ibkr_activity.cash import of_deposit, of_dividend, of_in
 from quantmatrix.ingest.ibkr_activity.context import symbol_of
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext, identifiers_of
-from quantmatrix.ingest.model import InstrumentType, Transaction, TransactionType
+from quantmatrix.ingest.model import InstrumentType, Terms, Transaction, TransactionType
 
 _HEAD = re.compile(r"(?P<symbol>[A-Z0-9][A-Z0-9. ]{0,15}?) ?\([A-Z0-9]{8,12}\) ")
 _NEAR = timedelta(days=4)
@@ -76,6 +76,7 @@ def cash_transaction(element: Element, account: str | None, context: FlexContext
         if value := element.text(attribute):
             metadata[name] = value
     settles = element.day("settleDate")
+    rate = context.rate_of(element, account, currency)
     return transaction(
         {
             "line": element.number,
@@ -92,6 +93,7 @@ def cash_transaction(element: Element, account: str | None, context: FlexContext
             "currency": currency,
             "description": text or None,
             "metadata": metadata,
+            "terms": None if rate is None else Terms(fx_rate=rate),
         }
     )
 

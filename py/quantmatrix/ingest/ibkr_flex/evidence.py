@@ -8,15 +8,23 @@ from decimal import Decimal
 from quantmatrix.ingest.cells import EXACT
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext, identifiers_of, name_of
-from quantmatrix.ingest.ibkr_flex.survey import level_of
+from quantmatrix.ingest.ibkr_flex.levels import level_of
+from quantmatrix.ingest.ibkr_flex.survey import Survey, is_unvested, position_key
 from quantmatrix.ingest.model import CashEvidence, LotEvidence, PositionEvidence, Statement
 
 BASE_SUMMARY = "BASE_SUMMARY"
 """What stands for the currency of a sum over all currencies."""
 
 
-def open_position(element: Element, account: str | None, until: date | None, context: FlexContext) -> None:
-    """A position or one of its lots, at the end of its day. Raises ``RowError``."""
+def open_position(
+    element: Element, account: str | None, until: date | None, context: FlexContext, facts: Survey
+) -> None:
+    """A position or one of its lots, at the end of its day, but for what has not vested.
+
+    Raises ``RowError``.
+    """
+    if is_unvested(element.attributes):
+        return
     as_of = element.day("reportDate") or until
     if as_of is None:
         reason = "the statement names no period; not compared with the books"
@@ -45,6 +53,9 @@ def open_position(element: Element, account: str | None, until: date | None, con
             )
         )
         return
+    if promised := facts.unvested.get(position_key(element.attributes)):
+        quantity = EXACT.subtract(quantity, promised[0])
+        cost = None if cost is None else EXACT.subtract(cost, promised[1])
     context.out.append(
         PositionEvidence(
             line=element.number,

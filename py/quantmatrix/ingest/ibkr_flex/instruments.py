@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.ibkr_activity.context import Context, symbol_of
+from quantmatrix.ingest.ibkr_activity.grants import TAX_CURRENCY
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.model import InstrumentType, Options
 from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
@@ -45,8 +47,9 @@ _IDENTIFIER_LONGEST = 40
 class FlexContext(Context):
     """What a Flex Query has said so far; contract numbers tell instruments apart where symbols change."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, bases: Mapping[str, str]) -> None:
         super().__init__(options)
+        self._bases = bases
         self._by_conid: dict[tuple[InstrumentType, str, str], str] = {}
         self._by_identifier: dict[str, str] = {}
         self._seen: dict[tuple[str, ...], str] = {}
@@ -78,6 +81,22 @@ class FlexContext(Context):
         if known is None:
             known = self._seen[told] = self._key(element, kind, currency, conid)
         return known
+
+    def rate_of(self, element: Element, account: str | None, currency: str) -> Decimal | None:
+        """Tax currency for one unit of the row's, where the file says that its base is the tax currency.
+
+        A rate of 1 between two currencies is none: the broker prints it where it has no rate.
+        """
+        if currency == TAX_CURRENCY or self._bases.get(account or "", self._bases.get("")) != TAX_CURRENCY:
+            return None
+        try:
+            rate = element.number_of("fxRateToBase")
+        except RowError as error:
+            self.warn_once(
+                "rate", element.number, error.column, error.text, f"{error.reason}; no rate is taken"
+            )
+            return None
+        return rate if rate is not None and rate > 0 and rate != 1 else None
 
     def known_as(self, identifier: str) -> str | None:
         """Key of the instrument that an earlier element named by an id such as ``conid:265598``."""

@@ -65,6 +65,7 @@ class Normalizer:
     @staticmethod
     def _pounds(attributes: dict[str, str]) -> None:
         attributes["currency"] = "GBP"
+        attributes.pop("fxRateToBase", None)  # of a penny or of a pound: the file does not say
         for name in _IN_PENCE:
             try:
                 value = parse_decimal(attributes.get(name, ""))

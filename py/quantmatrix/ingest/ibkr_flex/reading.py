@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.ibkr_activity.context import ACCOUNT_LONGEST
+from quantmatrix.ingest.ibkr_activity.grants import Grants
 from quantmatrix.ingest.ibkr_flex.actions import CorporateActions
 from quantmatrix.ingest.ibkr_flex.cash import cash_transaction
 from quantmatrix.ingest.ibkr_flex.dates import DateStyle
@@ -21,13 +22,16 @@ from quantmatrix.ingest.ibkr_flex.evidence import (
     open_position,
     security,
 )
+from quantmatrix.ingest.ibkr_flex.grants import grant
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext
+from quantmatrix.ingest.ibkr_flex.levels import SECTION_OF_TRADES, SUMS_OF_TRADES, trade_level
 from quantmatrix.ingest.ibkr_flex.normal import Normalizer
-from quantmatrix.ingest.ibkr_flex.sections import CONTAINERS, DETAILS, EVIDENCE, ROWS, SKIPPED
-from quantmatrix.ingest.ibkr_flex.survey import Survey, level_of
+from quantmatrix.ingest.ibkr_flex.sections import CONTAINERS, DETAILS, EVIDENCE, ROWS, SKIPPED, UNCOMPUTED
+from quantmatrix.ingest.ibkr_flex.survey import Survey
 from quantmatrix.ingest.ibkr_flex.trades import Trades
 from quantmatrix.ingest.ibkr_flex.transfers import Transfers
 from quantmatrix.ingest.model import FileRefused, Line, Options, Record, Refusal, Statement, Warning
+from quantmatrix.ingest.unread import Unread
 
 Start = tuple[int, str, Mapping[str, str], str | None, str]
 """Number, name, attributes, the text of a row of CSV (None for XML), and the place where it differs."""
@@ -37,21 +41,29 @@ Verdict = Literal["row", "evidence", "skipped", "unknown"]
 _PUBLIC = frozenset({"accountId", "currency", "accountType", "customerType"})
 """What is kept of the account's own element: not its names and addresses."""
 
-_LEVELS = ("", "EXECUTION")
 _SHORT = "#short"
+_SIDES = ("BUY", "SELL")
+_UNKNOWN = "a section that nobody knows; its rows are kept, not read"
+_UNCOMPUTED = (
+    "may move units or cash that no other section shows; kept, not computed: compare with the broker"
+)
+_FUNDS_ALONE = "the statement of funds alone is not computed: add Trades and Cash Transactions to the query"
+_SUM_ALONE = "a sum of trades that are not in this file; not computed: choose executions in the query"
 
 
 class Reading:
     """One pass over one file; grows with its instruments and ids, and with rows that wait for a second."""
 
     def __init__(self, options: Options, facts: Survey, style: DateStyle) -> None:
-        self._context = FlexContext(options)
+        self._context = FlexContext(options, facts.bases)
         self._facts = facts
         self._style = style
         self._normal = Normalizer(self._context, options, facts.ids)
         self._trades = Trades(self._context, facts)
         self._actions = CorporateActions(self._context)
         self._transfers = Transfers(self._context)
+        self._grants = Grants(self._context)
+        self._unread = Unread()
         self._account: str | None = None
         self._period: tuple[date | None, date | None] = (None, None)
         self._days: list[date] = []
@@ -74,7 +86,9 @@ class Reading:
             out.clear()
         self._trades.finish()
         self._actions.finish()
+        self._grants.finish()
         yield from out
+        yield from self._unread.told()
         out.clear()
         if not self._found:
             raise FileRefused(
@@ -118,7 +132,7 @@ class Reading:
             self._found = True
             if name == "OpenPosition":
                 self._normal.repair(element)
-                open_position(element, account, self._period[1], self._context)
+                open_position(element, account, self._period[1], self._context, self._facts)
             elif name == "CashReportCurrency":
                 balances(element, account, self._period, self._context)
             else:
@@ -130,46 +144,78 @@ class Reading:
                 self._context.out.append(told)
                 self._context.base_currency = told.base_currency or self._context.base_currency
             return "skipped"
-        if name == "Order" and not self._facts.has_executions:
-            return self._row(element, account)
         if name in DETAILS:
             return "evidence"
+        if name in UNCOMPUTED:
+            self._found = True
+            if name != "TradeTransfer" or not self._facts.levels.is_told_finer("ORDER", element.attributes):
+                self._unread.add(name, element.number, _UNCOMPUTED, element.attributes)
+            return "skipped"
         if name in SKIPPED:
             self._found = True
+            if name == "StatementOfFundsLine" and not self._facts.has_rows:
+                self._unread.add(name, element.number, _FUNDS_ALONE, element.attributes)
             return "skipped"
-        reason = "a section that nobody knows; its rows are kept, not read"
-        self._context.warn_once("section", element.number, None, name, reason)
+        self._unread.add(name, element.number, _UNKNOWN, element.attributes)
         return "unknown"
 
     def _row(self, element: Element, account: str | None) -> Verdict:
         if short := element.attributes.get(_SHORT):
             raise RowError("short_row", f"{short}: is the file cut off?", text=element.raw)
-        level = level_of(element.attributes)
-        if element.name == "Order" or (element.name == "Trade" and level not in _LEVELS):
-            if level != "ORDER" and element.name != "Order":
+        name, levels = element.name, self._facts.levels
+        if name in SECTION_OF_TRADES:
+            if not self._counts(element, trade_level(name, element.attributes)):
                 return "evidence"
-            if self._facts.has_executions:
-                return "evidence"
-            reason = "the query has orders and no executions; orders are imported"
-            self._context.warn_once("orders", element.number, "levelOfDetail", level, reason)
-        elif element.name == "CashTransaction" and (
-            element.text("currency") == BASE_SUMMARY or (level == "SUMMARY" and self._facts.has_cash_details)
-        ):
+        elif element.text("currency") == BASE_SUMMARY:
+            return "evidence"
+        elif levels.is_sum_of_others(name, element.attributes):
+            self._missing(element)
             return "evidence"
         if self._normal.is_repeated(element, account):
             return "skipped"
         self._normal.repair(element)
-        if element.name in ("Trade", "Order"):
+        if name in SECTION_OF_TRADES:
             self._trades.trade(element, account)
-        elif element.name == "CashTransaction":
+        elif name == "CashTransaction":
             self._context.out.append(cash_transaction(element, account, self._context))
-        elif element.name == "CorporateAction":
+        elif name == "CorporateAction":
             self._actions.take(element, account)
-        elif element.name == "Transfer":
+        elif name == "Transfer":
             self._transfers.take(element, account)
+        elif name == "StockGrantActivity":
+            return self._grants.take(grant(element, account, self._context))
         elif not self._trades.event(element, account):
             return "evidence"
         return "row"
+
+    def _counts(self, element: Element, level: str) -> bool:
+        """Whether a row of the section Trades is a trade of its own: not a detail, nor told by finer rows."""
+        if level == "EXECUTION":
+            return True
+        if level not in SUMS_OF_TRADES or self._facts.levels.is_told_finer(level, element.attributes):
+            return False
+        if level == "ORDER":
+            reason = "the query has orders and no executions; orders are imported"
+            self._context.warn_once("orders", element.number, "levelOfDetail", level, reason)
+            return True
+        if (
+            level == "SYMBOL_SUMMARY"
+            and element.text("tradeDate", "dateTime")
+            and element.text("buySell") in _SIDES
+        ):
+            reason = (
+                "the query has sums of symbols and days, neither executions nor orders; they are imported"
+            )
+            self._context.warn_once("orders", element.number, "levelOfDetail", level, reason)
+            return True
+        self._unread.add(element.name, element.number, _SUM_ALONE, element.attributes)
+        return False
+
+    def _missing(self, element: Element) -> None:
+        """Say what a sum has that the rows which it sums have not."""
+        for measure, value in self._facts.levels.lacks(element.name, element.attributes).items():
+            reason = f"the rows of this event in the file lack {value:f} of its sum; the rows count"
+            self._context.warn(element.number, measure, element.text("description", "symbol"), reason)
 
     def _statement(self, element: Element) -> None:
         self._found = True

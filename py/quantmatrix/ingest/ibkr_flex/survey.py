@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from quantmatrix.ingest.ibkr_flex.dates import StyleFinder
+from quantmatrix.ingest.ibkr_flex.levels import Levels, level_of
+from quantmatrix.ingest.ibkr_flex.sections import ROWS
+from quantmatrix.ingest.numbers import parse_decimal
 from quantmatrix.ingest.repeats import Repeats
 
 _DATES = (
@@ -19,9 +23,13 @@ _AT_MOST = 100_000
 class Survey:
     """Facts about a whole file, none of which grows with its trades."""
 
-    has_executions: bool = False
-    has_cash_details: bool = False
-    generated_in: str = ""
+    has_rows: bool = False
+    """Whether the file has rows that carry transactions."""
+    bases: dict[str, str] = field(default_factory=dict)
+    """The base currency that the file states for each account."""
+    unvested: dict[tuple[str, str, str], list[Decimal]] = field(default_factory=dict)
+    """Units and cost of lots that are not the customer's yet, by account, thing and day."""
+    levels: Levels = field(default_factory=Levels)
     dates: StyleFinder = field(default_factory=StyleFinder)
     exercises: dict[str, str] = field(default_factory=dict)
     """Keys of OptionEAE rows, each with what happened: assignment, exercise, expiration."""
@@ -39,38 +47,57 @@ class Survey:
                 self.dates.look(value)
         if identity := attributes.get("transactionID"):
             self.ids.look(identity.strip())
+        if name in ROWS:
+            self.has_rows = True
+            self.levels.look(name, attributes)
+        elif name == "OpenPosition":
+            if is_unvested(attributes) and len(self.unvested) < _AT_MOST:
+                sums = self.unvested.setdefault(position_key(attributes), [Decimal(0), Decimal(0)])
+                for at, measure in enumerate(
+                    (attributes.get("position", ""), attributes.get("costBasisMoney", ""))
+                ):
+                    sums[at] += _number(measure)
+        elif name == "AccountInformation":
+            self.bases[attributes.get("accountId", "").strip()] = (
+                attributes.get("currency", "").strip().upper()
+            )
         if name == "Trade":
-            level = level_of(attributes)
-            self.has_executions = self.has_executions or level in ("", "EXECUTION")
             if is_cancel(attributes) and len(self.cancelled) < _AT_MOST:
                 self.cancelled.update(cancel_keys(attributes))
-        elif name == "CashTransaction":
-            self.has_cash_details = self.has_cash_details or level_of(attributes) == "DETAIL"
         elif name == "OptionEAE" and len(self.exercises) < _AT_MOST:
             kind = attributes.get("transactionType", "").strip().lower()
             self.exercises.update(dict.fromkeys(exercise_keys(attributes), kind))
 
     def look_again(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Take in one element once all option events are known."""
+        """Take in one element once all option events and sums are known."""
+        self.levels.look_again(name, attributes)
         if name == "Trade":
             self.booked.update(key for key in exercise_keys(attributes) if key in self.exercises)
 
 
 def survey(elements: Callable[[], Iterable[tuple[str, Mapping[str, str]]]]) -> Survey:
-    """Look at every element of a file; ``elements`` begins anew, because option events need a second look."""
+    """Look at every element of a file; ``elements`` begins anew where events need a second look."""
     found = Survey()
     for name, attributes in elements():
         found.look(name, attributes)
-    if found.exercises:
+    if found.exercises or found.levels.want_second_look:
         for name, attributes in elements():
             found.look_again(name, attributes)
     return found
 
 
-def level_of(attributes: Mapping[str, str]) -> str:
-    """``EXECUTION``, ``ORDER``, ``CLOSED_LOT``, ``DETAIL``, ...; empty where none is printed."""
-    level = attributes.get("levelOfDetail", "").strip().upper().replace(" ", "_")
-    return "EXECUTION" if level == "EXECUTIONS" else level
+def is_unvested(attributes: Mapping[str, str]) -> bool:
+    """Whether a lot of a position is one that the customer has been promised."""
+    vests, day = attributes.get("vestingDate", ""), attributes.get("reportDate", "")
+    return level_of(attributes) == "LOT" and (
+        "Un" in attributes.get("code", "").replace(",", ";").split(";")
+        or (len(vests) == len(day) and vests[:4].isdigit() and vests > day)
+    )
+
+
+def position_key(attributes: Mapping[str, str]) -> tuple[str, str, str]:
+    """Account, thing and day of a position or one of its lots."""
+    return attributes.get("accountId", ""), _security(attributes), attributes.get("reportDate", "")
 
 
 def is_cancel(attributes: Mapping[str, str]) -> bool:
@@ -117,6 +144,13 @@ def exercise_keys(attributes: Mapping[str, str]) -> list[str]:
     quantity = attributes.get("quantity", "").strip().replace(",", "").lstrip("+-")
     keys.append(f"event {attributes.get('accountId')} {_security(attributes)} {digits} {quantity}")
     return keys
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return parse_decimal(text) or Decimal(0)
+    except ValueError:
+        return Decimal(0)
 
 
 def _security(attributes: Mapping[str, str]) -> str:

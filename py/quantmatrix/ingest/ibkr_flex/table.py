@@ -37,6 +37,7 @@ _ATTRIBUTES = (
     *("positionAmount", "cashTransfer", "company", "account", "startingCash", "endingCash", "fromDate"),
     *("toDate", "closePrice", "exchange", "accruedInt", "originatingTransactionID", "code", "rate"),
     *("fromCurrency", "toCurrency", "name", "accountType", "customerType", "model", "exDate"),
+    *("awardDate", "vestingDate", "activityDescription"),
 )
 _BY_NAME = {name.lower(): name for name in _ATTRIBUTES} | _ALIASES
 _DISTINCTIVE = frozenset({"clientaccountid", "currencyprimary", "levelofdetail", "ibexecid"})
@@ -46,6 +47,7 @@ _HEADER_WORDS = 3
 _SECTIONS: tuple[tuple[str, frozenset[str]], ...] = (
     ("StatementOfFundsLine", frozenset({"activityCode"})),
     ("ChangeInDividendAccrual", frozenset({"grossRate"})),
+    ("StockGrantActivity", frozenset({"awardDate", "vestingDate"})),
     ("OptionEAE", frozenset({"commissionsAndTax"})),
     ("Trade", frozenset({"tradePrice"})),
     ("Transfer", frozenset({"direction", "quantity"})),
@@ -66,6 +68,8 @@ _NAMED = {
     "transfers": "Transfer",
     "open positions": "OpenPosition",
     "option exercises": "OptionEAE",
+    "stock grant": "StockGrantActivity",
+    "grant activity": "StockGrantActivity",
     "cash report": "CashReportCurrency",
     "account information": "AccountInformation",
     "financial instrument information": "SecurityInfo",

@@ -107,9 +107,7 @@ class Trades:
         ):
             settlement = "cash"
         is_foreign = fee_currency != currency and bool(costs)
-        terms = None
-        if settlement or is_foreign:
-            terms = Terms(fee_currency=fee_currency if is_foreign else None, exercise_settlement=settlement)
+        rate = self._context.rate_of(element, account, currency)
         net = gross or _ZERO
         values |= {
             "instrument": key,
@@ -118,7 +116,7 @@ class Trades:
             "gross_amount": gross,
             "net_amount": net if is_foreign else EXACT.add(net, costs),
             "currency": currency,
-            "terms": terms,
+            "terms": _terms(rate, fee_currency if is_foreign else None, settlement),
         }
         return transaction(values)
 
@@ -156,13 +154,14 @@ class Trades:
         costs = EXACT.add(values["commission"], values["fees"])
         fee_currency = element.text("ibCommissionCurrency").upper() or quote
         is_foreign = fee_currency != quote and bool(costs)
+        rate = self._context.rate_of(element, account, quote) if element.currency() == quote else None
         values |= {
             "instrument": self._context.named(InstrumentType.CURRENCY, bought, bought),
             "type": TransactionType.FX_CONVERSION,
             "gross_amount": gross,
             "net_amount": gross if is_foreign else EXACT.add(gross, costs),
             "currency": quote,
-            "terms": Terms(fee_currency=fee_currency) if is_foreign else None,
+            "terms": _terms(rate, fee_currency if is_foreign else None),
         }
         return transaction(values)
 
@@ -330,6 +329,14 @@ class Trades:
         reason = "cancels a trade that is not in this file; imported as the opposite trade"
         self._context.warn(row.line, "origTradeID", element.text("origTradeID"), reason)
         self._context.out.append(row)
+
+
+def _terms(
+    rate: Decimal | None, fee_currency: str | None, settlement: Literal["cash"] | None = None
+) -> Terms | None:
+    if rate is None and fee_currency is None and settlement is None:
+        return None
+    return Terms(fx_rate=rate, fee_currency=fee_currency, exercise_settlement=settlement)
 
 
 def when(element: Element) -> tuple[datetime | None, date]:
