@@ -21,7 +21,7 @@ DEFAULT_MULTIPLIERS = {
 }
 """Money per point of price and unit, by the value of an instrument type, where a statement prints none."""
 
-TRADES = frozenset({TransactionType.BUY, TransactionType.SELL, TransactionType.REINVEST})
+_TRADES = frozenset({TransactionType.BUY, TransactionType.SELL, TransactionType.REINVEST})
 """What is paid at a price."""
 
 
@@ -41,7 +41,13 @@ def amount_problem(row: Transaction, kind: InstrumentType, multiplier: Decimal |
     ``multiplier`` None: the source states none. What settles results moves no price times units.
     """
     multiplier = multiplier or DEFAULT_MULTIPLIERS.get(kind.value)
-    if multiplier is None or not row.price or row.quantity is None:
+    if (
+        row.type not in _TRADES
+        or kind is InstrumentType.FUTURE
+        or multiplier is None
+        or not row.price
+        or row.quantity is None
+    ):
         return None
     gross = row.gross_amount
     if gross is None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, TextIO, get_args
 
+from quantmatrix.ingest.amounts import amount_problem
 from quantmatrix.ingest.canonical_columns import (
     COLUMNS,
     IDENTIFIERS,
@@ -142,6 +143,9 @@ class _Reading:
                 yield instrument
         self.first = min(self.first or row.trade_date, row.trade_date)
         self.last = max(self.last or row.trade_date, row.trade_date)
+        traded = self.instruments.get(row.instrument or "")
+        if traded is not None and (wrong := amount_problem(row, traded.type, traded.multiplier)):
+            yield Warning(line=number, column="net_amount", text=f"{row.net_amount:f}", reason=wrong)
         yield row
 
     def _cells(self, fields: list[str]) -> dict[Group, dict[str, Any]]:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, ClassVar, Literal, TextIO
 
-from quantmatrix.ingest.amounts import TRADES, amount_problem
+from quantmatrix.ingest.amounts import amount_problem
 from quantmatrix.ingest.cells import RowError, identity, transaction
 from quantmatrix.ingest.dates import day as read_day
 from quantmatrix.ingest.day_book import DayBook
@@ -257,10 +257,9 @@ class TableReading:
         """Check a transaction and pass it on."""
         made = transaction(values)
         self._moved(made.trade_date)
-        if self.proves_amounts and made.type in TRADES and made.instrument:
-            multiplier = self._told[made.instrument].multiplier
-            if reason := amount_problem(made, self._told[made.instrument].type, multiplier):
-                self.warn(made.line, None, f"{made.net_amount:f}", reason)
+        traded = self._told.get(made.instrument or "") if self.proves_amounts else None
+        if traded is not None and (wrong := amount_problem(made, traded.type, traded.multiplier)):
+            self.warn(made.line, None, f"{made.net_amount:f}", wrong)
         self.out.append(made)
         return made
 
@@ -397,7 +396,7 @@ class TableReading:
             return "row"
 
     def _no_row(self, fields: list[str]) -> None:
-        """Refuse what is no note either: many cells, of which the first begins as rows do or one is a figure."""
+        """Refuse what is no note either: many cells, the first begun as rows are or one a figure."""
         said = [cell.strip() for cell in fields if cell.strip()]
         if len(said) >= _CELLS_OF_ROW and (
             fields[0].strip()[:1].isdigit() or any(_FIGURE.fullmatch(cell) for cell in said)
