@@ -7,13 +7,13 @@
 #                engine's worked cases, the importers, the rulebook
 #   make soak    the long ones: kills at random moments, QUANTMATRIX_SOAK_RUNS of each command; five minutes
 #                of attack by twenty
-#   make lint    the static checks alone: ruff, mypy, sqruff and our own reader of SQL, squawk
+#   make lint    the static checks alone: ruff, mypy, sqruff and our own reader of SQL, squawk, lengths
 #   make check-bodies   plpgsql_check over every function (Debian; as root it installs what is missing)
 #   make bench   the speed ratios (QUANTMATRIX_BENCH_DIR names the generator's folder)
 #   make docs    the documentation as a site to read offline, in build/docs
 #   make pages   write the pages that are made: docs/reference, the transcript in README.md
 #   make lock    write the lock files again
-#   make migration-snapshot   add new migrations to the list of checksums
+#   make checksums   add new migrations to migrations/CHECKSUMS
 
 PYTHON ?= python3
 # A worker has a cluster of its own; a file stays with one worker.
@@ -37,7 +37,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --no-strip-extras --p
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql docs pages bench setup lock migration-snapshot clean help
+.PHONY: demo test check test-versions check-bodies soak lint lint-python lint-sql lint-lengths docs pages bench setup lock checksums clean help
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -69,7 +69,7 @@ check-bodies: setup
 soak: setup
 	QUANTMATRIX_SOAK_RUNS=$(or $(QUANTMATRIX_SOAK_RUNS),60) $(BIN)/python -m pytest -m soak --numprocesses=0
 
-lint: lint-python lint-sql
+lint: lint-python lint-sql lint-lengths
 
 lint-python: $(VENV)/.ready-dev
 	$(BIN)/ruff check py tests tools bench
@@ -79,6 +79,9 @@ lint-python: $(VENV)/.ready-dev
 lint-sql: $(VENV)/.ready-dev
 	$(BIN)/python -m tools.sql_style
 	$(BIN)/squawk migrations/*.sql
+
+lint-lengths: $(VENV)/.ready-dev
+	$(BIN)/python -m tools.lengths
 
 docs: $(VENV)/.ready-dev
 	$(BIN)/mkdocs build --strict
@@ -131,8 +134,8 @@ lock: $(BIN)/uv
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 	npm install --prefix $(SERVERS) --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
-migration-snapshot: $(VENV)/.ready
-	$(BIN)/python -m quantmatrix.database.snapshot
+checksums: $(VENV)/.ready
+	$(BIN)/python -m quantmatrix.database.checksums
 
 clean:
 	rm -rf $(VENV) node_modules $(SERVERS)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

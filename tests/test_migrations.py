@@ -15,11 +15,12 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from quantmatrix import resources
-from quantmatrix.database import checksums, fingerprint, ledger, migrate, repeatable, snapshot
+from quantmatrix.database import checksums, fingerprint, ledger, migrate, repeatable
 from quantmatrix.door.login import person
 from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services.credentials import MIGRATOR
 from quantmatrix.testing.cluster import Cluster, Database
+from quantmatrix.testing.first_release import FIRST, first_release
 
 
 @pytest.fixture
@@ -42,6 +43,16 @@ def as_owner(database: Database) -> psycopg.Connection[tuple[object, ...]]:
     return connection
 
 
+def rows(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, object]:
+    """The number of rows of each table of ours."""
+    counted = connection.execute(
+        "select c.oid::regclass, xpath('//n/text()', query_to_xml("
+        "   format('select count(*) as n from %s', c.oid::regclass), false, false, ''))::text"
+        " from pg_class c where c.relkind = 'r' and c.relowner = 'quantmatrix_owner'::regrole"
+    )
+    return {str(table): number for table, number in counted}
+
+
 def count(database: Database, query: str) -> object:
     with database.connect() as connection:
         row = connection.execute(query.encode()).fetchone()
@@ -49,18 +60,23 @@ def count(database: Database, query: str) -> object:
     return row[0]
 
 
-def test_schema_and_migrations_make_the_same_database(cluster: Cluster, database: Database) -> None:
-    with cluster.empty_database() as declared:
-        with as_owner(declared) as connection:
-            ledger.prepare(connection)
-            for path in resources.schema_files():
-                repeatable.run_file(connection, path)
-            with connection.transaction():
-                repeatable.apply(connection)
-        with declared.connect() as left, database.connect() as right:
-            wanted, migrated = fingerprint.take(left), fingerprint.take(right)
-    assert len(wanted) > 500
-    assert fingerprint.differences(wanted, migrated) == []
+def test_steps_make_the_same_database_as_the_schema(cluster: Cluster, tmp_path: Path) -> None:
+    names = list(checksums.recorded(resources.migrations_directory()))
+    told: list[str] = []
+    with cluster.empty_database() as new, first_release(cluster, tmp_path) as old:
+        assert migrate.up(new.dsn(MIGRATOR), told.append).applied == names
+        assert told == ["making the tables"]
+        assert migrate.up(old.dsn(MIGRATOR), told.append).applied == names[1:]
+        assert told[1:] == [f"applying {name}" for name in names[1:]]
+        with new.connect() as made, old.connect() as migrated:
+            assert len(fingerprint.take(made)) > 500
+            assert fingerprint.differences(fingerprint.take(migrated), fingerprint.take(made)) == []
+            assert rows(migrated) == rows(made)
+            for connection in (made, migrated):
+                marks = connection.execute(
+                    "select m.migration_id || '.sql' from migrations._yoyo_migration m order by 1"
+                )
+                assert [name for (name,) in marks] == names == list(ledger.applied(connection))
 
 
 @pytest.mark.parametrize(
@@ -113,21 +129,25 @@ def test_verify_finds_what_was_changed_by_hand_and_up_mends_it(database: Databas
 
 def test_the_released_files_are_the_ones_with_checksums() -> None:
     chain = checksums.verified(resources.migrations_directory())
-    assert next(iter(chain)) == snapshot.FIRST
+    assert next(iter(chain)) == FIRST
     assert chain == checksums.recorded(resources.migrations_directory())
 
 
-def test_the_first_migration_is_the_schema_while_it_is_the_only_one(released: Path) -> None:
-    before = (released / snapshot.FIRST).read_bytes()
-    if len(checksums.migration_files(released)) == 1:
-        snapshot.write_snapshot(resources.schema_files(), released)
-        assert (released / snapshot.FIRST).read_bytes() == before, "run 'make migration-snapshot'"
-    add(released, "9002_next.sql", "select 1;\n")
-    snapshot.write_snapshot([], released)
-    assert (released / snapshot.FIRST).read_bytes() == before
-    (released / snapshot.FIRST).write_bytes(before + b"-- edited\n")
-    with pytest.raises(Problem, match="edited, renamed or removed"):
-        snapshot.write_snapshot([], released)
+def test_checksums_of_new_migrations_are_added_by_one_command(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = checksums.recorded(released)
+    (released / "9002_next.sql").write_text("select 1;\n")
+    assert checksums.main() == 0
+    assert list(checksums.recorded(released)) == [*before, "9002_next.sql"]
+    assert checksums.recorded(released).items() > before.items()
+    assert f"{len(before) + 1} migrations" in capsys.readouterr().out
+    for name in ("9002_next.sql", FIRST):
+        text = (released / name).read_bytes()
+        (released / name).write_bytes(text + b"-- edited\n")
+        assert checksums.main() == 1
+        assert "edited, renamed or removed" in capsys.readouterr().err
+        (released / name).write_bytes(text)
 
 
 def test_a_new_migration_is_applied_once(database: Database, released: Path) -> None:
@@ -199,7 +219,7 @@ def test_a_failing_migration_names_file_line_and_column_and_leaves_nothing(
 
 
 def test_an_edited_file_is_refused(database: Database, released: Path) -> None:
-    file = released / snapshot.FIRST
+    file = released / FIRST
     file.write_text(file.read_text() + "-- edited\n")
     with pytest.raises(Problem, match="not the ones that were released") as unreleased:
         migrate.up(database.dsn(MIGRATOR))
@@ -266,16 +286,36 @@ def test_an_empty_database_needs_everything(cluster: Cluster) -> None:
             raise AssertionError("a session of an empty database")
 
 
-def test_a_killed_run_is_taken_up_where_it_was(database: Database, released: Path) -> None:
-    """yoyo's lock row stays after a kill, and its mark is written after the migration's own transaction."""
+def test_a_migration_its_record_and_its_mark_are_one_transaction(database: Database, released: Path) -> None:
+    add(released, "9002_next.sql", "create table core.extra as select 1 as id;\n")
+    migrate.up(database.dsn(MIGRATOR))
+    transactions = (
+        "select count(distinct x.written) from (select e.xmin::text as written from core.extra e"
+        " union all select a.xmin::text from migrations.applied a where a.name = '9002_next.sql'"
+        " union all select m.xmin::text from migrations._yoyo_migration m where m.migration_id = '9002_next'"
+        ") x"
+    )
+    assert count(database, transactions) == 1
+
+
+def test_what_killed_runs_left_is_taken_up(database: Database, released: Path) -> None:
+    """A record without a mark is of an older version, a mark without a record of yoyo without its hook."""
     add(released, "9002_next.sql", "create table core.extra (id int);\n")
     migrate.up(database.dsn(MIGRATOR))
-    with database.connect() as connection:
-        connection.execute("delete from migrations._yoyo_migration where migration_id = '9002_next'")
-        connection.execute("insert into migrations.yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
-    assert migrate.up(database.dsn(MIGRATOR)).applied == []
-    marks = "select count(*) from migrations._yoyo_migration where migration_id = '9002_next'"
-    assert count(database, marks) == 1
+    for left in (
+        "delete from migrations._yoyo_migration where migration_id = '9002_next'",
+        "delete from migrations.applied where name = '9002_next.sql'",
+        "insert into migrations.yoyo_lock (locked, ctime, pid) values (1, now(), 1)",
+    ):
+        with database.connect() as connection:
+            connection.execute(left.encode())
+        told: list[str] = []
+        migrate.up(database.dsn(MIGRATOR), told.append)
+        assert told == []
+        marks = "select count(*) from migrations._yoyo_migration where migration_id = '9002_next'"
+        records = "select count(*) from migrations.applied where name = '9002_next.sql'"
+        assert (count(database, marks), count(database, records)) == (1, 1)
+    assert count(database, "select count(*) from migrations.yoyo_lock") == 0
 
 
 def test_two_runs_at_once_apply_each_migration_once(cluster: Cluster) -> None:
@@ -339,26 +379,10 @@ def test_bare_yoyo_makes_the_same_database(cluster: Cluster, database: Database)
         assert migrate.up(bare.dsn(MIGRATOR)).applied == []
 
 
-def test_the_snapshot_is_one_command(
-    released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # As it was before the first release: no migration yet, and the schema as it is.
-    for file in released.iterdir():
-        if file.suffix == ".sql" or file.name == checksums.NAME:
-            file.unlink()
-    assert snapshot.main() == 0
-    assert (released / snapshot.FIRST).read_text().startswith(snapshot.HEADER)
-    assert "checksums written" in capsys.readouterr().out
-    add(released, "9002_next.sql", "select 1;\n")
-    (released / "9002_next.sql").write_text("select 2;\n")
-    assert snapshot.main() == 1
-    assert "was edited" in capsys.readouterr().err
-
-
 def test_erasures_from_before_they_were_told_in_the_log_are_told(cluster: Cluster) -> None:
     with cluster.empty_database() as old:
         with as_owner(old) as connection:
-            repeatable.run_file(connection, resources.migrations_directory() / "0001_initial.sql")
+            repeatable.run_file(connection, resources.migrations_directory() / FIRST)
             # As functions and policies of then left the tables.
             connection.execute(
                 "create function audit.refuse_change() returns trigger language plpgsql as"

@@ -32,7 +32,7 @@ begin
     end loop;
 end
 $$;
-grant select on tax.yearly, reconcile.cash_movements, reconcile.standing_findings
+grant select on tax.yearly, reconcile.priced_futures, reconcile.settled_by_price, reconcile.cash_movements, reconcile.standing_findings
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer, quantmatrix_engine;
 
 -- The key and what it says: no function that acts for people can fill the other columns.

@@ -44,7 +44,7 @@ comment on column core.positions.quantity is 'Signed units by the transactions: 
 comment on column core.positions.average_cost is 'Cost basis per unit and multiplier, for display; null if flat or unknown.';
 comment on column core.positions.cost_basis is 'Basis of the open lots in the tax currency, opening proceeds of shorts negative; null if any is unknown.';
 comment on column core.positions.realized_pnl is 'Realised gains in the tax currency before wash sale adjustments; closings with unknown basis left out.';
-comment on column core.positions.unmatched_quantity is 'Units that went beyond what the history explains; negative: units that came from an own account which does not explain them.';
+comment on column core.positions.unmatched_quantity is 'Units that went beyond what the history explains; negative: units that came from an own account, or closed a short, which the history does not explain.';
 comment on column core.positions.open_lots is 'Number of open lots.';
 comment on column core.positions.unknown_basis_quantity is 'Open units whose basis is unknown.';
 comment on column core.positions.wash_sale_adjustment is 'Deferred losses inside the basis of the open lots.';

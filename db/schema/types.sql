@@ -41,7 +41,7 @@ create type tax.holding_term as enum ('short', 'long', '1256', 'unknown');
 create type tax.notice_code as enum (
     'late_identification', 'short_sale_1233', 'constructive_sale_1259', 'put_on_short_held_stock', 'bond_premium', 'merger_identical',
     'straddle_1092', 'external_purchase_window', 'deep_put_written', 'similar_fund', 'provisional_loss', 'unknown_basis', 'unknown_rate',
-    'unknown_direction', 'missing_terms', 'pick_exceeds_holding'
+    'unknown_direction', 'missing_terms', 'pick_exceeds_holding', 'missing_history'
 );
 
 create type tax.event_kind as enum (
@@ -62,7 +62,8 @@ create type ingest.finding_kind as enum ('position', 'lot', 'cash', 'internal');
 create type ingest.finding_status as enum ('open', 'explained', 'accepted', 'fixed');
 create type ingest.finding_cause as enum (
     'match', 'rounding', 'unknown_basis', 'wash_sale_scope', 'lot_selection', 'basis_mismatch', 'settlement_timing', 'duplicate_import',
-    'split_adjusted_history', 'unprocessed_split', 'wrong_sign', 'missing_history', 'opening_balance', 'unexplained', 'defect'
+    'split_adjusted_history', 'unprocessed_split', 'wrong_sign', 'missing_history', 'opening_balance', 'unexplained', 'defect',
+    'past_expiry', 'short_not_allowed', 'unsupported_action'
 );
 create type ingest.balance_moment as enum ('start', 'end');
 create type ingest.feed_service as enum ('ibkr', 'tastytrade', 'crypto', 'ibkr_today');

@@ -10,7 +10,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from quantmatrix.cases.check import enter
-from quantmatrix.cases.records import names_lots
+from quantmatrix.cases.given import names_lots
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.reload import Connection, Reload
 

@@ -201,7 +201,7 @@ def test_reconcile_names_the_cause_and_ends_with_three(book: Run, database: Data
     assert "statement.csv:12 (2024-12-31)" in shown
     assert "1 difference (" in shown
     report = told(book("reconcile", "--as-of", "2025-06-30", "--format", "json", status=3))
-    assert list(report) == ["as_of", "checked", "differences", "explained"]
+    assert list(report) == ["as_of", "checked", "unknown", "differences", "explained"]
     assert report["as_of"] == "2025-06-30"
     difference = report["differences"][0]
     assert list(difference) == ["account", "symbol", "kind", "ours", "broker", "cause", "evidence"]

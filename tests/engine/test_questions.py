@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 
 from quantmatrix.testing.cluster import Database
+from quantmatrix.testing.future_histories import SIZE, futures
 from quantmatrix.testing.histories import Row, histories
 from quantmatrix.testing.properties import lawful, person_with, rolled_back
 from quantmatrix.testing.taxpayer import Connection, Taxpayer
@@ -312,6 +313,19 @@ def explained(taxpayer: Taxpayer) -> Iterator[tuple[str, dict[str, Any], tuple[A
     ).fetchall()
     for closing in closings:
         yield "closing", asked(taxpayer, "api.lots_explain(closing => %s)", closing[0]), closing
+
+
+@lawful
+@given(rows=futures(most_days=4))
+def test_every_lot_and_closing_of_a_future_explains_itself(shared: Connection, rows: list[Row]) -> None:
+    with rolled_back(shared):
+        taxpayer = Taxpayer(shared, accounts=[{"allow_short": False}])
+        contract = taxpayer.instrument("ESH4", "future", multiplier=SIZE)
+        taxpayer.load([row | {"instrument": contract} for row in rows])
+        for kind, report, stored in explained(taxpayer):
+            assert wrong_equations(report) == []
+            if kind == "lot":
+                assert D(report["steps"][-1]["after"]["basis"]) == stored[2]
 
 
 @lawful

@@ -393,7 +393,7 @@ def test_a_position_of_two_instruments_after_a_spin_off(taxpayer: Taxpayer) -> N
         ]
     )
     assert open_lots(taxpayer) == [
-        (1, stock, "long", D(100), D("1000.00"), D("1000.00"), "known"),
+        (1, stock, "long", D(100), None, None, "unknown"),
         (1, child, "long", D(25), None, None, "unknown"),
     ]
     assert {(p[1], p[2]) for p in taxpayer.state()["positions"]} == {(stock, D(100)), (child, D(25))}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quantmatrix.ingest.model import Record, Transaction
+from quantmatrix.ingest.model import Record, Transaction, TransactionType
 from quantmatrix.testing.cluster import Database
 from quantmatrix.testing.importer import Importer, file_of, fill
 
@@ -96,6 +96,50 @@ def test_rows_of_two_sources_are_one_event_each(book: Importer) -> None:
     again = book.load(activity, source=ACTIVITY)
     assert (again["status"], again["rows"]["known"]) == ("known", 3)
     check_any_order(book, (FLEX, flex), (ACTIVITY, activity))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (TransactionType.BUY, TransactionType.REINVEST),
+        (TransactionType.SELL, TransactionType.CASH_IN_LIEU),
+        (TransactionType.DIVIDEND, TransactionType.CAPITAL_GAIN_DISTRIBUTION),
+        (TransactionType.DIVIDEND, TransactionType.RETURN_OF_CAPITAL),
+    ],
+)
+def test_kinds_that_mean_one_thing_match(
+    book: Importer, one: TransactionType, other: TransactionType
+) -> None:
+    units = {TransactionType.BUY: Decimal(5), TransactionType.SELL: Decimal(-5)}.get(one)
+    amount = Decimal(-50 if one is TransactionType.BUY else 50)
+
+    def told(kind: TransactionType) -> list[Record]:
+        values = {
+            "type": kind,
+            "quantity": units,
+            "price": None,
+            "gross_amount": amount,
+            "net_amount": amount,
+        }
+        return file_of(fill(1, 1, 0, 5).model_copy(update=values))
+
+    book.load(told(one), source="ofx")
+    report = book.load(told(other), source="schwab_csv")
+    assert (report["matched"], report["rows"]["new"], report["conflicts"]) == (1, 0, 0)
+    check_any_order(book, ("ofx", told(one)), ("schwab_csv", told(other)))
+
+
+def test_cash_for_a_fraction_without_its_units_is_listed_beside_the_sale(book: Importer) -> None:
+    values = {
+        "price": None,
+        "gross_amount": Decimal(3),
+        "commission": Decimal(0),
+        "net_amount": Decimal(3),
+    }
+    sale = fill(1, 1, 0, -1).model_copy(update=values)
+    cash = sale.model_copy(update={"type": TransactionType.CASH_IN_LIEU, "quantity": None})
+    book.load(file_of(sale), source="ofx")
+    assert book.load(file_of(cash), source="schwab_csv")["conflicts"] == 1
 
 
 def test_equal_fills_of_one_source_are_never_each_others_double(book: Importer) -> None:

@@ -85,10 +85,12 @@ def test_the_user_can_force_a_format() -> None:
         ('{"a": 1}', "JSON", "CSV"),
         ('{"Transactions": [{"TransactionDetails": []}]}', "list of awards", "brokerage"),
         ("DATE,TRANSACTION ID,DESCRIPTION,QUANTITY,SYMBOL,PRICE,REG FEE\n", "TD Ameritrade", "simple_csv"),
-        ("Date;Symbol;Quantity;Price;Type\n", "semicolons", "commas"),
-        ('"Date";"Symbol";"Quantity";"Price";"Type"\n', "semicolons", "commas"),
-        ("Date\tSymbol\tQuantity\tPrice\tType\n", "tabs", "commas"),
-        ("Date|Symbol|Quantity|Price|Type\n", "bars", "commas"),
+        ("When;Symbol;Quantity;Price;Type\n", "semicolons", "simple_csv"),
+        ('"When";"Symbol";"Quantity";"Price";"Type"\n', "semicolons", "simple_csv"),
+        ("When\tSymbol\tQuantity\tPrice\tType\n", "tabs", "simple_csv"),
+        ("When|Symbol|Quantity|Price|Type\n", "bars", "simple_csv"),
+        ("sep=;\nWhen;Symbol\n", "semicolons", "simple_csv"),
+        ("Symbol;Market Value;% of account\n", "list of positions", "transaction history"),
     ],
 )
 def test_other_files_are_refused_with_what_they_are_and_a_hint(text: str, what: str, hint: str) -> None:

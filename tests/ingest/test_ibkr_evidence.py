@@ -150,7 +150,8 @@ def test_the_instrument_list_adds_ids_to_what_the_file_uses(read_ibkr: Read) -> 
         + position("Summary", "FB", "-", "5", "500")
     )
     named = [i for i in records if isinstance(i, Instrument)]
-    assert {i.symbol for i in named} == {"META", "FB"}
+    assert {i.symbol for i in named} == {"META"}
+    assert {p.instrument for p in records if isinstance(p, PositionEvidence)} == {"stock|META|USD"}
     for instrument in named:
         assert instrument.identifiers == {"isin": "US30303M1027", "conid": "107"}
         assert (instrument.name, instrument.exchange, instrument.underlying) == ("META, INC", "NASDAQ", None)

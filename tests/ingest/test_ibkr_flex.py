@@ -311,7 +311,7 @@ def test_types_of_cash(kind: str, text: str, amount: str, expected: T) -> None:
 def test_futures_cost_only_their_commission() -> None:
     text = flex(trade(assetCategory="FUT", symbol="ESU4", multiplier="50", proceeds="-275000", netCash="-1"))
     row = by_id(parse(IbkrFlex, text), "77")
-    assert these(row.gross_amount, row.net_amount) == (0, -1)
+    assert these(row.gross_amount, row.net_amount) == (None, -1)
 
 
 def test_a_bad_number_is_refused_with_its_place() -> None:

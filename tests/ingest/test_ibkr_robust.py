@@ -191,7 +191,12 @@ class _Endless(io.TextIOBase):
     """A long file that nobody holds: the head of the sample, then trades without end."""
 
     def __init__(self, trades: int) -> None:
+        self._trades = trades
         self._lines = self._made(trades)
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        self._lines = self._made(self._trades)
+        return 0
 
     def readline(self, _size: int | None = -1) -> str:  # type: ignore[override]
         return next(self._lines, "")

@@ -222,7 +222,7 @@ LAYOUTS = {
         '"B","T","2024-05-14 10:14:41","trade","","currency","XXDG","800","0","800"\n'
         '"C","T","2024-05-14 10:14:41","trade","","currency","KFEE","0","26","74"\n',
         "kraken_csv",
-        {"buy": 1, "transfer_out": 1},
+        {"buy": 1, "sell": 1},
         {"DOGE": "800", "KFEE": "-26"},
         {"USD": "-100"},
     ),

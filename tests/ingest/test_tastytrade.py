@@ -173,7 +173,7 @@ def test_a_future_has_no_value_and_its_year_is_found_from_the_trade(history: lis
     assert these(bought.gross_amount, bought.price) == (0, Decimal("5842.75"))
     assert (bought.net_amount, bought.position_effect) == (Decimal("-1.22"), PositionEffect.AUTO)
     [future] = [i for i in only(history, Instrument) if i.type is InstrumentType.FUTURE]
-    assert (future.symbol, future.name, future.multiplier) == ("/MESM6", "/MES June 2026", None)
+    assert these(future.symbol, future.name, future.multiplier) == ("/MESM6", "/MES June 2026", 5)
 
 
 def test_crypto_keeps_its_pair_as_symbol(history: list[Record]) -> None:
@@ -509,13 +509,13 @@ def test_kinds_of_instruments(asset: str, symbol: str, kind: InstrumentType) -> 
     assert instrument.multiplier == (Decimal("0.01") if kind is InstrumentType.BOND else None)
 
 
-def test_a_future_option_whose_size_no_row_shows_is_told_at_the_end() -> None:
+def test_a_future_option_whose_size_no_row_shows_is_told_at_the_end_with_that_of_its_future() -> None:
     records = new(
         f"{TRADED},Buy to Open,BUY_TO_OPEN,./ESU5 EW4N5 250725P6200,Future Option,x,0.00,1,,0.00,0.00,"
         "1,,,,,,1,,USD"
     )
     [option] = only(records, Instrument)
-    assert (option.symbol, option.multiplier) == ("./ESU5 EW4N5 250725P6200", None)
+    assert these(option.symbol, option.multiplier) == ("./ESU5 EW4N5 250725P6200", 50)
 
 
 def test_one_damaged_row_between_the_halves_of_a_pair_refuses_only_itself() -> None:

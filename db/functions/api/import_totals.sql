@@ -14,7 +14,9 @@ as $$
         select
             c.account_id, c.currency,
             (array_agg(c.amount order by c.as_of) filter (where c.moment = 'start'))[1] as start_amount,
-            (array_agg(c.amount order by c.as_of desc) filter (where c.moment = 'end'))[1] as end_amount
+            (array_agg(c.amount order by c.as_of desc) filter (where c.moment = 'end'))[1] as end_amount,
+            min(c.as_of) filter (where c.moment = 'start') as start_on,
+            max(c.as_of) filter (where c.moment = 'end') as end_on
         from ingest.broker_cash c
         where c.user_id = (select m.user_id from me m)
         and c.sync_id = import_totals.import_id
@@ -33,7 +35,15 @@ as $$
                 jsonb_agg(
                     jsonb_build_object(
                         'account', a.account_number, 'currency', c.currency,
-                        'start', trim_scale(c.start_amount)::text, 'stated_end', trim_scale(c.end_amount)::text
+                        'start', trim_scale(c.start_amount)::text, 'stated_end', trim_scale(c.end_amount)::text,
+                        'settled', trim_scale((
+                            select coalesce(sum(s.amount), 0)
+                            from reconcile.settled_by_price s
+                            where s.user_id = a.user_id
+                            and s.account_id = c.account_id
+                            and s.currency = c.currency
+                            and s.trade_date between c.start_on and c.end_on
+                        ))::text
                     )
                     order by a.account_number, c.currency
                 ), '[]'
@@ -62,6 +72,6 @@ as $$
 $$;
 
 comment on function api.import_totals(bigint) is $$What a file states of itself
-An object with cash (account, currency, start, stated_end) and positions (account, symbol, stated, recorded: what is held now).$$;
+An object with cash (account, currency, start, stated_end, settled: what futures settled by price in that time) and positions (account, symbol, stated, recorded: what is held now).$$;
 
 grant execute on function api.import_totals(bigint) to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin;

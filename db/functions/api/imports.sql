@@ -134,10 +134,8 @@ declare
     v_bytes bigint;
     v_touched bigint[];
     v_matched bigint[];
-    v_rejects jsonb;
     v_edited jsonb;
     v_replaced bigint[] := '{}';
-    v_too_long integer;
 begin
     perform tax.lock_taxpayer(v_user_id);
     perform set_config('quantmatrix.reason', 'import of ' || coalesce(v_file ->> 'name', '?'), true);
@@ -150,43 +148,8 @@ begin
         raise exception 'file: dry_run is an argument of the function' using errcode = 'QM002';
     end if;
     v_bytes := ingest.take_load(v_user_id, v_load_id, (v_file ->> 'records')::bigint);
-    select min(s.line_number)
-    into v_too_long
-    from ingest.staging s
-    where s.load_id = v_load_id
-    and s.user_id = v_user_id
-    and (
-        octet_length(s.raw) > 16384
-        -- What is stored small and uncompressed need not be looked at.
-        or (pg_column_size(s.payload) > 16384 or pg_column_compression(s.payload) is not null)
-        and octet_length(s.payload::text) > 16384
-    );
-    if v_too_long is not null then
-        raise exception 'line % is longer than 16 kB', v_too_long using errcode = 'QM002', hint = 'shorten its texts';
-    end if;
-
-    select coalesce(jsonb_object_agg(said.key, said.value), '{}')
-    into v_statement
-    from (
-        select distinct on (field.key) field.key, field.value
-        from ingest.staging s
-        cross join lateral jsonb_each(s.payload) field
-        where s.load_id = v_load_id
-        and s.user_id = v_user_id
-        and s.kind = 'statement'
-        and field.value <> 'null'
-        order by field.key, s.line_number
-    ) said;
-    -- A file of several accounts is about none of them in particular.
-    if (
-        select count(distinct s.payload ->> 'account')
-        from ingest.staging s
-        where s.load_id = v_load_id
-        and s.user_id = v_user_id
-        and s.kind = 'statement'
-    ) > 1 then
-        v_statement := v_statement - 'account';
-    end if;
+    perform ingest.require_short_lines(v_user_id, v_load_id);
+    v_statement := ingest.load_statement(v_user_id, v_load_id);
 
     -- A refused, known or trial load leaves this block by the exception and so writes nothing; the report survives it.
     begin
@@ -207,25 +170,7 @@ begin
         and h.status = 'finished'
         and h.kind = 'import';
 
-        insert into core.sync_history (user_id, account_id, kind, source, content_sha256, status)
-        values (v_user_id, v_account_id, 'import', v_file ->> 'source', v_file ->> 'sha256', 'running')
-        returning id into v_sync_id;
-
-        insert into ingest.files (user_id, sync_id, name, size_bytes, layout, newest_first, period_start, period_end, generated_at, stored_bytes, reading)
-        values (
-            v_user_id, v_sync_id, coalesce(v_file ->> 'name', '?'), coalesce((v_file ->> 'size')::bigint, 0), v_file ->> 'layout',
-            coalesce((v_file ->> 'newest_first')::boolean, false),
-            (v_statement ->> 'period_start')::date, (v_statement ->> 'period_end')::date, (v_statement ->> 'generated_at')::timestamptz,
-            greatest(v_bytes, 65536), case when auth.sees_all_accounts() then v_file ->> 'reading' end
-        );
-        select sum(f.stored_bytes)
-        into v_bytes
-        from ingest.files f
-        where f.user_id = v_user_id;
-        if v_bytes > auth.quota('stored') then
-            perform ingest.refuse_amount('stored', v_bytes);
-        end if;
-
+        v_sync_id := ingest.keep_file(v_user_id, v_account_id, v_file, v_statement, v_bytes);
         perform ingest.keep_evidence(v_user_id, v_load_id, v_sync_id, v_accounts, v_instruments);
         perform ingest.keep_lines(
             v_user_id, v_load_id, v_sync_id, v_file ->> 'source', coalesce((v_file ->> 'newest_first')::boolean, false), v_accounts, v_instruments
@@ -268,17 +213,9 @@ begin
         if cardinality(v_matched) > 0 then
             v_report := v_report || matching.match_report(v_user_id, v_sync_id);
         end if;
-
-        select coalesce(jsonb_object_agg(r.code, r.number), '{}')
-        into v_rejects
-        from (
-            select s.payload ->> 'code' as code, count(distinct s.line_number) as number
-            from ingest.staging s
-            where s.load_id = v_load_id
-            and s.user_id = v_user_id
-            and s.kind = 'refusal'
-            group by s.payload ->> 'code'
-        ) r;
+        v_report := v_report || jsonb_build_object('unknown', reconcile.unknown_effects(
+            v_user_id, array(select a.value::bigint from jsonb_each_text(coalesce(v_accounts -> 'ids', '{}')) a)
+        ));
 
         update ingest.files f
         set warnings = v_report -> 'warnings'
@@ -290,7 +227,7 @@ begin
             finished_at = clock_timestamp(),
             rows_in = (v_report -> 'rows' ->> 'read')::integer,
             rows_accepted = (v_report -> 'rows' ->> 'read')::integer - (v_report -> 'rows' ->> 'refused')::integer,
-            rejects = v_rejects
+            rejects = ingest.count_refusals(v_user_id, v_load_id)
         where h.user_id = v_user_id
         and h.id = v_sync_id;
     exception
@@ -300,12 +237,13 @@ begin
 
     perform ingest.drop_load(v_user_id, v_load_id);
 
-    return v_report || jsonb_build_object('import_id', v_sync_id, 'status', v_status);
+    return v_report || jsonb_build_object('import_id', v_sync_id, 'status', v_status)
+        || case v_status when 'refused' then jsonb_build_object('accounts_created', '[]'::jsonb) else '{}' end;
 end
 $$;
 
 comment on function api.import_load(uuid, jsonb, boolean) is $$Load a staged file
-All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, types, warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
+All or nothing. The file is an object: name, source, sha256, size, records (how many are staged under this load: QM011 where that is not so), layout, newest_first, account, broker, currency, reading (a digest of all that decides what is read, for import_known), accept_refusals, replace (number of an earlier import of the same format and account whose place it takes, in one transaction), if_edited: refuse (a file in which rows of an earlier one are changed is refused; the report's edited says what differs, whoever imports then says replace, or leaves if_edited out). Returns the report: rows read = new + known + changed + refused, each an event however many lines or transactions it is, types (of transactions), unknown (what the books of its accounts leave open, as in reconcile), warnings, refusals, and the net effect on positions and cash. dry_run: report, and keep nothing. status is imported, known (the same file is imported already: nothing is written) or refused (a row cannot be read: nothing is written).$$;
 
 create function api.import_undo(import_id bigint, dry_run boolean default false)
 returns jsonb

@@ -16,9 +16,7 @@ declare
     v_by_day constant boolean := num_nonnulls(instrument_split.since, instrument_split.until, instrument_split.account) > 0;
     v_from core.instruments;
     v_into core.instruments;
-    v_symbol text := btrim(instrument_split.into_instrument);
     v_account_id bigint;
-    v_number integer := 1;
     v_ids bigint[];
     v_missing text;
     v_identifiers text[] := coalesce(instrument_split.identifiers, '{}');
@@ -85,109 +83,20 @@ begin
         raise exception 'no transaction of % is meant by that', v_from.symbol using errcode = 'QM001';
     end if;
 
-    -- An instrument of the person's by that name, else the shared identity of that name, else the next number of the ticker.
-    if v_symbol is not null and (
-        v_symbol like '#%' or v_symbol like '%|%' or exists (select from core.instruments i where i.symbol in (v_symbol, upper(v_symbol)))
-    ) then
-        v_into := ingest.own_instrument(v_user_id, v_symbol);
-        select i.* into strict v_into from core.instruments i where i.id = ingest.counted_instrument(v_user_id, v_into.id);
-    else
-        if v_from.instrument_type in ('option', 'future_option') then
-            raise exception 'into: an option is told by its parts; name the contract it is' using errcode = 'QM002';
-        end if;
-        if v_symbol is null then
-            loop
-                v_number := v_number + 1;
-                v_symbol := split_part(v_from.symbol, '~', 1) || '~' || v_number;
-                exit when not exists (select from core.instruments i where i.symbol = v_symbol);
-            end loop;
-        end if;
-        v_change_id := ingest.resolve_described(
-            v_user_id,
-            jsonb_build_object('it', jsonb_build_object(
-                'type', v_from.instrument_type, 'symbol', upper(v_symbol), 'currency', v_from.currency, 'multiplier', v_from.multiplier::text
-            )),
-            true
-        ) ->> 'it';
-        insert into tax.instrument_facts (user_id, instrument_id)
-        values (v_user_id, v_change_id)
-        on conflict on constraint instrument_facts_pkey do nothing;
-        select i.* into strict v_into from core.instruments i where i.id = v_change_id;
-    end if;
+    v_into := ingest.split_target(v_user_id, v_from, btrim(instrument_split.into_instrument));
     if v_into.id = v_from.id then
         raise exception 'into: % is where they are', v_from.symbol using errcode = 'QM002';
     elsif v_from.currency <> v_into.currency or v_from.multiplier <> v_into.multiplier then
         raise exception 'into: another currency or multiplier' using errcode = 'QM002', detail = v_into.symbol || ' in ' || v_into.currency;
     end if;
 
-    with chosen as materialized (
-        select t.*
-        from core.transactions t
-        where t.user_id = v_user_id
-        and t.id = any (v_ids)
-    ),
-    earlier as materialized (
-        select c.account_id, c.source, c.dedupe_key as key, k.corrected -> 'instrument_id' as instrument_id
-        from chosen c
-        left join ingest.corrections k
-            on k.user_id = c.user_id and k.account_id = c.account_id and k.source = c.source and k.dedupe_key = c.dedupe_key
-        where c.sync_id is not null
-    ),
-    corrected as (
-        insert into ingest.corrections as k (user_id, account_id, source, dedupe_key, corrected, original, reason)
-        select
-            v_user_id, c.account_id, c.source, c.dedupe_key, jsonb_build_object('instrument_id', v_into.id),
-            to_jsonb(c) || jsonb_build_object('terms', (
-                select to_jsonb(x) - 'user_id' - 'transaction_id'
-                from tax.transaction_terms x
-                where x.user_id = c.user_id
-                and x.transaction_id = c.id
-            )),
-            v_reason
-        from chosen c
-        where c.sync_id is not null
-        on conflict on constraint corrections_pkey do update
-        set corrected = k.corrected || excluded.corrected
-        returning k.dedupe_key
-    ),
-    rows_by_hand as (
-        update core.transactions t
-        set instrument_id = v_into.id
-        where t.user_id = v_user_id
-        and t.id = any (v_ids)
-        and t.sync_id is null
-        returning t.id
-    ),
-    positions as (
-        update ingest.broker_positions b
-        set instrument_id = v_into.id,
-            stated_instrument_id = coalesce(b.stated_instrument_id, v_from.id)
-        where v_by_day
-        and b.user_id = v_user_id
-        and b.instrument_id = v_from.id
-        and b.as_of between coalesce(instrument_split.since, b.as_of) and coalesce(instrument_split.until, b.as_of)
-        and b.account_id = coalesce(v_account_id, b.account_id)
-        returning b.sync_id, b.line_number
-    ),
-    lots as (
-        update ingest.broker_lots b
-        set instrument_id = v_into.id,
-            stated_instrument_id = coalesce(b.stated_instrument_id, v_from.id)
-        where v_by_day
-        and b.user_id = v_user_id
-        and b.instrument_id = v_from.id
-        and b.as_of between coalesce(instrument_split.since, b.as_of) and coalesce(instrument_split.until, b.as_of)
-        and b.account_id = coalesce(v_account_id, b.account_id)
-        returning b.sync_id, b.line_number
-    )
-    select jsonb_strip_nulls(jsonb_build_object(
-        'corrected', (select jsonb_agg(to_jsonb(e) order by e.account_id, e.source, e.key) from earlier e),
-        'transactions', (select jsonb_agg(r.id order by r.id) from rows_by_hand r),
-        'positions', (select jsonb_agg(jsonb_build_array(p.sync_id, p.line_number)) from positions p),
-        'lots', (select jsonb_agg(jsonb_build_array(l.sync_id, l.line_number)) from lots l),
+    v_moved := ingest.move_transactions(v_user_id, v_into.id, v_ids, v_reason) || jsonb_strip_nulls(jsonb_build_object(
         'identifiers', case when v_identifiers <> '{}' then to_jsonb(v_identifiers) end
-    ))
-    into v_moved;
+    ));
+    if v_by_day then
+        v_moved := v_moved
+            || ingest.move_evidence(v_user_id, v_from.id, v_into.id, v_account_id, instrument_split.since, instrument_split.until);
+    end if;
 
     insert into ingest.instrument_changes (user_id, kind, from_instrument_id, into_instrument_id, moved, reason)
     values (v_user_id, 'split', v_from.id, v_into.id, v_moved, v_reason)

@@ -115,35 +115,7 @@ begin
     );
 
     if v_status = 'migrated' then
-        update ingest.files f
-        set report = v_proof
-        where f.user_id = v_user_id
-        and f.sync_id = v_sync_id;
-        update core.sync_history h
-        set status = 'finished',
-            finished_at = clock_timestamp(),
-            rows_in = c.rows_in,
-            rows_accepted = c.kept,
-            rejects = c.rejects
-        from (
-            -- The run counts what moves shares or cash.
-            select
-                sum(s.rows_in) as rows_in, sum(s.kept) as kept,
-                (
-                    select coalesce(jsonb_object_agg(r.reason, r.number), '{}')
-                    from (
-                        select e.key as reason, sum(e.value::bigint) as number
-                        from jsonb_array_elements(v_proof -> 'sources') k
-                        cross join lateral jsonb_each_text(k -> 'rejected') e
-                        where k ->> 'source' not in ('holdings', 'accounts', 'alerts', 'alert_conditions')
-                        group by e.key
-                    ) r
-                ) as rejects
-            from jsonb_to_recordset(v_proof -> 'sources') as s (source text, rows_in integer, kept integer)
-            where s.source not in ('holdings', 'accounts', 'alerts', 'alert_conditions')
-        ) c
-        where h.user_id = v_user_id
-        and h.id = v_sync_id;
+        perform legacy.end_run(v_user_id, v_sync_id, v_proof);
     end if;
 
     perform ingest.drop_load(v_user_id, v_load_id);

@@ -50,30 +50,9 @@ begin
         perform ingest.drop_load(v_user_id, prices_load.load_id);
     end if;
     for v_bar in
-        with bars as materialized (
-            select b.*, (b.day)::timestamp at time zone 'America/New_York' as as_of
-            from jsonb_to_recordset(v_prices) as b (
-                symbol text, type text, currency text, day date, open numeric, high numeric, low numeric, close numeric,
-                adjusted_close numeric, volume numeric, source text, is_explained boolean
-            )
-        ),
-        named as materialized (
-            select n.symbol, n.type, n.currency, ingest.priced_instruments(n.symbol, n.type, n.currency) as ids
-            from (select distinct b.symbol, b.type, b.currency from bars b) n
-        )
-        select b.*, n.ids, one.id as instrument_id
-        from bars b
-        join named n
-            on n.symbol is not distinct from b.symbol
-            and n.type is not distinct from b.type
-            and n.currency is not distinct from b.currency
-        left join lateral (
-            select distinct u.id
-            from unnest(n.ids) u (id)
-            where cardinality(n.ids) = 1
-            or ingest.is_price_of_all(n.type, n.currency)
-        ) one on true
-        order by b.symbol, b.type, b.currency, one.id, b.day
+        select b.*
+        from ingest.named_bars(v_prices) b
+        order by b.symbol, b.type, b.currency, b.instrument_id, b.day
     loop
         if v_of is distinct from concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency, v_bar.instrument_id) then
             v_of := concat_ws('|', v_bar.symbol, v_bar.type, v_bar.currency, v_bar.instrument_id);

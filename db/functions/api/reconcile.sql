@@ -45,7 +45,7 @@ end
 $$;
 
 comment on function api.reconcile(text, date) is $$Reconcile with the broker
-Compares positions, lots and cash with the newest evidence at or before as_of, each piece at its own date, and our rows with each other. Returns {as_of, checked, differences, explained}: each difference has one named cause and its evidence. Without an account: all of them. The differences stay readable in the view differences.$$;
+Compares positions, lots and cash with the newest evidence at or before as_of, each piece at its own date, and our rows with each other. Returns {as_of, checked, unknown, differences, explained}: unknown counts what the books leave open beside it (closings without a gain, lots without a basis, rows of unknown effect with units and money); each difference has one named cause and its evidence. Without an account: all of them. The differences stay readable in the view differences.$$;
 
 create function api.difference_accept(finding_id bigint, reason text)
 returns setof api.differences

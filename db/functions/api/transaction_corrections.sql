@@ -16,9 +16,7 @@ declare
     v_fields jsonb;
     v_terms jsonb;
     v_kept jsonb;
-    v_amounts jsonb := '{}';
     v_instrument_id bigint;
-    v_multiplier numeric;
     v_constraint text;
 begin
     if transaction_correct.dry_run then
@@ -69,39 +67,7 @@ begin
         );
     end if;
     v_new := jsonb_populate_record(v_old, v_fields - 'description');
-    select i.multiplier into v_multiplier from core.instruments i where i.id = v_new.instrument_id;
-    if v_new.transaction_type in ('buy', 'sell', 'reinvest')
-        and v_fields ?| array['transaction_type', 'quantity', 'price', 'commission', 'fees', 'instrument_id']
-        and not v_fields ?| array['gross_amount', 'net_amount']
-    then
-        v_amounts := ingest.complete_transaction(
-            jsonb_build_object(
-                'transaction_type', v_new.transaction_type, 'trade_date', v_new.trade_date, 'quantity', v_new.quantity::text, 'price', v_new.price::text,
-                'commission', v_new.commission::text, 'fees', v_new.fees::text,
-                'fee_currency', coalesce(v_terms -> 'fee_currency', v_old_terms -> 'fee_currency'),
-                'gross_amount', case when not v_fields ?| array['transaction_type', 'quantity', 'price', 'instrument_id'] then v_old.gross_amount::text end
-            ),
-            coalesce(v_multiplier, 1)
-        );
-        v_amounts := jsonb_build_object('gross_amount', v_amounts -> 'gross_amount', 'net_amount', v_amounts -> 'net_amount');
-    elsif v_fields ? 'gross_amount' and not v_fields ? 'net_amount' and v_new.gross_amount is not null then
-        v_amounts := jsonb_build_object(
-            'net_amount',
-            trim_scale(v_new.gross_amount + case
-                when coalesce(v_terms ->> 'fee_currency', v_old_terms ->> 'fee_currency') is null then v_new.commission + v_new.fees
-                else 0
-            end)::text
-        );
-    elsif v_fields ? 'net_amount' and not v_fields ? 'gross_amount' and v_old.gross_amount is not null then
-        v_amounts := jsonb_build_object(
-            'gross_amount',
-            trim_scale(v_new.net_amount - case
-                when coalesce(v_terms ->> 'fee_currency', v_old_terms ->> 'fee_currency') is null then v_new.commission + v_new.fees
-                else 0
-            end)::text
-        );
-    end if;
-    v_fields := v_fields || v_amounts;
+    v_fields := v_fields || ingest.corrected_amounts(v_old, v_new, v_fields, v_terms, v_old_terms);
     v_new := jsonb_populate_record(v_old, v_fields - 'description');
     v_new.metadata := case
         when not v_fields ? 'description' then v_old.metadata
@@ -125,61 +91,7 @@ begin
         reason = excluded.reason,
         created_at = now();
 
-    with corrected as (
-        update core.transactions t
-        set instrument_id = v_new.instrument_id,
-            transaction_type = v_new.transaction_type,
-            position_effect = v_new.position_effect,
-            order_id = v_new.order_id,
-            executed_at = v_new.executed_at,
-            trade_date = v_new.trade_date,
-            settlement_date = v_new.settlement_date,
-            sequence = v_new.sequence,
-            quantity = v_new.quantity,
-            price = v_new.price,
-            gross_amount = v_new.gross_amount,
-            commission = v_new.commission,
-            fees = v_new.fees,
-            net_amount = v_new.net_amount,
-            currency = v_new.currency,
-            metadata = v_new.metadata
-        where t.user_id = v_user_id
-        and t.id = v_old.id
-        returning t.id
-    )
-    insert into tax.transaction_terms as k
-    select n.*
-    from corrected c
-    cross join lateral jsonb_populate_record(
-        null::tax.transaction_terms,
-        (v_kept -> 'terms') || jsonb_build_object('user_id', v_user_id, 'transaction_id', c.id)
-    ) n
-    where v_terms <> '{}'
-    on conflict on constraint transaction_terms_pkey do update
-    set fx_rate = excluded.fx_rate,
-        fee_currency = excluded.fee_currency,
-        fee_fx_rate = excluded.fee_fx_rate,
-        ratio_numerator = excluded.ratio_numerator,
-        ratio_denominator = excluded.ratio_denominator,
-        fraction_handling = excluded.fraction_handling,
-        cash_in_lieu = excluded.cash_in_lieu,
-        basis_fraction = excluded.basis_fraction,
-        cash_per_share = excluded.cash_per_share,
-        value_per_new_share = excluded.value_per_new_share,
-        amount_per_share = excluded.amount_per_share,
-        taxable = excluded.taxable,
-        supplied_basis = excluded.supplied_basis,
-        supplied_acquired_on = excluded.supplied_acquired_on,
-        donor_basis = excluded.donor_basis,
-        donor_acquired_on = excluded.donor_acquired_on,
-        market_value = excluded.market_value,
-        covered = excluded.covered,
-        accrued_interest = excluded.accrued_interest,
-        lot_method = excluded.lot_method,
-        stated_quantity = excluded.stated_quantity,
-        stated_new_quantity = excluded.stated_new_quantity,
-        exercise_settlement = excluded.exercise_settlement;
-
+    perform ingest.write_correction(v_new, case when v_terms <> '{}' then v_kept -> 'terms' end);
     perform matching.pair_transfers(v_user_id);
     return query select t.* from api.transactions t where t.id = v_old.id;
 exception

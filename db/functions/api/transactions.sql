@@ -98,55 +98,9 @@ begin
     end if;
     v_id := nextval('core.transactions_id_seq');
 
-    -- One statement, so that the engine's triggers see the whole event.
-    with added as (
-        insert into core.transactions (
-            user_id, id, account_id, instrument_id, transaction_type, position_effect, source, external_id, dedupe_key, order_id, executed_at,
-            trade_date, settlement_date, sequence, quantity, price, gross_amount, commission, fees, net_amount, currency, metadata
-        )
-        select
-            v_user_id, v_id, v_account.id, v_instrument_id, f.transaction_type, coalesce(f.position_effect, 'auto'), 'manual', f.external_id,
-            coalesce('id:' || f.external_id, gen_random_uuid()::text), f.order_id, f.executed_at, f.trade_date, f.settlement_date,
-            coalesce(f.sequence, (
-                select coalesce(max(t.sequence), 0) + 1
-                from core.transactions t
-                where t.user_id = v_user_id
-                and t.account_id = v_account.id
-                and t.trade_date = f.trade_date
-            )),
-            f.quantity, f.price, f.gross_amount, coalesce(f.commission, 0), coalesce(f.fees, 0), coalesce(f.net_amount, 0), v_currency,
-            coalesce(f.metadata, '{}') || jsonb_strip_nulls(jsonb_build_object('description', f.description))
-        from jsonb_to_record(v_fields) as f (
-            transaction_type core.transaction_type, position_effect core.position_effect, external_id text, order_id text, executed_at timestamptz,
-            trade_date date, settlement_date date, sequence integer, quantity numeric, price numeric, gross_amount numeric, commission numeric,
-            fees numeric, net_amount numeric, description text, metadata jsonb
-        )
-        returning id
-    ),
-    terms_added as (
-        insert into tax.transaction_terms
-        select k.*
-        from jsonb_populate_record(
-            null::tax.transaction_terms,
-            v_terms || jsonb_build_object('user_id', v_user_id, 'transaction_id', v_id, 'new_instrument_id', v_new_instrument_id)
-        ) k
-        where v_terms <> '{}'
-        or v_new_instrument_id is not null
-        returning transaction_id
-    ),
-    linked as (
-        insert into tax.transaction_links (user_id, from_id, to_id, kind)
-        select v_user_id, coalesce(l.from_id, v_id), coalesce(l.to_id, v_id), l.kind
-        from jsonb_to_recordset(coalesce(v_object -> 'links', '[]')) as l (kind tax.link_kind, from_id bigint, to_id bigint)
-        returning from_id
-    )
-    insert into tax.lot_picks (user_id, transaction_id, leg, pick_order, opening_transaction_id, quantity, identified_at)
-    select v_user_id, v_id, coalesce(p.leg, 'transaction'), p.place, p.opening_transaction_id, p.quantity, p.identified_at
-    from rows from (
-        jsonb_to_recordset(coalesce(v_object -> 'picks', '[]'))
-            as (leg tax.pick_leg, opening_transaction_id bigint, quantity numeric, identified_at timestamptz)
-    ) with ordinality as p (leg, opening_transaction_id, quantity, identified_at, place);
-
+    perform ingest.add_transaction(
+        v_user_id, v_id, v_account.id, v_instrument_id, v_new_instrument_id, v_currency, v_fields, v_terms, v_object -> 'links', v_object -> 'picks'
+    );
     perform matching.pair_transfers(v_user_id);
     return query select t.* from api.transactions t where t.id = v_id;
 exception
@@ -177,9 +131,17 @@ begin
     perform tax.lock_taxpayer(v_user_id);
     perform ingest.require_reason(basis_set.reason);
     v_transfer := ingest.transaction_key(v_user_id, basis_set.transaction_id);
-    if v_transfer.transaction_type not in ('transfer_in', 'promotion') or v_transfer.instrument_id is null then
+    if v_transfer.instrument_id is null
+        or v_transfer.transaction_type not in ('transfer_in', 'promotion') and not tax.opens_unknown_lots(v_user_id, v_transfer.id)
+    then
         raise exception 'transaction % is a %: only units that were transferred in can be given a basis', v_transfer.id, v_transfer.transaction_type
-            using errcode = 'QM002', hint = format('correct the transaction itself: `transaction_correct(transaction_id => %s)`', v_transfer.id);
+            using errcode = 'QM002',
+            hint = coalesce(
+                'its basis was shared with what was spun off: state the share in transaction '
+                || array_to_string(tax.spinoffs_without_share(v_user_id, v_transfer.account_id, v_transfer.instrument_id), ' and ')
+                || ' with `transaction_correct` (terms: basis_fraction)',
+                format('correct the transaction itself: `transaction_correct(transaction_id => %s)`', v_transfer.id)
+            );
     elsif basis_set.basis is null and basis_set.acquired_on is null then
         raise exception 'basis: is wanted, or acquired_on' using errcode = 'QM002';
     elsif basis_set.basis < 0 or basis_set.basis in ('NaN', 'Infinity') then
@@ -229,7 +191,7 @@ end
 $$;
 
 comment on function api.basis_set(bigint, numeric, date, text) is $$Supply the basis of units that were transferred in
-basis: total cost in the tax currency; acquired_on: when they were bought. Unknown stays null, never 0. Gains already taken are reckoned again.$$;
+basis: total cost in the tax currency; acquired_on: when they were bought. Also for units that a corporate action or an exercise brought out of what is not in the book. Unknown stays null, never 0. Gains already taken are reckoned again.$$;
 
 grant execute on function api.transaction_add(jsonb, text, boolean), api.basis_set(bigint, numeric, date, text)
     to quantmatrix_user, quantmatrix_admin;

@@ -99,7 +99,7 @@ select
     f.identifiers,
     f.identical_group,
     f.index_family,
-    f.section_1256,
+    tax.is_section_1256(f.section_1256, i.instrument_type, coalesce(f.exchange, i.exchange), i.currency) as section_1256,
     f.wash_exempt,
     f.deliverable_shares::api.exact as deliverable_shares,
     f.deliverable_cash::api.exact as deliverable_cash,
@@ -136,7 +136,7 @@ comment on column api.instruments.multiplier is 'Money per point of price and un
 comment on column api.instruments.identifiers is 'Identifiers seen in the person''s files: conid:, isin:, cusip:, figi:.';
 comment on column api.instruments.identical_group is 'Instruments with the same word are substantially identical; null: alone.';
 comment on column api.instruments.index_family is 'The index that a fund follows, as you said: purchases near a loss on another fund of that index raise a notice.';
-comment on column api.instruments.section_1256 is 'Contract of section 1256; null: no.';
+comment on column api.instruments.section_1256 is 'Contract of section 1256: as stated, else futures and options on them by their exchange.';
 comment on column api.instruments.wash_exempt is 'Exempt from wash sales; null: by type.';
 comment on column api.instruments.deliverable_shares is 'Shares that one contract delivers; null: its multiplier.';
 comment on column api.instruments.deliverable_cash is 'Cash that one contract delivers beside the shares; null: none.';

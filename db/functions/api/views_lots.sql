@@ -16,7 +16,7 @@ select
     l.holding_start,
     coalesce((l.closed_at at time zone 'America/New_York')::date, d.today) - l.holding_start as days_held,
     case
-        when f.section_1256 then '1256'
+        when tax.is_section_1256(f.section_1256, i.instrument_type, coalesce(f.exchange, i.exchange), i.currency) then '1256'
         when s.is_inherited then 'long'
         when l.side = 'short' then 'short'
         when l.holding_start is null then 'unknown'
@@ -47,7 +47,10 @@ cross join (
 cross join lateral (
     -- No day makes these long-term, or they are from the start.
     select case
-        when l.side = 'long' and f.section_1256 is not true and s.is_inherited is not true then tax.first_long_date(l.holding_start)
+        when l.side = 'long'
+            and s.is_inherited is not true
+            and not coalesce(tax.is_section_1256(f.section_1256, i.instrument_type, coalesce(f.exchange, i.exchange), i.currency), false)
+            then tax.first_long_date(l.holding_start)
     end as long_term_on
 ) t;
 
@@ -284,7 +287,7 @@ from (
     and c.term <> '1256'
     and c.kind not in ('boot', 'roc_excess', 'mtm')
     and not (c.side = 'short' and i.option_type is not null)
-    and not coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency'))
+    and not tax.is_wash_exempt(f.wash_exempt, i.instrument_type, coalesce(f.exchange, i.exchange))
     and c.closed_on > (
         select max(last.trade_date)
         from core.transactions last

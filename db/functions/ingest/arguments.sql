@@ -257,7 +257,7 @@ $$;
 
 comment on function ingest.refusal_text(text) is 'What a violated constraint says, in words.';
 
--- Methods that choose lots by a rule. Lots named sale by sale are no rule, and the share pool keeps no lots.
+-- Methods that choose lots by a rule: those by which the engine sells. Lots named sale by sale are no rule, and the share pool keeps no lots.
 create function ingest.read_methods(p_methods text[])
 returns core.lot_method[]
 language plpgsql
@@ -268,7 +268,12 @@ as $$
 declare
     v_name text;
     v_methods core.lot_method[] := '{}';
-    v_known constant text[] := array['fifo', 'lifo', 'hifo', 'lofo', 'average', 'mintax'];
+    v_known constant text[] := array(
+        select m.method::text
+        from unnest(enum_range(null::core.lot_method)) m (method)
+        where tax.selling_method(m.method) = m.method
+        order by m.method
+    );
 begin
     foreach v_name in array coalesce(p_methods, v_known) loop
         v_name := lower(btrim(v_name));

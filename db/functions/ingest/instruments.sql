@@ -36,6 +36,22 @@ begin
     if found then
         return;
     end if;
+    if v_type = 'future' then
+        -- The symbol of a future is one contract. Not every file shows its size, which would make two of it.
+        select f.instrument_id
+        into id
+        from tax.instrument_facts f
+        join core.instruments i on i.id = f.instrument_id
+        where f.user_id = p_user_id
+        and i.instrument_type = v_type
+        and i.symbol = find_identity.symbol
+        and i.currency = v_currency
+        order by i.multiplier <> v_multiplier, f.instrument_id
+        limit 1;
+        if found then
+            return;
+        end if;
+    end if;
     loop
         select i.id
         into id

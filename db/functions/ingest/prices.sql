@@ -101,7 +101,45 @@ $$;
 
 comment on function ingest.instrument_keys(bigint[]) is 'Identities as type|symbol|currency, with the multiplier where it is not the usual one.';
 
-grant execute on function ingest.jump_limit(core.instrument_type), ingest.is_price_of_all(text, text) to quantmatrix_engine;
+create function ingest.named_bars(p_prices jsonb)
+returns table (
+    symbol text, type text, currency text, day date, open numeric, high numeric, low numeric, close numeric, adjusted_close numeric, volume numeric,
+    source text, is_explained boolean, as_of timestamptz, ids bigint[], instrument_id bigint
+)
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    with bars as materialized (
+        select b.*, (b.day)::timestamp at time zone 'America/New_York' as as_of
+        from jsonb_to_recordset(p_prices) as b (
+            symbol text, type text, currency text, day date, open numeric, high numeric, low numeric, close numeric,
+            adjusted_close numeric, volume numeric, source text, is_explained boolean
+        )
+    ),
+    named as materialized (
+        select n.symbol, n.type, n.currency, ingest.priced_instruments(n.symbol, n.type, n.currency) as ids
+        from (select distinct b.symbol, b.type, b.currency from bars b) n
+    )
+    select b.*, n.ids, one.id
+    from bars b
+    join named n
+        on n.symbol is not distinct from b.symbol
+        and n.type is not distinct from b.type
+        and n.currency is not distinct from b.currency
+    left join lateral (
+        select distinct u.id
+        from unnest(n.ids) u (id)
+        where cardinality(n.ids) = 1
+        or ingest.is_price_of_all(n.type, n.currency)
+    ) one on true
+$$;
+
+comment on function ingest.named_bars(jsonb) is
+    'Bars as they are given, each with all instruments that its symbol, type and currency may mean, and the one that it prices; a row for each where it prices several.';
+
+grant execute on function ingest.jump_limit(core.instrument_type), ingest.is_price_of_all(text, text), ingest.named_bars(jsonb) to quantmatrix_engine;
 
 alter function ingest.has_action_between(bigint, timestamptz, timestamptz) owner to quantmatrix_engine;
 alter function ingest.priced_instruments(text, text, text) owner to quantmatrix_engine;

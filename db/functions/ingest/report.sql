@@ -1,4 +1,4 @@
--- What an import says of itself: counts by verdict and type, and the net effect of the file's rows alone, from an empty start.
+-- What an import says of itself: events by verdict, transactions by type, and the net effect of the file's rows alone, from an empty start.
 
 -- Net change of the positions in which a row leaves its quantity to the engine: the broker's own figure is used, and an option event without a
 -- direction closes whatever the file has shown so far. Their rows are taken in time order.
@@ -90,6 +90,28 @@ $$;
 
 comment on function ingest.ordered_positions(uuid, bigint, bigint[], bigint[]) is 'Net change of these positions by the rows of one import alone, taken in time order.';
 
+create function ingest.told_of_lines(p_user_id uuid, p_load_id uuid)
+returns table (kind text, list jsonb)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        s.kind,
+        jsonb_agg(
+            jsonb_build_object('line', s.line_number, 'column', s.payload -> 'column', 'text', s.payload -> 'text', 'reason', s.payload -> 'reason')
+            order by s.line_number
+        )
+    from ingest.staging s
+    where s.load_id = p_load_id
+    and s.user_id = p_user_id
+    and s.kind in ('warning', 'refusal')
+    group by s.kind
+$$;
+
+comment on function ingest.told_of_lines(uuid, uuid) is 'What the reader of a file said of its lines: one list of warnings, one of refusals, each with line, column, text and reason.';
+
 create function ingest.load_report(p_user_id uuid, p_load_id uuid, p_sync_id bigint, p_file jsonb, p_accounts jsonb)
 returns jsonb
 language sql
@@ -100,7 +122,7 @@ set enable_nestloop = off
 as $$
     -- One reading of what the lines attest serves counts, positions and cash.
     with stated as materialized (
-        select l.verdict, l.account_id, l.instrument_id, l.new_instrument_id, a.*
+        select l.verdict, l.line_number, l.part, l.account_id, l.instrument_id, l.new_instrument_id, a.*
         from ingest.lines l
         cross join lateral jsonb_to_record(l.attested) as a (
             type core.transaction_type, currency text, quantity numeric, net_amount numeric, commission numeric, fees numeric, terms jsonb
@@ -109,27 +131,23 @@ as $$
         and l.sync_id = p_sync_id
         and l.attested is not null
     ),
+    -- An event may stand on several lines, or be several transactions: it counts once, so that never more is read than there are lines.
     counted as (
-        select s.verdict, s.type::text as type, count(*) as number
-        from stated s
-        group by s.verdict, s.type
+        select e.verdict, count(*) as number
+        from (
+            select distinct on (s.line_number) s.verdict
+            from stated s
+            order by s.line_number, s.part
+        ) e
+        group by e.verdict
         union all
-        select l.verdict, t.type, count(*)
+        select l.verdict, count(*)
         from ingest.lines l
-        left join lateral (
-            select a.attested ->> 'type' as type
-            from ingest.lines a
-            where a.user_id = l.user_id
-            and a.transaction_id = l.transaction_id
-            and a.sync_id = l.sync_id
-            and a.attested is not null
-            limit 1
-        ) t on l.transaction_id is not null
         where l.user_id = p_user_id
         and l.sync_id = p_sync_id
         and l.attested is null
-        and l.verdict in ('new', 'known', 'changed', 'refused')
-        group by l.verdict, t.type
+        and l.verdict = 'refused'
+        group by l.verdict
     ),
     moved as (
         select e.account_id, e.instrument_id, sum(e.quantity) as quantity, bool_or(e.quantity is null) as needs_order
@@ -177,22 +195,8 @@ as $$
         ) m
         group by m.account_id, m.currency
     ),
-    said as (
-        select s.kind, s.line_number as line, s.payload
-        from ingest.staging s
-        where s.load_id = p_load_id
-        and s.user_id = p_user_id
-        and s.kind in ('warning', 'refusal')
-    ),
     told as (
-        select
-            s.kind,
-            jsonb_agg(
-                jsonb_build_object('line', s.line, 'column', s.payload -> 'column', 'text', s.payload -> 'text', 'reason', s.payload -> 'reason')
-                order by s.line
-            ) as list
-        from said s
-        group by s.kind
+        select * from ingest.told_of_lines(p_user_id, p_load_id)
     )
     select jsonb_build_object(
         'file', p_file ->> 'name',
@@ -211,11 +215,10 @@ as $$
         'types', (
             select coalesce(jsonb_object_agg(t.type, t.number), '{}')
             from (
-                select c.type, sum(c.number) as number
-                from counted c
-                where c.verdict <> 'refused'
-                and c.type is not null
-                group by c.type
+                select s.type, count(*) as number
+                from stated s
+                where s.verdict <> 'refused'
+                group by s.type
             ) t
         ),
         'warnings', coalesce((select t.list from told t where t.kind = 'warning'), '[]'),
@@ -251,5 +254,6 @@ $$;
 comment on function ingest.load_report(uuid, uuid, bigint, jsonb, jsonb) is 'The report of an import, shaped as the command line prints it.';
 
 grant execute on function
-    ingest.ordered_positions(uuid, bigint, bigint[], bigint[]), ingest.load_report(uuid, uuid, bigint, jsonb, jsonb)
+    ingest.ordered_positions(uuid, bigint, bigint[], bigint[]), ingest.told_of_lines(uuid, uuid),
+    ingest.load_report(uuid, uuid, bigint, jsonb, jsonb)
     to quantmatrix_writer;

@@ -287,6 +287,48 @@ $$;
 
 comment on function legacy.verdicts(jsonb, numeric, numeric) is 'The go/no-go criteria of the rebuild plan with a verdict and its evidence each.';
 
+create function legacy.end_run(p_user_id uuid, p_sync_id bigint, p_proof jsonb)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    update ingest.files f
+    set report = p_proof
+    where f.user_id = p_user_id
+    and f.sync_id = p_sync_id;
+
+    update core.sync_history h
+    set status = 'finished',
+        finished_at = clock_timestamp(),
+        rows_in = c.rows_in,
+        rows_accepted = c.kept,
+        rejects = c.rejects
+    from (
+        -- The run counts what moves shares or cash.
+        select
+            sum(s.rows_in) as rows_in, sum(s.kept) as kept,
+            (
+                select coalesce(jsonb_object_agg(r.reason, r.number), '{}')
+                from (
+                    select e.key as reason, sum(e.value::bigint) as number
+                    from jsonb_array_elements(p_proof -> 'sources') k
+                    cross join lateral jsonb_each_text(k -> 'rejected') e
+                    where k ->> 'source' not in ('holdings', 'accounts', 'alerts', 'alert_conditions')
+                    group by e.key
+                ) r
+            ) as rejects
+        from jsonb_to_recordset(p_proof -> 'sources') as s (source text, rows_in integer, kept integer)
+        where s.source not in ('holdings', 'accounts', 'alerts', 'alert_conditions')
+    ) c
+    where h.user_id = p_user_id
+    and h.id = p_sync_id
+$$;
+
+comment on function legacy.end_run(uuid, bigint, jsonb) is 'Ends the run of a migration with its proof, and with rows kept and rejected as the proof counts them.';
+
 grant execute on function
-    legacy.sources(uuid, uuid), legacy.elsewhere(uuid, uuid, boolean), legacy.proof(uuid, uuid, jsonb, timestamptz), legacy.verdicts(jsonb, numeric, numeric)
+    legacy.sources(uuid, uuid), legacy.elsewhere(uuid, uuid, boolean), legacy.proof(uuid, uuid, jsonb, timestamptz), legacy.verdicts(jsonb, numeric, numeric),
+    legacy.end_run(uuid, bigint, jsonb)
     to quantmatrix_writer;

@@ -141,19 +141,20 @@ $$;
 comment on function legacy.stated_transactions(uuid, uuid, text, timestamptz) is
     'The transactions of V1 in our words; reason is set where a row by itself cannot be kept.';
 
-create function legacy.read_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
-returns integer
-language plpgsql
-volatile
+-- Which rows tell one trade: copies under one id of the broker, a statement's row beside another source's, an order beside its fills.
+create function legacy.decided_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
+returns table (
+    id bigint, account text, broker text, type text, side text, symbol text, instrument_type text, currency text, instant timestamptz, day date,
+    units numeric, price numeric, amount numeric, net numeric, full_fees numeric, broker_id text, order_id text, source text, effect text,
+    full_commission numeric, reason text, survivor_id bigint
+)
+language sql
+stable
 security invoker
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 set enable_mergejoin = off
 as $$
-declare
-    v_count integer;
-begin
-    insert into ingest.staging (load_id, user_id, kind, line_number, payload)
     with stated as materialized (
         select t.*
         from legacy.stated_transactions(p_user_id, p_load_id, p_zone, p_frozen_at) t
@@ -236,23 +237,43 @@ begin
         from paired p
         left join whole_orders s on s.statement_id = p.id
         left join whole_orders f on f.first_id = p.id
-    ),
-    decided as materialized (
-        select
-            c.id, c.account, c.broker, c.type, c.side, c.symbol, c.instrument_type, c.currency, c.instant, c.day, c.units, c.price, c.amount, c.net,
-            c.full_fees, c.broker_id, c.order_id, c.source, c.effect,
-            coalesce(t.full_commission, c.full_commission) as full_commission,
-            coalesce(
-                c.reason,
-                case
-                    when c.chosen_id <> c.id then 'duplicate_broker_id'
-                    when t.survivor_id <> c.id then 'duplicate_cross_source'
-                end
-            ) as reason,
-            -- A copy of a statement row whose twin came another way points at that twin.
-            case when c.reason is null then coalesce(t.survivor_id, c.chosen_id, c.id) end as survivor_id
-        from copied c
-        left join twins t on t.id = coalesce(c.chosen_id, c.id)
+    )
+    select
+        c.id, c.account, c.broker, c.type, c.side, c.symbol, c.instrument_type, c.currency, c.instant, c.day, c.units, c.price, c.amount, c.net,
+        c.full_fees, c.broker_id, c.order_id, c.source, c.effect,
+        coalesce(t.full_commission, c.full_commission) as full_commission,
+        coalesce(
+            c.reason,
+            case
+                when c.chosen_id <> c.id then 'duplicate_broker_id'
+                when t.survivor_id <> c.id then 'duplicate_cross_source'
+            end
+        ) as reason,
+        -- A copy of a statement row whose twin came another way points at that twin.
+        case when c.reason is null then coalesce(t.survivor_id, c.chosen_id, c.id) end as survivor_id
+    from copied c
+    left join twins t on t.id = coalesce(c.chosen_id, c.id)
+$$;
+
+comment on function legacy.decided_transactions(uuid, uuid, text, timestamptz) is
+    'The transactions of V1 with the row that survives of each trade; reason is set where a row by itself, or beside that one, is not kept. The survivor has the costs of all.';
+
+create function legacy.read_transactions(p_user_id uuid, p_load_id uuid, p_zone text, p_frozen_at timestamptz)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
+as $$
+declare
+    v_count integer;
+begin
+    insert into ingest.staging (load_id, user_id, kind, line_number, payload)
+    with decided as materialized (
+        select t.*
+        from legacy.decided_transactions(p_user_id, p_load_id, p_zone, p_frozen_at) t
     ),
     families as materialized (
         select d.survivor_id, jsonb_agg(d.id order by d.id) as ids
@@ -325,5 +346,6 @@ $$;
 comment on function legacy.read_transactions(uuid, uuid, text, timestamptz) is 'Judges every row of V1''s transactions and stages the verdicts (kind v1_read).';
 
 grant execute on function
-    legacy.frozen_at(uuid, uuid), legacy.stated_transactions(uuid, uuid, text, timestamptz), legacy.read_transactions(uuid, uuid, text, timestamptz)
+    legacy.frozen_at(uuid, uuid), legacy.stated_transactions(uuid, uuid, text, timestamptz),
+    legacy.decided_transactions(uuid, uuid, text, timestamptz), legacy.read_transactions(uuid, uuid, text, timestamptz)
     to quantmatrix_writer;

@@ -38,13 +38,12 @@ as $$
     named as materialized (
         select
             c.*, i.symbol,
-            concat_ws('|', c.account_id, c.trade_date, coalesce(i.symbol, '-'), case when k.is_cash then c.type || c.currency end) as subject,
+            concat_ws('|', c.account_id, c.trade_date, coalesce(i.symbol, '-'), case when k.is_cash then matching.kind_of_event(c.type) || c.currency end) as subject,
             coalesce(a.sources, '{}') as attested_by
         from counted c
         cross join lateral (
             select c.instrument_id is null or c.type in (
-                'dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'stock_lending_income', 'fee', 'tax_withheld', 'return_of_capital',
-                'cash_in_lieu'
+                'dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'stock_lending_income', 'fee', 'tax_withheld', 'return_of_capital'
             ) as is_cash
         ) k
         left join core.instruments i on i.id = c.instrument_id
@@ -83,7 +82,7 @@ as $$
         )
     ),
     lonely as materialized (
-        select n.*, concat_ws('|', n.account_id, n.type, n.currency, coalesce(trim_scale(n.quantity)::text, '-'), round(n.net_amount, 2)) as likeness
+        select n.*, concat_ws('|', n.account_id, matching.kind_of_event(n.type), n.currency, coalesce(trim_scale(n.quantity)::text, '-'), round(n.net_amount, 2)) as likeness
         from named n
         where n.attested_by = '{}'
         and not exists (select from same_day s where s.id = n.id)
@@ -229,6 +228,6 @@ $$;
 
 comment on function matching.rematch(uuid, bigint[], date[]) is 'Matches these days anew and applies their lines; returns the transactions that were added, changed and removed.';
 
-grant execute on function matching.conflicts(uuid, bigint), matching.matched(uuid)
+grant execute on function matching.conflicts(uuid, bigint), matching.matched(uuid), matching.kind_of_event(text)
     to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;
 grant execute on function matching.match_report(uuid, bigint), matching.rematch(uuid, bigint[], date[]) to quantmatrix_writer;

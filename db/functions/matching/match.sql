@@ -154,7 +154,7 @@ comment on function matching.match_import(uuid, bigint[], bigint) is
     'Matches the days that these imports tell of; returns the transactions whose lines must be applied besides those the imports attest.';
 
 grant execute on function
-    matching.source_rank(text), matching.make_source_row(bigint, text, text, integer, bigint, bigint, jsonb, jsonb),
+    matching.source_rank(text), matching.kind_of_event(text), matching.make_source_row(bigint, text, text, integer, bigint, bigint, jsonb, jsonb),
     matching.lines_on(uuid, bigint[], date[], bigint[]), matching.source_rows_on(uuid, bigint[], date[], bigint[]), matching.printed_rounding(numeric),
     matching.amounts_agree(matching.source_row, matching.source_row), matching.free_rows(matching.source_row[], matching.pair[], text, text),
     matching.pair_equal(matching.source_row[], matching.pair[], text, text, integer), matching.pair_fills(matching.source_row[], matching.pair[], text, text, text, boolean),

@@ -63,6 +63,31 @@ create type matching.pair as (
 
 comment on type matching.pair is 'A row that only attests, and the row of another source that counts.';
 
+-- Sources call one event by several names: a reinvestment is a purchase, cash for a fraction a sale of it, and what one broker pays out as a dividend is a
+-- gain distributed or capital returned by the statement of another. Account, day, instrument, units and cash must agree all the same.
+create function matching.kind_of_event(p_type text)
+returns text
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_type = 'reinvest' then 'buy'
+        when p_type = 'cash_in_lieu' then 'sell'
+        when p_type in ('payment_in_lieu', 'capital_gain_distribution', 'return_of_capital') then 'dividend'
+        when p_type = 'stock_lending_income' then 'interest'
+        when p_type = 'stock_dividend' then 'split'
+        when p_type = 'merger_stock' then 'symbol_change'
+        when p_type = 'promotion' then 'transfer_in'
+        else p_type
+    end
+$$;
+
+comment on function matching.kind_of_event(text) is
+    'What a kind of transaction is to matching: kinds by which sources call the same event are one.';
+
 -- What a row of the file says, as matching sees it. Expirations carry a direction in one source and none in another.
 create function matching.make_source_row(
     p_account_id bigint, p_source text, p_key text, p_place integer, p_instrument_id bigint, p_new_instrument_id bigint, p_merged jsonb, p_said jsonb
@@ -76,14 +101,16 @@ as $$
     select
         p_account_id, a.trade_date, p_source, p_key, p_place,
         coalesce((p_merged ->> p_instrument_id::text)::bigint, p_instrument_id),
-        a.type, a.currency,
+        matching.kind_of_event(a.type), a.currency,
         trim_scale(case
             when a.type like 'option%' then abs(coalesce(a.quantity, (a.terms ->> 'stated_quantity')::numeric))
             else coalesce(a.quantity, (a.terms ->> 'stated_quantity')::numeric)
         end),
         concat_ws(
             ' ', coalesce(p_merged ->> p_new_instrument_id::text, p_new_instrument_id::text),
-            case when a.quantity is null then (a.terms ->> 'ratio_numerator')::numeric / (a.terms ->> 'ratio_denominator')::numeric end
+            case when a.quantity is null then trim_scale(round(
+                (a.terms ->> 'ratio_numerator')::numeric / (a.terms ->> 'ratio_denominator')::numeric + case a.type when 'stock_dividend' then 1 else 0 end, 12
+            )) end
         ),
         a.gross_amount, coalesce(a.net_amount, 0), coalesce(a.commission, 0) + coalesce(a.fees, 0), a.executed_at, a.order_id,
         false, false, null::text[]

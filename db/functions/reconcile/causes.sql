@@ -189,6 +189,9 @@ as $$
             when 'cash' then 'import the statements between the balances that do not connect'
             else 'import older statements of this account, or add a transfer_in for what is missing'
         end
+        when 'past_expiry' then 'past its last day: import the statement that shows its expiry, exercise or assignment, or add it: `transaction_add`'
+        when 'short_not_allowed' then 'if it was sold short, or the option was written, say that the account may: `account_set` with allow_short; else import older statements that show the purchase'
+        when 'unsupported_action' then 'a row that moves these units is kept as other, without an effect: say what it was (`transaction_correct`), or add what happened (`transaction_add`)'
         when 'opening_balance' then 'import older statements, or add the opening balance as a deposit'
         when 'defect' then 'rebuild the lots (`lots_rebuild`); if it stays, report it'
         else 'compare the rows behind it with the broker''s statement; accept it with a reason if it is right'

@@ -1,4 +1,4 @@
--- Checks that need no broker, our own rows against each other (I.4). Each returns only what is wrong; a violated reference or sum is a defect of the program.
+-- Checks that need no broker, our own rows against each other (I.4). Each returns only what is wrong: a defect of the program, or what the history lacks.
 
 -- The last day of which an account tells anything: its newest transaction, evidence or statement period. An option is not overdue before that.
 create function reconcile.known_until(p_user_id uuid, p_as_of date)
@@ -21,140 +21,68 @@ $$;
 
 comment on function reconcile.known_until(uuid, date) is 'Last day of which each account tells anything.';
 
--- Units that transactions state, where every row of the account and instrument states them: no corporate action, no leg that the engine makes.
-create function reconcile.stated_positions(p_user_id uuid, p_account_id bigint)
-returns table (account_id bigint, instrument_id bigint, quantity numeric)
+create function reconcile.dangling_references(p_user_id uuid, p_account_id bigint)
+returns table (account_id bigint, instrument_id bigint, table_name text, number numeric, row_ids jsonb)
 language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_indexscan = off
+set enable_mergejoin = off
 as $$
-    with moving as (
-        select t.account_id, t.instrument_id, t.quantity, t.transaction_type
-        from core.transactions t
-        where t.user_id = p_user_id
-        and (p_account_id is null or t.account_id = p_account_id)
-        and t.instrument_id is not null
-    ),
-    computed as (
-        select distinct t.instrument_id
-        from core.transactions t
-        where t.user_id = p_user_id
-        and t.transaction_type in (
-            'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_cash', 'merger_stock', 'merger_mixed', 'cash_in_lieu', 'other'
-        )
-        union
-        select k.new_instrument_id
-        from tax.transaction_terms k
-        where k.user_id = p_user_id
-        and k.new_instrument_id is not null
-        union
-        select coalesce(f.merged_into_instrument_id, o.underlying_instrument_id)
-        from core.transactions t
-        join tax.instrument_facts o on o.user_id = t.user_id and o.instrument_id = t.instrument_id
-        left join tax.instrument_facts f on f.user_id = t.user_id and f.instrument_id = o.underlying_instrument_id
-        where t.user_id = p_user_id
-        and t.transaction_type in ('option_exercise', 'option_assignment')
-        and o.underlying_instrument_id is not null
+    select c.account_id, c.instrument_id, 'closings', count(*)::numeric, jsonb_agg(c.id order by c.id)
+    from tax.closings c
+    left join core.transactions closing on closing.user_id = p_user_id and closing.id = c.closing_transaction_id
+    left join core.transactions opening on opening.user_id = p_user_id and opening.id = c.opening_transaction_id
+    where c.user_id = p_user_id
+    and (p_account_id is null or c.account_id = p_account_id)
+    and (
+        closing.id is null
+        or c.opening_transaction_id is not null
+        and opening.id is null
+        or c.opening_transaction_id is null
+        and c.kind <> 'unmatched'
     )
-    select m.account_id, m.instrument_id, sum(m.quantity)
-    from moving m
-    where not exists (select from computed c where c.instrument_id = m.instrument_id)
-    and m.transaction_type in (
-        'buy', 'sell', 'reinvest', 'option_exercise', 'option_assignment', 'option_expiration',
-        'transfer_in', 'transfer_out', 'gift_in', 'gift_out', 'inheritance', 'promotion'
-    )
-    group by m.account_id, m.instrument_id
-    having bool_and(m.quantity is not null)
+    group by c.account_id, c.instrument_id
+
+    union all
+
+    select w.replacement_account_id, w.replacement_instrument_id, 'wash_matches', count(*), jsonb_agg(w.id order by w.id)
+    from tax.wash_matches w
+    left join core.transactions replacement on replacement.user_id = p_user_id and replacement.id = w.replacement_transaction_id
+    left join tax.closings loss
+        on loss.user_id = p_user_id and loss.group_id = w.group_id
+        and loss.closing_transaction_id = w.loss_transaction_id and loss.ordinal = w.loss_ordinal
+    where w.user_id = p_user_id
+    and (p_account_id is null or w.replacement_account_id = p_account_id)
+    and (replacement.id is null or loss.id is null)
+    group by w.replacement_account_id, w.replacement_instrument_id
+
+    union all
+
+    select null, null, 'notices', count(*), jsonb_agg(n.id order by n.id)
+    from tax.notices n
+    where n.user_id = p_user_id
+    and p_account_id is null
+    and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = n.transaction_id)
+    having count(*) > 0
+
+    union all
+
+    select null, null, 'lot_state', count(*), jsonb_agg(s.lot_id order by s.lot_id)
+    from tax.lot_state s
+    where s.user_id = p_user_id
+    and p_account_id is null
+    and not exists (select from core.tax_lots l where l.user_id = p_user_id and l.id = s.lot_id)
+    having count(*) > 0
 $$;
 
-comment on function reconcile.stated_positions(uuid, bigint) is
-    'Signed sum of the quantities of transactions, where no quantity has to be computed. Shares delivered against an own short change nothing.';
+comment on function reconcile.dangling_references(uuid, bigint) is
+    'Derived rows that point at a transaction, a closing or a lot that is not there: how many of each table, and which.';
 
--- Units from row to row: a split multiplies what is there, anything else adds.
-create function reconcile.carry_units(p_units numeric, p_quantity numeric, p_ratio numeric)
-returns numeric
-language sql
-immutable
-security invoker
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select round(p_units * coalesce(p_ratio, 1), 8) + coalesce(p_quantity, 0)
-$$;
-
-comment on function reconcile.carry_units(numeric, numeric, numeric) is 'Units after a row of a given quantity or ratio.';
-
-create aggregate reconcile.carried_units(numeric, numeric) (
-    sfunc = reconcile.carry_units,
-    stype = numeric,
-    initcond = '0'
-);
-
-comment on aggregate reconcile.carried_units(numeric, numeric) is 'Units after a series of rows, each with its quantity or its ratio; the order matters.';
-
--- What a split added by our history, beside what the broker printed. Fractions may have been paid out or rounded up, so less than a unit is no difference.
-create function reconcile.stated_splits(p_user_id uuid, p_account_id bigint)
-returns table (transaction_id bigint, account_id bigint, instrument_id bigint, trade_date date, ours numeric, stated numeric)
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    with split as materialized (
-        select distinct t.account_id, t.instrument_id
-        from tax.transaction_terms k
-        join core.transactions t on t.user_id = k.user_id and t.id = k.transaction_id
-        where k.user_id = p_user_id
-        and k.stated_quantity is not null
-        and t.transaction_type in ('split', 'stock_dividend')
-        and (p_account_id is null or t.account_id = p_account_id)
-    ),
-    rows_of_them as (
-        select
-            t.id, t.account_id, t.instrument_id, t.trade_date, t.transaction_type, t.executed_at, t.sequence,
-            case when t.transaction_type <> 'delivery' then t.quantity end as quantity,
-            case t.transaction_type
-                when 'split' then k.ratio_numerator / k.ratio_denominator
-                when 'stock_dividend' then 1 + k.ratio_numerator / k.ratio_denominator
-            end as ratio,
-            k.stated_quantity
-        from split s
-        join core.transactions t on t.user_id = p_user_id and t.account_id = s.account_id and t.instrument_id = s.instrument_id
-        left join tax.transaction_terms k on k.user_id = t.user_id and k.transaction_id = t.id
-        where t.transaction_type not in ('dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'fee', 'tax_withheld')
-    ),
-    carried as (
-        select
-            r.*,
-            reconcile.carried_units(r.quantity, r.ratio) over (
-                partition by r.account_id, r.instrument_id
-                order by r.trade_date, r.ratio is null, r.executed_at nulls first, r.sequence, r.id
-                rows between unbounded preceding and 1 preceding
-            ) as units
-        from rows_of_them r
-    )
-    select c.id, c.account_id, c.instrument_id, c.trade_date, round(coalesce(c.units, 0) * (c.ratio - 1), 8), c.stated_quantity
-    from carried c
-    where c.ratio is not null
-    and c.stated_quantity is not null
-    and abs(coalesce(c.units, 0) * (c.ratio - 1) - c.stated_quantity) >= 1
-    and not exists (
-        select from core.transactions t
-        left join tax.transaction_terms k on k.user_id = t.user_id and k.transaction_id = t.id
-        where t.user_id = p_user_id
-        and (
-            t.instrument_id = c.instrument_id
-            and t.transaction_type in ('spinoff', 'symbol_change', 'merger_cash', 'merger_stock', 'merger_mixed', 'other')
-            or k.new_instrument_id = c.instrument_id
-        )
-    )
-$$;
-
-comment on function reconcile.stated_splits(uuid, bigint) is
-    'Splits that added other units by our history than the broker prints; holdings that came from other corporate actions are left to the comparison of positions.';
-
-create function reconcile.internal_checks(p_user_id uuid, p_account_id bigint, p_as_of date)
+-- Whatever stands here, the engine or the load function did wrong.
+create function reconcile.defects(p_user_id uuid, p_account_id bigint)
 returns table (
     account_id bigint, instrument_id bigint, check_name text, ours numeric, broker numeric, cause ingest.finding_cause, evidence jsonb
 )
@@ -167,7 +95,7 @@ set enable_indexscan = off
 set enable_mergejoin = off
 as $$
     with open_lots as materialized (
-        select l.account_id, l.instrument_id, sum(case l.side when 'long' then 1 else -1 end * l.quantity_remaining) as quantity, count(*) as number
+        select l.account_id, l.instrument_id, sum(case l.side when 'long' then 1 else -1 end * l.quantity_remaining) as quantity
         from core.tax_lots l
         where l.user_id = p_user_id
         and l.closed_at is null
@@ -175,13 +103,10 @@ as $$
         group by l.account_id, l.instrument_id
     ),
     positions as materialized (
-        select p.account_id, p.instrument_id, p.quantity, p.unmatched_quantity, p.open_lots
+        select p.account_id, p.instrument_id, p.quantity, p.unmatched_quantity
         from core.positions p
         where p.user_id = p_user_id
         and (p_account_id is null or p.account_id = p_account_id)
-    ),
-    known_until as materialized (
-        select * from reconcile.known_until(p_user_id, p_as_of)
     )
 
     -- position = open lots - unmatched
@@ -206,49 +131,8 @@ as $$
 
     union all
 
-    -- derived rows that point at nothing
-    select o.account_id, o.instrument_id, 'references_exist', o.number, 0, 'defect', jsonb_build_object('table', o.table_name, 'rows', o.ids)
-    from (
-        select c.account_id, c.instrument_id, 'closings' as table_name, count(*)::numeric as number, jsonb_agg(c.id order by c.id) as ids
-        from tax.closings c
-        left join core.transactions closing on closing.user_id = p_user_id and closing.id = c.closing_transaction_id
-        left join core.transactions opening on opening.user_id = p_user_id and opening.id = c.opening_transaction_id
-        where c.user_id = p_user_id
-        and (p_account_id is null or c.account_id = p_account_id)
-        and (
-            closing.id is null
-            or c.opening_transaction_id is not null
-            and opening.id is null
-            or c.opening_transaction_id is null
-            and c.kind <> 'unmatched'
-        )
-        group by c.account_id, c.instrument_id
-        union all
-        select w.replacement_account_id, w.replacement_instrument_id, 'wash_matches', count(*), jsonb_agg(w.id order by w.id)
-        from tax.wash_matches w
-        left join core.transactions replacement on replacement.user_id = p_user_id and replacement.id = w.replacement_transaction_id
-        left join tax.closings loss
-            on loss.user_id = p_user_id and loss.group_id = w.group_id
-            and loss.closing_transaction_id = w.loss_transaction_id and loss.ordinal = w.loss_ordinal
-        where w.user_id = p_user_id
-        and (p_account_id is null or w.replacement_account_id = p_account_id)
-        and (replacement.id is null or loss.id is null)
-        group by w.replacement_account_id, w.replacement_instrument_id
-        union all
-        select null, null, 'notices', count(*), jsonb_agg(n.id order by n.id)
-        from tax.notices n
-        where n.user_id = p_user_id
-        and p_account_id is null
-        and not exists (select from core.transactions t where t.user_id = p_user_id and t.id = n.transaction_id)
-        having count(*) > 0
-        union all
-        select null, null, 'lot_state', count(*), jsonb_agg(s.lot_id order by s.lot_id)
-        from tax.lot_state s
-        where s.user_id = p_user_id
-        and p_account_id is null
-        and not exists (select from core.tax_lots l where l.user_id = p_user_id and l.id = s.lot_id)
-        having count(*) > 0
-    ) o
+    select d.account_id, d.instrument_id, 'references_exist', d.number, 0, 'defect', jsonb_build_object('table', d.table_name, 'rows', d.row_ids)
+    from reconcile.dangling_references(p_user_id, p_account_id) d
 
     union all
 
@@ -268,12 +152,37 @@ as $$
     from tax.conservation(p_user_id) c
     where p_account_id is null
     and c.gains <> c.cash
+$$;
 
-    union all
+comment on function reconcile.defects(uuid, bigint) is
+    'Sums and references that do not hold among our own rows, whatever was imported: the check, both figures and the rows behind it.';
+
+-- Whatever stands here, the rows themselves tell: one of them stands twice, another one is missing.
+create function reconcile.gaps_in_history(p_user_id uuid, p_account_id bigint, p_as_of date)
+returns table (
+    account_id bigint, instrument_id bigint, check_name text, ours numeric, broker numeric, cause ingest.finding_cause, evidence jsonb
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_indexscan = off
+set enable_mergejoin = off
+as $$
+    with positions as materialized (
+        select p.account_id, p.instrument_id, p.quantity, p.unmatched_quantity
+        from core.positions p
+        where p.user_id = p_user_id
+        and (p_account_id is null or p.account_id = p_account_id)
+    ),
+    known_until as materialized (
+        select * from reconcile.known_until(p_user_id, p_as_of)
+    )
 
     -- one row id of the broker on two transactions
     select
-        t.account_id, t.instrument_id, 'broker_ids_are_unique', count(*), 1, 'duplicate_import',
+        t.account_id, t.instrument_id, 'broker_ids_are_unique', count(*)::numeric, 1::numeric, 'duplicate_import'::ingest.finding_cause,
         jsonb_build_object('external_id', t.external_id, 'transactions', jsonb_agg(t.id order by t.id))
     from core.transactions t
     where t.user_id = p_user_id
@@ -286,30 +195,69 @@ as $$
 
     -- an option that is still held after its last day
     select
-        p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, 'missing_history',
+        p.account_id, p.instrument_id, 'options_end_at_expiry', p.quantity, 0, e.cause,
         jsonb_build_object(
             'expiration', i.expiration, 'known_until', u.day,
-            'hint', 'import the statement that shows its expiry, exercise or assignment, or add it (`transaction_add`)'
+            'hint', case e.cause
+                when 'past_expiry' then reconcile.expiry_step(p_user_id, p.account_id, p.instrument_id)
+                else reconcile.next_step(e.cause, 'position')
+            end
         )
     from positions p
     join known_until u on u.account_id = p.account_id
     join core.instruments i on i.id = p.instrument_id
+    cross join lateral (
+        select reconcile.specific_cause(p_user_id, p.account_id, p.instrument_id, p.quantity, 0, u.day, 'unexplained') as cause
+    ) e
     where p.quantity <> 0
+    and p.unmatched_quantity >= 0
     and i.instrument_type in ('option', 'future_option')
     and i.expiration < u.day
 
     union all
 
-    -- more sold than held, in an account that may not short
+    -- more of a written option closed than was open
     select
-        p.account_id, p.instrument_id, 'no_more_sold_than_held', p.quantity, p.quantity + p.unmatched_quantity, 'missing_history',
+        p.account_id, p.instrument_id, 'no_more_closed_than_open', p.quantity, p.quantity + p.unmatched_quantity, 'missing_history',
+        jsonb_build_object(
+            'unmatched_quantity', trim_scale(p.unmatched_quantity)::text,
+            'hint', 'import the older statements that show how it was written, or add that sale, marked as opening: `transaction_add`'
+        )
+    from positions p
+    join core.instruments i on i.id = p.instrument_id and i.instrument_type in ('option', 'future_option')
+    where p.unmatched_quantity < 0
+    and not exists (
+        select from core.transactions t
+        where t.user_id = p_user_id
+        and t.account_id = p.account_id
+        and t.instrument_id = p.instrument_id
+        and t.transaction_type = 'transfer_in'
+    )
+
+    union all
+
+    -- more sold than held, in an account that may not short; an option past its last day is said above
+    select
+        p.account_id, p.instrument_id, 'no_more_sold_than_held', p.quantity, p.quantity + p.unmatched_quantity, c.cause,
         jsonb_strip_nulls(jsonb_build_object(
             'unmatched_quantity', trim_scale(p.unmatched_quantity)::text,
             'first_shortfall', reconcile.first_shortfall(p_user_id, p.account_id, p.instrument_id, p_as_of),
-            'hint', reconcile.next_step('missing_history', 'position')
+            'hint', reconcile.next_step(c.cause, 'position')
         ))
     from positions p
+    left join known_until u on u.account_id = p.account_id
+    join core.instruments i on i.id = p.instrument_id
+    cross join lateral (
+        select reconcile.unmatched_cause(p_user_id, p.account_id, p.instrument_id) as cause
+    ) c
     where p.unmatched_quantity > 0
+    and not (p.quantity <> 0 and i.instrument_type in ('option', 'future_option') and coalesce(i.expiration < u.day, false))
+    -- Told once: a split that names them says it already.
+    and not exists (
+        select from reconcile.stated_splits(p_user_id, p_account_id) s
+        where s.account_id = p.account_id
+        and s.instrument_id = p.instrument_id
+    )
 
     union all
 
@@ -367,10 +315,27 @@ as $$
     )
 $$;
 
+comment on function reconcile.gaps_in_history(uuid, bigint, date) is
+    'What the rows of a history show to be missing from it, or to be in it twice: the check, both figures, the cause and the rows behind it.';
+
+create function reconcile.internal_checks(p_user_id uuid, p_account_id bigint, p_as_of date)
+returns table (
+    account_id bigint, instrument_id bigint, check_name text, ours numeric, broker numeric, cause ingest.finding_cause, evidence jsonb
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select * from reconcile.defects(p_user_id, p_account_id)
+    union all
+    select * from reconcile.gaps_in_history(p_user_id, p_account_id, p_as_of)
+$$;
+
 comment on function reconcile.internal_checks(uuid, bigint, date) is
     'What is wrong among our own rows: the check, both figures, the cause and the rows behind it.';
 
 grant execute on function
-    reconcile.carry_units(numeric, numeric, numeric), reconcile.carried_units(numeric, numeric), reconcile.stated_splits(uuid, bigint),
-    reconcile.known_until(uuid, date), reconcile.stated_positions(uuid, bigint), reconcile.internal_checks(uuid, bigint, date)
+    reconcile.known_until(uuid, date), reconcile.dangling_references(uuid, bigint), reconcile.defects(uuid, bigint),
+    reconcile.gaps_in_history(uuid, bigint, date), reconcile.internal_checks(uuid, bigint, date)
     to quantmatrix_writer;

@@ -207,6 +207,7 @@ as $$
     select jsonb_build_object(
         'as_of', r.as_of,
         'checked', r.checked,
+        'unknown', reconcile.unknown_effects(p_user_id, case when r.account_id is not null then array[r.account_id] end),
         'differences', (
             select coalesce(jsonb_agg(t.row order by t.account_number, t.symbol, t.kind, t.id), '[]')
             from told t

@@ -28,7 +28,14 @@ as $$
         ),
         sum(
             case t.transaction_type when 'sell' then 1 else -1 end
-            * round(coalesce(abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))), 2)
+            * round(
+                case
+                    when i.instrument_type = 'future' and t.gross_amount is not null
+                        then case t.transaction_type when 'sell' then t.gross_amount else -t.gross_amount end
+                    else coalesce(abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0)))
+                end,
+                2
+            )
             - round(- (t.commission + t.fees), 2)
         ) filter (where a.account_type = 'taxable')
     from core.transactions t
@@ -38,9 +45,12 @@ as $$
     left join tax.transaction_terms x on x.user_id = p_user_id and x.transaction_id = t.id
     left join linked k on k.id = t.id
     where t.user_id = p_user_id
-    and t.transaction_type not in (
-        'set_basis', 'dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'stock_lending_income', 'fee', 'tax_withheld',
-        'deposit', 'withdrawal', 'fx_conversion', 'other'
+    and (
+        t.transaction_type not in (
+            'set_basis', 'dividend', 'payment_in_lieu', 'capital_gain_distribution', 'interest', 'stock_lending_income', 'fee', 'tax_withheld',
+            'deposit', 'withdrawal', 'fx_conversion', 'other'
+        )
+        or t.transaction_type = 'other' and i.instrument_type = 'future'
     )
     group by g.group_id
 $$;

@@ -34,10 +34,12 @@ declare
     v_event_at timestamptz[] := p_history.event_at;
     v_event_method core.lot_method[] := p_history.event_method;
     v_event_unrated boolean[] := p_history.event_unrated;
+    v_event_writes boolean[] := p_history.event_writes;
     v_event_rank integer[];
     v_event_first_fill integer[];
     v_event_last_fill integer[];
     v_event_last_number integer[] := array[null];
+    v_year_ends integer[] := '{}';
 
     -- accounts and instruments, by place
     v_account_may_short boolean[] := p_history.account_may_short;
@@ -297,6 +299,8 @@ begin
             -- include derive/pending_losses.part.sql
 
             -- include derive/whole.part.sql
+
+            -- include derive/missing.part.sql
         end if;
 
         loop

@@ -56,9 +56,13 @@ as $$
     cross join lateral (
         select
             - (t.commission + t.fees) as native_costs,
-            coalesce(
-                abs(t.gross_amount), abs(nullif(t.net_amount - t.commission - t.fees, 0)), abs(t.quantity) * t.price * i.multiplier
-            ) as native_amount
+            case
+                when i.instrument_type = 'future' and t.gross_amount is not null
+                    then case t.transaction_type when 'buy' then -t.gross_amount else t.gross_amount end
+                else coalesce(
+                    abs(t.gross_amount), abs(nullif(t.net_amount - t.commission - t.fees, 0)), abs(t.quantity) * t.price * i.multiplier
+                )
+            end as native_amount
     ) a
     cross join lateral (
         select
@@ -77,6 +81,24 @@ as $$
 $$;
 
 comment on function tax.read_event(uuid, bigint, text) is 'A transaction with its terms, amounts in both currencies.';
+
+-- A broker of futures either prints what a contract is worth, or moves cash: nothing when it opens, the day's result when it closes.
+create function tax.settles_a_result(p_user_id uuid, p_transaction_id bigint)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(t.gross_amount <> 0 and abs(t.gross_amount) is distinct from abs(t.quantity) * t.price * i.multiplier, false)
+    from core.transactions t
+    join core.instruments i on i.id = t.instrument_id
+    where t.user_id = p_user_id
+    and t.id = p_transaction_id
+$$;
+
+comment on function tax.settles_a_result(uuid, bigint) is
+    'D.10: whether the cash of a future''s trade is the result of what it closes, and not what the contract is worth.';
 
 create type tax.event_partner as (
     kind tax.link_kind,
@@ -119,6 +141,71 @@ as $$
 $$;
 
 comment on function tax.supplied_basis(uuid, bigint[]) is 'Basis and acquisition date supplied later for the given transactions (set_basis rows linked with them).';
+
+-- Lots whose basis can be supplied beside those of arrivals: what a corporate action or an exercise made of units that are not in the book (E.4, E.5).
+create function tax.opens_unknown_lots(p_user_id uuid, p_transaction_id bigint)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from core.transactions t
+        where t.user_id = p_user_id
+        and t.id = p_transaction_id
+        and (
+            t.transaction_type in (
+                'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_mixed', 'option_exercise', 'option_assignment'
+            )
+            or exists (
+                select from tax.transaction_links l
+                where l.user_id = p_user_id
+                and l.to_id = t.id
+                and l.kind = 'exercise'
+            )
+        )
+    )
+    and exists (
+        select from core.tax_lots l
+        where l.user_id = p_user_id
+        and l.opening_transaction_id = p_transaction_id
+        and (
+            l.basis_status = 'unknown'
+            or exists (
+                select from tax.transaction_links b
+                where b.user_id = p_user_id
+                and b.to_id = p_transaction_id
+                and b.kind = 'basis'
+            )
+        )
+    )
+$$;
+
+comment on function tax.opens_unknown_lots(uuid, bigint) is
+    'Whether a corporate action or an exercise opened lots of unknown basis, or did until it was supplied.';
+
+create function tax.spinoffs_without_share(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select array_agg(t.id order by t.trade_date, t.id)
+    from tax.instrument_groups own
+    join tax.instrument_groups g on g.user_id = own.user_id and g.group_id = own.group_id
+    join core.transactions t on t.user_id = own.user_id and t.instrument_id = g.instrument_id
+    left join tax.transaction_terms x on x.user_id = t.user_id and x.transaction_id = t.id
+    where own.user_id = p_user_id
+    and own.instrument_id = p_instrument_id
+    and t.account_id = p_account_id
+    and t.transaction_type = 'spinoff'
+    and x.basis_fraction is null
+$$;
+
+comment on function tax.spinoffs_without_share(uuid, bigint, bigint) is
+    'Spin-offs of an account, among an instrument and what hangs together with it, whose share of the basis is not stated (C.5); null if there is none.';
 
 create function tax.read_partner(p_user_id uuid, p_transaction_id bigint, p_tax_currency text)
 returns tax.event_partner

@@ -164,6 +164,7 @@ as $$
             when 'transfer_out' then 'moved by transfer'
             when 'gift_out' then 'given away'
             when 'mark_to_market' then 'marked to market at the end of the year'
+            when 'other' then 'settled in cash'
             when 'option_exercise' then 'exercise of an option'
             when 'option_assignment' then 'assignment of an option'
             when 'option_expiration' then 'expired'

@@ -21,45 +21,13 @@ declare
     v_to_cost constant numeric := p_after ->> 'cost';
     v_washed numeric;
     v_row record;
-    v_total_units numeric;
-    v_total numeric;
     v_gone_units numeric;
     v_gone numeric;
-    v_base numeric;
-    v_part numeric;
     v_x tax.event_detail;
-    v_partner tax.event_partner;
-    v_multiplier numeric;
-    v_is_subject boolean;
     v_lines text[] := '{}';
 begin
     v_x := tax.read_event(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
-    select i.multiplier
-    into v_multiplier
-    from core.instruments i
-    where i.id = (p_after ->> 'instrument_id')::bigint;
-    -- A corporate action may change lots of the other instrument too: a fraction is sold from all that is held of it.
-    select t.instrument_id = (p_before ->> 'instrument_id')::bigint
-    into v_is_subject
-    from core.transactions t
-    where t.user_id = p_user_id
-    and t.id = (p_after ->> 'transaction_id')::bigint;
-    select coalesce(sum((m ->> 'amount')::numeric) filter (where not (m ->> 'is_permanent')::boolean), 0) * case when v_is_short then -1 else 1 end
-    into v_washed
-    from jsonb_array_elements(p_trace -> 'matches') m
-    where (m ->> 'piece')::integer = v_piece
-    and (
-        (m ->> 'event')::integer = v_event
-        or (m ->> 'event')::integer < v_event
-        and not exists (
-            -- Fills of one order are judged after its last one.
-            select from jsonb_array_elements(p_trace -> 'states') s
-            where (s ->> 'piece')::integer = v_piece
-            and (s ->> 'event')::integer between (m ->> 'event')::integer and v_event - 1
-            and (s ->> 'wash')::numeric <> 0
-        )
-    )
-    and (p_after ->> 'wash')::numeric <> coalesce((p_before ->> 'wash')::numeric, 0);
+    v_washed := tax.deferred_into(p_trace, p_before, p_after);
 
     -- What the event took away: closings, among them a fraction of what the event itself brought.
     select coalesce(sum(c.quantity), 0), coalesce(sum(c.lot) filter (where c.quantity > 0), 0)
@@ -80,170 +48,18 @@ begin
         end;
 
     elsif p_before is null then
-        -- The event made it, perhaps with others: what they cost together, then its share.
-        select sum((s ->> 'quantity')::numeric), sum((s ->> 'cost')::numeric)
-            - coalesce(
-                (
-                    select sum((m ->> 'amount')::numeric)
-                    from jsonb_array_elements(p_trace -> 'matches') m
-                    where (m ->> 'event')::integer = v_event
-                    and not (m ->> 'is_permanent')::boolean
-                    and exists (
-                        select from jsonb_array_elements(p_trace -> 'states') o
-                        where (o ->> 'event')::integer = v_event
-                        and (o ->> 'source')::integer = v_event
-                        and (o ->> 'piece') = (m ->> 'piece')
-                    )
-                ),
-                0
-            ) * case when v_is_short then -1 else 1 end
-        into v_total_units, v_total
-        from jsonb_array_elements(p_trace -> 'states') s
-        where (s ->> 'event')::integer = v_event
-        and (s ->> 'source')::integer = v_event;
-
-        if v_kind in ('buy', 'buy_to_open', 'sell', 'sell_to_close', 'sell_short') then
-            v_lines := v_lines || tax.explain_net(v_x, v_multiplier, (p_after ->> 'net')::numeric, v_kind in ('sell', 'sell_to_close', 'sell_short'));
-            if v_total_units < (p_after ->> 'net_quantity')::numeric then
-                v_lines := v_lines || format(
-                    '%s of %s units closed what was open before, for %s; %s is left for the rest',
-                    tax.shown_units((p_after ->> 'net_quantity')::numeric - v_total_units), tax.shown_units((p_after ->> 'net_quantity')::numeric),
-                    tax.shown_money((p_after ->> 'net')::numeric - v_total), tax.shown_money(v_total)
-                );
-            elsif v_total is distinct from (p_after ->> 'net')::numeric then
-                v_lines := v_lines || format('basis supplied later: %s', tax.shown_money(v_total));
-            end if;
-        elsif v_kind in ('option_exercise', 'option_assignment') then
-            for v_row in
-                select m.quantity, m.amount, m.opening_transaction_id
-                from jsonb_to_recordset(p_trace -> 'premiums') as m (event integer, quantity numeric, amount numeric, opening_transaction_id bigint)
-                where m.event = v_event
-            loop
-                v_lines := v_lines || format(
-                    '%s contracts of transaction %s carry %s', tax.shown_units(v_row.quantity), v_row.opening_transaction_id, tax.shown_money(v_row.amount)
-                );
-            end loop;
-            select sum(m.amount)
-            into v_part
-            from jsonb_to_recordset(p_trace -> 'premiums') as m (event integer, amount numeric)
-            where m.event = v_event;
-            -- A bought call adds what it cost, a written put takes off what it brought.
-            v_part := case when v_kind = 'option_assignment' then -1 else 1 end * coalesce(v_part, 0);
-            v_lines := v_lines || format(
-                'paid at the strike with fees %s %s option %s = %s', tax.shown_money(v_total - v_part), case when v_part < 0 then '−' else '+' end,
-                tax.shown_money(abs(v_part)), tax.shown_money(v_total)
-            );
-        else
-            v_partner := tax.read_partner(p_user_id, (p_after ->> 'transaction_id')::bigint, p_tax_currency);
-            v_lines := v_lines || case
-                when v_total is null then format('no basis is known; `basis_set(transaction_id => %s)` supplies it', p_after ->> 'transaction_id')
-                when v_partner.later_basis is not null then format('basis supplied later: %s', tax.shown_money(v_total))
-                when v_kind = 'gift_in' then format(
-                    'the donor''s basis %s%s', tax.shown_money(v_total),
-                    case when p_after ->> 'gift_basis' is not null
-                        then format('; for a loss the value at the gift, %s', tax.shown_money((p_after ->> 'gift_basis')::numeric))
-                        else ''
-                    end
-                )
-                when v_kind = 'inheritance' then format('value at death %s', tax.shown_money(v_total))
-                else format('basis as delivered %s', tax.shown_money(v_total))
-            end;
-            if p_after ->> 'acquired' is distinct from p_after ->> 'date' then
-                v_lines := v_lines || format('acquired %s', coalesce(p_after ->> 'acquired', 'on an unknown day'));
-            end if;
-        end if;
-        if v_total_units <> v_to_units then
-            v_lines := v_lines || format(
-                'this piece, %s of %s units: %s', tax.shown_units(v_to_units), tax.shown_units(v_total_units),
-                tax.explain_share(v_total, v_to_units, v_total_units, v_to_cost - v_washed)
-            );
-        end if;
+        v_lines := tax.explain_opening(p_user_id, p_trace, p_after, v_x, v_washed, p_tax_currency);
         v_cost := v_to_cost - v_washed;
 
     elsif p_is_cut then
-        if v_kind = 'spinoff' then
-            v_lines := v_lines || format(
-                '%s units for %s of the parent%s', tax.shown_units(v_to_units + v_gone_units), tax.shown_units(v_units),
-                case when v_x.ratio_numerator is not null
-                    then format(' (%s for %s)', tax.shown_units(v_x.ratio_numerator), tax.shown_units(v_x.ratio_denominator))
-                    else ''
-                end
-            );
-            v_part := round(v_cost * v_x.basis_fraction, 2);
-            v_lines := v_lines || case
-                when v_x.basis_fraction is null then 'the share of the basis is not stated, so the basis is unknown'
-                else format(
-                    'round(%s × %s, 2) = %s of the parent''s basis', tax.shown_money(v_cost), tax.shown_units(v_x.basis_fraction), tax.shown_money(v_part)
-                )
-            end;
-            v_units := v_to_units + v_gone_units;
-            v_cost := v_part;
-        else
-            v_lines := v_lines || format(
-                '%s of %s units: %s', tax.shown_units(v_to_units), tax.shown_units(v_units),
-                tax.explain_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
-            );
-            v_cost := v_to_cost - v_washed;
-        end if;
+        select c.units, c.cost, c.lines
+        into v_units, v_cost, v_lines
+        from tax.explain_cut(p_before, p_after, v_x, v_washed, v_gone_units) c;
 
     else
-        if v_kind in ('split', 'stock_dividend', 'symbol_change', 'merger_stock', 'merger_cash', 'merger_mixed') and v_to_units + v_gone_units <> v_units then
-            v_lines := v_lines || case
-                when v_x.ratio_numerator is not null and v_kind <> 'stock_dividend'
-                    then format(
-                        '%s × %s / %s = %s units', tax.shown_units(v_units), tax.shown_units(v_x.ratio_numerator), tax.shown_units(v_x.ratio_denominator),
-                        tax.shown_units(v_to_units + v_gone_units)
-                    )
-                else format('%s units became %s', tax.shown_units(v_units), tax.shown_units(v_to_units + v_gone_units))
-            end;
-            v_units := v_to_units + v_gone_units;
-        end if;
-
-        if v_kind = 'mark_to_market' then
-            v_lines := v_lines || format('its value %s is the new basis', tax.shown_money(v_to_cost));
-            v_cost := v_to_cost;
-        elsif v_kind = 'return_of_capital' and v_cost is not null then
-            v_lines := v_lines || format(
-                'capital returned: %s%s', tax.shown_money(v_cost - v_to_cost),
-                case when v_x.amount_per_share is not null
-                    then format(' (%s × %s)', tax.shown_units(v_units), tax.shown_units(v_x.amount_per_share))
-                    else ' (its share of the amount, by units)'
-                end
-            );
-            v_lines := v_lines || format('%s − %s = %s', tax.shown_money(v_cost), tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost));
-            v_cost := v_to_cost;
-        elsif v_kind = 'spinoff' and v_is_subject and v_x.basis_fraction is not null and v_cost is not null then
-            v_lines := v_lines || format(
-                '%s of the basis went to what was spun off: %s − %s = %s', tax.shown_units(v_x.basis_fraction), tax.shown_money(v_cost),
-                tax.shown_money(v_cost - v_to_cost), tax.shown_money(v_to_cost)
-            );
-            v_cost := v_to_cost;
-        elsif v_kind = 'merger_mixed' and v_is_subject and v_cost is distinct from v_to_cost + v_gone then
-            select c.other, c.other - c.lot
-            into v_part, v_base
-            from jsonb_to_recordset(p_trace -> 'closings') as c (event integer, piece integer, quantity numeric, lot numeric, other numeric)
-            where c.event = v_event
-            and c.piece = v_piece
-            and c.quantity = 0;
-            v_part := coalesce(v_part, v_cost - v_to_cost - v_gone);
-            v_base := coalesce(v_base, 0);
-            v_lines := v_lines || format(
-                '%s − cash %s + recognized %s = %s', tax.shown_money(v_cost), tax.shown_money(v_part), tax.shown_money(v_base),
-                tax.shown_money(v_cost - v_part + v_base)
-            );
-            v_cost := v_cost - v_part + v_base;
-        end if;
-
-        if v_kind <> 'mark_to_market' and v_gone_units = 0 and v_to_units < v_units then
-            v_lines := v_lines || case
-                when v_to_units = 0 then format('all %s units go, with the basis %s', tax.shown_units(v_units), tax.shown_money(v_cost))
-                else format(
-                    '%s of %s units stay in this piece: %s', tax.shown_units(v_to_units), tax.shown_units(v_units),
-                    tax.explain_share(v_cost, v_to_units, v_units, v_to_cost - v_washed)
-                )
-            end;
-            v_cost := v_to_cost - v_washed;
-        end if;
+        select c.units, c.cost, c.lines
+        into v_units, v_cost, v_lines
+        from tax.explain_change(p_user_id, p_trace, p_before, p_after, v_x, v_washed, v_gone_units, v_gone) c;
     end if;
 
     if v_kind in ('spinoff', 'merger_mixed') or v_kind <> 'mark_to_market' and v_gone_units > 0 and p_before is not null and not p_is_cut then

@@ -20,5 +20,5 @@ grant execute on function tax.first_long_date(date) to quantmatrix_user, quantma
 
 -- Functions that act for a person ask for these rules too.
 grant execute on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method), tax.may_average(uuid, bigint, bigint), tax.selling_method(core.lot_method),
-    tax.settlement_date(date, date)
+    tax.settlement_date(date, date), tax.opens_unknown_lots(uuid, bigint), tax.spinoffs_without_share(uuid, bigint, bigint)
     to quantmatrix_writer;

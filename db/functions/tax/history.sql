@@ -1,168 +1,4 @@
 -- What the event loop reads of one group: one ordered scan (T.2) into columns, amounts already in the tax currency (N.3.1, N.3.2, B.4).
--- Columns and not rows, because the loop addresses an event by its number; the number of an event is also that of the lot it may open.
-
-create function tax.selling_method(p_method core.lot_method)
-returns core.lot_method
-language sql
-immutable
-security invoker
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select case when p_method in ('lifo', 'hifo', 'lofo', 'average', 'mintax') then p_method else 'fifo' end
-$$;
-
-comment on function tax.selling_method(core.lot_method) is
-    'The method by which a sale takes its lots where none are named: FIFO also serves specific identification.';
-
--- Average basis is for funds, and for stock of a reinvestment plan (A.7).
-create function tax.may_average(p_user_id uuid, p_account_id bigint, p_instrument_id bigint)
-returns boolean
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select
-        exists (select from core.instruments i where i.id = p_instrument_id and i.instrument_type = 'fund')
-        or exists (
-            select from core.transactions t
-            where t.user_id = p_user_id
-            and t.account_id = p_account_id
-            and t.instrument_id = p_instrument_id
-            and t.transaction_type = 'reinvest'
-        )
-$$;
-
-comment on function tax.may_average(uuid, bigint, bigint) is 'Whether average basis is allowed for an instrument in an account.';
-
-create function tax.tried_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_method core.lot_method)
-returns core.lot_method
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select case
-        when p_method = 'average' and not tax.may_average(p_user_id, p_account_id, p_instrument_id) then 'fifo'
-        else tax.selling_method(p_method)
-    end
-$$;
-
-comment on function tax.tried_method(uuid, bigint, bigint, core.lot_method) is
-    'The method that is tried instead of every chosen one; FIFO where average is not allowed.';
-
--- The election for the instrument comes before that for the account, the account's own method and the person's (A.1). An average that was not chosen for this
--- very instrument holds for funds and reinvested stock only; one that was, is refused elsewhere (A.7).
-create function tax.lot_method(p_user_id uuid, p_account_id bigint, p_instrument_id bigint, p_on date, p_named core.lot_method default null)
-returns core.lot_method
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_chosen core.lot_method := p_named;
-    v_general core.lot_method;
-begin
-    if v_chosen is null then
-        select e.method
-        into v_chosen
-        from tax.lot_method_elections e
-        where e.user_id = p_user_id
-        and e.account_id = p_account_id
-        and e.instrument_id = p_instrument_id
-        and e.effective_from <= p_on
-        order by e.effective_from desc
-        limit 1;
-    end if;
-    if v_chosen is null then
-        select coalesce(
-            (
-                select e.method
-                from tax.lot_method_elections e
-                where e.user_id = p_user_id
-                and e.account_id = p_account_id
-                and e.instrument_id is null
-                and e.effective_from <= p_on
-                order by e.effective_from desc
-                limit 1
-            ),
-            a.lot_method,
-            u.default_lot_method
-        )
-        into v_general
-        from core.users u
-        left join core.accounts a on a.user_id = u.id and a.id = p_account_id
-        where u.id = p_user_id;
-    end if;
-    if coalesce(v_chosen, v_general) = 'average' and not tax.may_average(p_user_id, p_account_id, p_instrument_id) then
-        if v_chosen is not null then
-            raise exception 'average basis is not allowed for %', (select i.symbol from core.instruments i where i.id = p_instrument_id)
-                using errcode = 'QM031',
-                detail = format('account %s, instrument %s', p_account_id, p_instrument_id),
-                hint = 'average basis is for fund shares and stock of a reinvestment plan; choose fifo, lifo, hifo, lofo or mintax';
-        end if;
-        return 'fifo';
-    end if;
-    return tax.selling_method(coalesce(v_chosen, v_general));
-end
-$$;
-
-comment on function tax.lot_method(uuid, bigint, bigint, date, core.lot_method) is 'The method by which lots of an account and instrument are chosen on a day.';
-
-create type tax.history as (
-    event_id bigint[],
-    event_kind tax.event_kind[],
-    event_pool integer[],
-    event_date date[],
-    event_at timestamptz[],
-    event_settled date[],
-    event_method core.lot_method[],
-    event_order text[],
-    event_quantity numeric[],
-    event_opened numeric[],
-    event_amount numeric[],
-    event_native numeric[],
-    event_unrated boolean[],
-    event_reinvested boolean[],
-    account_id bigint[],
-    account_taxable boolean[],
-    account_may_short boolean[],
-    account_reports boolean[],
-    account_plain_flow numeric[],
-    instrument_id bigint[],
-    instrument_type core.instrument_type[],
-    instrument_multiplier numeric[],
-    instrument_scale integer[],
-    instrument_native_scale integer[],
-    instrument_currency text[],
-    instrument_1256 boolean[],
-    instrument_call boolean[],
-    instrument_strike numeric[],
-    instrument_underlying integer[],
-    instrument_deliverable numeric[],
-    instrument_deliverable_cash numeric[],
-    instrument_wash_class integer[],
-    instrument_index_family text[],
-    instrument_call_class integer[],
-    pool_account bigint[],
-    pool_instrument bigint[],
-    pool_account_place integer[],
-    pool_instrument_place integer[],
-    pool_is_long boolean[],
-    pool_long integer[],
-    tax_currency text,
-    wash_scope core.wash_scope,
-    is_plain boolean,
-    is_sorted boolean,
-    has_native boolean,
-    has_orders boolean,
-    has_averages boolean
-);
-
-comment on type tax.history is
-    'One group of instruments as columns: events in the order of T.2, accounts, instruments, and pools. A pool is one side of an account and instrument, the short one behind the long one, whose place is pool_long of both. The method of an event is specific where lots are named for it.';
 
 -- Rows that another row speaks for: corrected ones and their cancellation, arriving legs, stock legs, cash for a fraction.
 create function tax.spoken_for(p_user_id uuid)
@@ -208,6 +44,47 @@ $$;
 
 comment on function tax.spoken_for(uuid) is 'Transactions of a person that are no events of their own, because a linked row speaks for them.';
 
+-- Days are printed more often than times, and not in the order of execution: what a day opens comes before what it closes, whatever the order of the
+-- rows. A transfer between own accounts arrives before anything is sold there. A row with a time needs no such guess.
+create function tax.turn_of_day(p_type core.transaction_type, p_effect core.position_effect, p_has_time boolean, p_is_moved boolean)
+returns integer
+language plpgsql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case
+        when p_has_time then 1
+        when p_type = 'sell' then case p_effect when 'open' then 0 else 3 end
+        when p_type = 'buy' then case p_effect when 'close' then 4 else 1 end
+        when p_type = 'transfer_out' then case when p_is_moved then 2 else 3 end
+        when p_type in ('gift_out', 'cash_in_lieu') then 3
+        when p_type = 'delivery' then 4
+        else 1
+    end;
+end
+$$;
+
+comment on function tax.turn_of_day(core.transaction_type, core.position_effect, boolean, boolean) is
+    'T.2: the turn of a row among those of its day that have no time: shorts that are marked so, purchases and arrivals, transfers to own accounts, sales and departures, what closes a short.';
+
+create function tax.moved_between_accounts(p_user_id uuid)
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(array_agg(distinct l.from_id), '{}')
+    from tax.transaction_links l
+    where l.user_id = p_user_id
+    and l.kind = 'transfer'
+$$;
+
+comment on function tax.moved_between_accounts(uuid) is 'Departing legs of a person''s transfers between own accounts.';
+
 create function tax.read_history(p_user_id uuid, p_group_id bigint, p_options jsonb, p_only bigint[] default null)
 returns tax.history
 language plpgsql
@@ -229,6 +106,7 @@ declare
     v_has_choices boolean;
     v_has_picks boolean;
     v_spoken_for bigint[] := tax.spoken_for(p_user_id);
+    v_moved bigint[] := tax.moved_between_accounts(p_user_id);
     v_has_terms boolean := exists (select from tax.transaction_terms x where x.user_id = p_user_id);
 begin
     select u.tax_currency, coalesce((p_options ->> 'wash_scope')::core.wash_scope, u.wash_scope), u.default_lot_method
@@ -252,82 +130,12 @@ begin
     v_h.has_averages := v_has_choices or v_override = 'average';
     v_has_picks := v_override is null and exists (select from tax.lot_picks p where p.user_id = p_user_id);
 
-    -- Two instruments with the same wash class are substantially identical; a long call also counts as its underlying (F.8). Class 0 is exempt.
-    with member as (
-        select
-            i.*,
-            -- By key, not by number: whoever added an identity first has no part in anybody's order.
-            row_number() over (order by i.instrument_type, i.symbol collate "C", i.currency collate "C", i.multiplier) as place,
-            coalesce(f.section_1256, false) as is_1256,
-            coalesce(f.wash_exempt, i.instrument_type in ('digital', 'currency')) or coalesce(f.section_1256, false) as is_exempt,
-            coalesce(f.deliverable_shares, i.multiplier) as deliverable,
-            coalesce(f.deliverable_cash, 0) as deliverable_cash,
-            coalesce(
-                (
-                    select u.merged_into_instrument_id
-                    from tax.instrument_facts u
-                    where u.user_id = g.user_id
-                    and u.instrument_id = f.underlying_instrument_id
-                ),
-                f.underlying_instrument_id
-            ) as counted_underlying_id,
-            f.identical_group,
-            f.index_family
-        from tax.instrument_groups g
-        join core.instruments i on i.id = g.instrument_id
-        left join tax.instrument_facts f on f.user_id = g.user_id and f.instrument_id = g.instrument_id
-        where g.user_id = p_user_id
-        and g.group_id = p_group_id
-    ),
-    classed as (
-        select
-            m.*,
-            case
-                when m.is_exempt then 0
-                else min(m.place) over (partition by coalesce(m.identical_group, ' ' || m.id))
-            end as wash_class
-        from member m
-    )
-    select
-        array_agg(c.id order by c.place),
-        array_agg(c.instrument_type order by c.place),
-        array_agg(c.multiplier order by c.place),
-        array_agg(case when c.instrument_type = 'digital' then 18 else 8 end order by c.place),
-        array_agg(case when c.currency = v_h.tax_currency then 2 else 8 end order by c.place),
-        array_agg(c.currency order by c.place),
-        array_agg(c.is_1256 order by c.place),
-        array_agg(c.option_type = 'call' order by c.place),
-        array_agg(c.strike order by c.place),
-        array_agg(u.place order by c.place),
-        array_agg(case when c.option_type is null then 1 else c.deliverable end order by c.place),
-        array_agg(c.deliverable_cash order by c.place),
-        array_agg(c.wash_class order by c.place),
-        array_agg(c.index_family order by c.place),
-        array_agg(case when c.option_type = 'call' and c.wash_class > 0 then coalesce(u.wash_class, 0) else 0 end order by c.place)
-    into
-        v_h.instrument_id, v_h.instrument_type, v_h.instrument_multiplier, v_h.instrument_scale, v_h.instrument_native_scale,
-        v_h.instrument_currency, v_h.instrument_1256, v_h.instrument_call, v_h.instrument_strike, v_h.instrument_underlying,
-        v_h.instrument_deliverable, v_h.instrument_deliverable_cash, v_h.instrument_wash_class, v_h.instrument_index_family,
-        v_h.instrument_call_class
-    from classed c
-    left join classed u on u.id = c.counted_underlying_id;
-
+    v_h := tax.with_instruments(v_h, p_user_id, p_group_id);
     if v_h.account_id is null or v_h.instrument_id is null then
         return v_h;
     end if;
 
-    select
-        array_agg(a.id order by a.place, i.place, s.side),
-        array_agg(i.id order by a.place, i.place, s.side),
-        array_agg(a.place::integer order by a.place, i.place, s.side),
-        array_agg(i.place::integer order by a.place, i.place, s.side),
-        array_agg(s.side = 'long' order by a.place, i.place, s.side),
-        array_agg(tax.pool_of(a.place::integer, i.place::integer, 'long', cardinality(v_h.instrument_id)) order by a.place, i.place, s.side)
-    into
-        v_h.pool_account, v_h.pool_instrument, v_h.pool_account_place, v_h.pool_instrument_place, v_h.pool_is_long, v_h.pool_long
-    from unnest(v_h.account_id) with ordinality a (id, place)
-    cross join unnest(v_h.instrument_id) with ordinality i (id, place)
-    cross join unnest(enum_range(null::core.lot_side)) s (side);
+    v_h := tax.with_pools(v_h);
 
     with named as (
         select distinct p.transaction_id as id
@@ -370,6 +178,8 @@ begin
                 when 'merger_mixed' then 'merger_mixed'
                 when 'return_of_capital' then 'return_of_capital'
                 when 'cash_in_lieu' then 'cash_in_lieu'
+                -- Cash that is about a future is what was settled (D.10).
+                when 'other' then case when i.type = 'future' and t.gross_amount is not null then 'mark_to_market'::tax.event_kind end
             end as kind,
             t.transaction_type in ('buy', 'sell', 'reinvest') as is_trade,
             t.transaction_type = 'sell' as is_sale,
@@ -378,6 +188,16 @@ begin
             t.trade_date,
             coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,
             t.executed_at is not null as has_time,
+            -- As tax.turn_of_day has it; a call for each row would cost more than reading it.
+            case
+                when t.executed_at is not null then 1
+                when t.transaction_type = 'sell' then case t.position_effect when 'open' then 0 else 3 end
+                when t.transaction_type = 'buy' then case t.position_effect when 'close' then 4 else 1 end
+                when t.transaction_type = 'transfer_out' then case when t.id in (select m.id from unnest(v_moved) m (id)) then 2 else 3 end
+                when t.transaction_type in ('gift_out', 'cash_in_lieu') then 3
+                when t.transaction_type = 'delivery' then 4
+                else 1
+            end as turn,
             t.transaction_type = 'reinvest' as is_reinvested,
             t.settlement_date,
             t.order_id,
@@ -390,9 +210,14 @@ begin
                 else a.method
             end as method,
             abs(t.quantity) as quantity,
-            coalesce(
-                abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))
-            ) as gross,
+            -- A future settles a result, whose sign counts: a purchase may bring cash, a sale may cost some (D.10).
+            case
+                when i.type = 'future' and t.gross_amount is not null
+                    then case when t.transaction_type in ('buy', 'reinvest') then - t.gross_amount else t.gross_amount end
+                else coalesce(
+                    abs(t.gross_amount), abs(t.quantity) * t.price * i.multiplier, abs(nullif(t.net_amount - t.commission - t.fees, 0))
+                )
+            end as gross,
             - (t.commission + t.fees) as costs,
             case when t.currency = v_h.tax_currency then coalesce(x.fx_rate, 1) else x.fx_rate end as rate,
             case
@@ -406,7 +231,7 @@ begin
             t.sequence,
             t.source,
             t.dedupe_key
-        from unnest(v_h.instrument_id, v_h.instrument_multiplier) with ordinality i (id, multiplier, place)
+        from unnest(v_h.instrument_id, v_h.instrument_multiplier, v_h.instrument_type) with ordinality i (id, multiplier, type, place)
         -- Fenced, and the person as a list of one (store.sql): found by person and instrument whatever the planner believes of the table.
         cross join lateral (
             select own.*
@@ -478,9 +303,11 @@ begin
                     'split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_cash', 'merger_mixed', 'return_of_capital'
                 ) then 0
                 when e.kind in ('option_expiration', 'option_exercise', 'option_assignment') and not e.has_time then 2
-                when e.kind = 'mark_to_market' then 3
+                -- What is settled each day takes its turn where it has a time; the year's last mark comes last.
+                when e.kind = 'mark_to_market' and not (e.has_time and e.gross is not null) then 3
                 else 1
             end as phase,
+            e.turn,
             e.sequence,
             e.account_place,
             e.source,
@@ -492,7 +319,7 @@ begin
     ordered as (
         select t.*
         from translated t
-        order by t.trade_date, t.phase, t.at, t.sequence, t.account_place, t.source collate "C", t.dedupe_key collate "C"
+        order by t.trade_date, t.phase, t.at, t.turn, t.sequence, t.account_place, t.source collate "C", t.dedupe_key collate "C"
     )
     select
         array_agg(o.id),
@@ -519,6 +346,12 @@ begin
         v_h.is_plain, v_h.is_sorted, v_h.has_native, v_h.has_orders
     from ordered o;
 
+    if p_only is null and v_h.event_id is not null and 'sell' = any (v_h.event_kind)
+        and exists (select from unnest(v_h.account_may_short) a (may_short) where a.may_short is not true)
+        and exists (select from unnest(v_h.instrument_strike) s (strike) where s.strike is not null)
+    then
+        v_h.event_writes := tax.written_options(p_user_id, v_h);
+    end if;
     if p_options ? 'sale' then
         v_h := tax.with_sale(v_h, p_options -> 'sale');
     end if;

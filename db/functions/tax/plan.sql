@@ -20,7 +20,9 @@ create type tax.event_facts as (
     multiplier numeric,
     scale integer,
     deliverable numeric,
-    is_digital boolean
+    is_digital boolean,
+    is_future boolean,
+    ends_year boolean
 );
 
 comment on type tax.event_facts is
@@ -47,13 +49,17 @@ create type tax.event_plan as (
     second_units numeric,
     second_amount numeric,
     second_native_amount numeric,
+    missing_units numeric,
+    missing_new_units numeric,
+    missing_amount numeric,
+    missing_native_amount numeric,
     is_unrated boolean,
     problem_code tax.notice_code,
     problem text
 );
 
 comment on type tax.event_plan is
-    'What an event asks for: units out of from_pool by a method, what they are closed for, and what becomes of them; the same for a second job; or whole pools, lot by lot, with the ratio of new units to old. A problem is a notice: what the row does not say is never guessed.';
+    'What an event asks for: units out of from_pool by a method, what they are closed for, and what becomes of them; the same for a second job; or whole pools, lot by lot, with the ratio of new units to old. What is missing: units that the row names and the book does not hold, what became of them, and cash for them. A problem is a notice: what the row does not say is never guessed.';
 
 create type tax.arrival as (
     cost numeric,

@@ -56,6 +56,17 @@ begin
         v_plan.price := 0;
         v_plan.amount := v_net_of_costs;
         v_plan.native_amount := v_native_net_of_costs;
+        if p_facts.is_future and p_detail.native_amount is null then
+            v_plan.units := 0;
+            v_plan.problem := 'A future ended at a price that is not stated.';
+        elsif p_facts.is_future then
+            -- The last day settles what the days before have not; without cash the row says what the contract was worth (D.10).
+            v_plan.price := p_detail.price * p_detail.rate;
+            v_plan.amount := v_plan.amount
+                + case when v_plan.side = 'short' and p_detail.native_gross is not null then - p_detail.amount else p_detail.amount end;
+            v_plan.native_amount := v_plan.native_amount
+                + case when v_plan.side = 'short' and p_detail.native_gross is not null then - p_detail.native_amount else p_detail.native_amount end;
+        end if;
     elsif p_detail.exercise_settlement = 'cash' then
         v_plan.closing_kind := case v_plan.side when 'long' then 'sale' else 'cover' end;
         v_plan.outcome := 'close_held';

@@ -29,8 +29,9 @@ begin
         return true;
     end if;
 
-    -- What lies beside a short, an option or another fund of an index is said from the whole history (S.4).
-    if exists (select from unnest(p_history.instrument_strike) i (strike) where i.strike is not null)
+    -- What lies beside a short, an option or another fund of an index is said from the whole history (S.4); a future may turn to the other side.
+    if 'future' = any (p_history.instrument_type)
+        or exists (select from unnest(p_history.instrument_strike) i (strike) where i.strike is not null)
         or exists (select from unnest(p_history.instrument_index_family) i (family) where i.family is not null)
         or 'sell_short' = any (p_history.event_kind)
         or exists (
@@ -77,10 +78,12 @@ begin
             and t.trade_date >= p_first_day
             and (
                 (
-                    t.trade_date, coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York'), t.sequence,
+                    t.trade_date, coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York'),
+                    tax.turn_of_day(t.transaction_type, t.position_effect, t.executed_at is not null, false), t.sequence,
                     array_position(p_history.account_id, t.account_id), t.source collate "C", t.dedupe_key collate "C"
                 ) > (
-                    first.trade_date, coalesce(first.executed_at, first.trade_date::timestamp at time zone 'America/New_York'), first.sequence,
+                    first.trade_date, coalesce(first.executed_at, first.trade_date::timestamp at time zone 'America/New_York'),
+                    tax.turn_of_day(first.transaction_type, first.position_effect, first.executed_at is not null, false), first.sequence,
                     array_position(p_history.account_id, first.account_id), first.source collate "C", first.dedupe_key collate "C"
                 )
                 or t.order_id = any (p_history.event_order)
@@ -215,7 +218,7 @@ begin
         select
             array_agg(
                 l.id
-                order by l.trade_date, l.at, l.sequence, l.account_place, l.source collate "C", l.dedupe_key collate "C",
+                order by l.trade_date, l.at, l.turn, l.sequence, l.account_place, l.source collate "C", l.dedupe_key collate "C",
                     l.opened_on, l.opened_at, l.opened_sequence, l.opened_place, l.opened_source collate "C", l.opened_key collate "C", l.piece
             ),
             count(l.sibling_id)
@@ -223,6 +226,7 @@ begin
         from (
             select
                 c.id, c.piece, c.opened_on, t.trade_date, t.sequence, t.source, t.dedupe_key,
+                tax.turn_of_day(t.transaction_type, t.position_effect, t.executed_at is not null, false) as turn,
                 coalesce(o.executed_at, o.trade_date::timestamp at time zone 'America/New_York') as opened_at, o.sequence as opened_sequence,
                 array_position(p_history.account_id, o.account_id) as opened_place, o.source as opened_source, o.dedupe_key as opened_key,
                 coalesce(t.executed_at, t.trade_date::timestamp at time zone 'America/New_York') as at,

@@ -1,4 +1,4 @@
--- Rules that are one formula each (N.4, T.2, A.5, A.6, A.8, A.9). Pure functions: everything that apportions, counts days or ranks lots asks here.
+-- Rules that are one formula each (N.4, T.2, A.5, A.6, A.8, A.9, D.7). Pure functions: everything that apportions, counts days or ranks lots asks here.
 
 create function tax.take(p_total numeric, p_quantity numeric, p_of numeric, p_scale integer default 2)
 returns numeric
@@ -50,6 +50,51 @@ $$;
 
 comment on function tax.apportion(numeric, numeric[], integer) is
     'N.4 over a list: p_total over p_weights in their order, each rounded to p_scale, the residue to the last.';
+
+-- Brokers print units with three decimals or more, and often without the zeros behind.
+create function tax.printed_rounding(p_units numeric, p_scale integer)
+returns numeric
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select power(10::numeric, -greatest(3, least(scale(p_units), p_scale)))
+$$;
+
+comment on function tax.printed_rounding(numeric, integer) is 'By how much units may differ from those that a broker prints, cut or rounded; p_scale: decimals that the instrument has at most.';
+
+create function tax.simple_ratio(p_new numeric, p_old numeric, p_rounding numeric)
+returns numeric[]
+language plpgsql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Splits are of few for few: the smaller number of the ratio.
+    c_most constant integer := 20;
+    v_new numeric;
+    v_old numeric;
+begin
+    if not coalesce(p_new > 0 and p_old > 0, false) then
+        return null;
+    end if;
+    for v_few in 1 .. c_most loop
+        v_new := case when p_new >= p_old then round(v_few * p_new / p_old) else v_few end;
+        v_old := case when p_new >= p_old then v_few else round(v_few * p_old / p_new) end;
+        if abs(p_old * v_new - p_new * v_old) <= p_rounding * v_old then
+            return array[v_new, v_old];
+        end if;
+    end loop;
+    return null;
+end
+$$;
+
+comment on function tax.simple_ratio(numeric, numeric, numeric) is
+    'C.2: the simplest ratio of new units to old ones that gives the new units within what the broker rounds; null if none of up to twenty for so many does.';
 
 create function tax.first_long_date(p_held_from date)
 returns date
@@ -177,3 +222,91 @@ $$;
 
 comment on function tax.selection_order(core.lot_method, numeric, date, numeric, numeric[], numeric[], date[], boolean[]) is
     'Places of the lots in the order of use: the highest cost first under HIFO, the lowest under LOFO, tax-optimised by the tax at p_price.';
+
+create function tax.last_business_day(p_year integer)
+returns date
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select make_date(p_year, 12, 31) - greatest(extract(isodow from make_date(p_year, 12, 31))::integer - 5, 0)
+$$;
+
+comment on function tax.last_business_day(integer) is 'D.7: the day on which contracts of section 1256 are marked: 31 December, or the Friday before it.';
+
+-- Exchanges as brokers call them. Of those outside the United States section 1256 names none; the IRS has, in rulings of its own (D.7).
+create function tax.is_qualified_exchange(p_exchange text)
+returns boolean
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select upper(p_exchange) = any (array[
+        'CME', 'GLOBEX', 'CBOT', 'ECBOT', 'CBT', 'NYMEX', 'COMEX', 'CMECRYPTO', 'CFE', 'CBOE', 'CBOE2', 'NYBOT', 'ICEUS', 'NYSELIFFE', 'KCBT', 'KCBOT', 'MGE', 'MGEX',
+        'SMALLS', 'SMFE', 'FAIRX', 'CDERIV', 'US',
+        -- Eurex Deutschland, ICE Futures Europe with what was LIFFE, ICE Futures Canada, Montreal, Dubai
+        'EUREX', 'DTB', 'IPE', 'ICEEU', 'ICEEUSOFT', 'LIFFE', 'LIFFE_NF', 'ICECA', 'WCE', 'CDE', 'ME', 'DME'
+    ])
+$$;
+
+comment on function tax.is_qualified_exchange(text) is
+    'D.7: whether what is traded there is marked to market by section 1256: exchanges of the United States, and those elsewhere that the IRS has named.';
+
+create function tax.is_single_stock_exchange(p_exchange text)
+returns boolean
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(upper(p_exchange) in ('ONE', 'ONECHICAGO', 'NQLX'), false)
+$$;
+
+comment on function tax.is_single_stock_exchange(text) is
+    'D.7: exchanges of single-stock futures, which are securities: outside section 1256, and inside the rules of wash sales.';
+
+-- What the person has stated holds. A contract in dollars of which no source names the exchange is taken to be one of the United States.
+create function tax.is_section_1256(p_stated boolean, p_type core.instrument_type, p_exchange text, p_currency text)
+returns boolean
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        p_stated,
+        p_type in ('future', 'future_option')
+        and case when p_exchange is null then p_currency = 'USD' else tax.is_qualified_exchange(p_exchange) end
+    )
+$$;
+
+comment on function tax.is_section_1256(boolean, core.instrument_type, text, text) is
+    'D.7: whether a contract falls under section 1256: as stated, else futures and options on them by their exchange.';
+
+create function tax.is_wash_exempt(p_stated boolean, p_type core.instrument_type, p_exchange text)
+returns boolean
+language sql
+immutable
+security invoker
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        p_stated,
+        p_type in ('digital', 'currency') or p_type in ('future', 'future_option') and not tax.is_single_stock_exchange(p_exchange)
+    )
+$$;
+
+comment on function tax.is_wash_exempt(boolean, core.instrument_type, text) is
+    'F.8: what is neither stock nor a security knows no wash sale: as stated, else digital assets, currencies and futures but those on single stocks.';
+
+grant execute on function
+    tax.is_qualified_exchange(text), tax.is_single_stock_exchange(text), tax.is_section_1256(boolean, core.instrument_type, text, text),
+    tax.is_wash_exempt(boolean, core.instrument_type, text)
+    to quantmatrix_user, quantmatrix_readonly, quantmatrix_admin, quantmatrix_writer;

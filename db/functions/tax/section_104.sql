@@ -2,6 +2,41 @@
 -- days after it, earliest first, then with the pool at its average cost. One pool for each instrument over all taxable accounts; all purchases of
 -- a day are one, all sales of a day are one. Amounts are in the tax currency; splits scale quantities (C.2).
 
+create function tax.share_days(p_user_id uuid, p_instrument_id bigint)
+returns table (day date, bought numeric, cost numeric, sold numeric, proceeds numeric)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        e.day,
+        coalesce(sum(e.units) filter (where e.is_purchase), 0) as bought,
+        coalesce(sum(e.amount + e.costs) filter (where e.is_purchase), 0) as cost,
+        coalesce(sum(e.units) filter (where not e.is_purchase), 0) as sold,
+        coalesce(sum(e.amount - e.costs) filter (where not e.is_purchase), 0) as proceeds
+    from (
+        select
+            t.trade_date as day,
+            case when t.transaction_type in ('buy', 'sell', 'reinvest') then t.transaction_type <> 'sell' end as is_purchase,
+            abs(t.quantity) as units,
+            detail.amount,
+            detail.costs
+        from core.transactions t
+        join core.users u on u.id = t.user_id
+        join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
+        cross join lateral tax.read_event(t.user_id, t.id, u.tax_currency) detail
+        where t.user_id = p_user_id
+        and t.instrument_id = p_instrument_id
+        and a.account_type = 'taxable'
+        and t.transaction_type in ('buy', 'sell', 'reinvest', 'split', 'stock_dividend')
+    ) e
+    group by e.day
+$$;
+
+comment on function tax.share_days(uuid, bigint) is
+    'Each day of one share in all taxable accounts: units bought and their cost, units sold and their proceeds, in the tax currency. Days of splits are among them.';
+
 create function tax.section_104(p_user_id uuid)
 returns table (
     instrument_id bigint, closed_on date, rule text, matched_on date, quantity numeric, proceeds numeric, basis numeric
@@ -41,31 +76,7 @@ begin
             count(*), array_agg(d.day order by d.day), array_fill(1::numeric, array[count(*)::integer]), array_agg(d.bought order by d.day),
             array_agg(d.cost order by d.day), array_agg(d.sold order by d.day), array_agg(d.proceeds order by d.day)
         into v_n, v_day, v_ratio, v_bought, v_cost, v_sold, v_proceeds
-        from (
-            select
-                e.day,
-                coalesce(sum(e.units) filter (where e.is_purchase), 0) as bought,
-                coalesce(sum(e.amount + e.costs) filter (where e.is_purchase), 0) as cost,
-                coalesce(sum(e.units) filter (where not e.is_purchase), 0) as sold,
-                coalesce(sum(e.amount - e.costs) filter (where not e.is_purchase), 0) as proceeds
-            from (
-                select
-                    t.trade_date as day,
-                    case when t.transaction_type in ('buy', 'sell', 'reinvest') then t.transaction_type <> 'sell' end as is_purchase,
-                    abs(t.quantity) as units,
-                    detail.amount,
-                    detail.costs
-                from core.transactions t
-                join core.users u on u.id = t.user_id
-                join core.accounts a on a.user_id = t.user_id and a.id = t.account_id
-                cross join lateral tax.read_event(t.user_id, t.id, u.tax_currency) detail
-                where t.user_id = p_user_id
-                and t.instrument_id = v_share.id
-                and a.account_type = 'taxable'
-                and t.transaction_type in ('buy', 'sell', 'reinvest', 'split', 'stock_dividend')
-            ) e
-            group by e.day
-        ) d;
+        from tax.share_days(p_user_id, v_share.id) d;
         -- Accounts may each have a row of one split; different ones of a day follow each other (F.12).
         for v_split in
             select distinct

@@ -459,6 +459,7 @@ begin
                 c.taxable,
                 case
                     when c.kind = 'cover' and c.basis > c.proceeds and v_instrument_strike[c.instrument] is null
+                        and v_instrument_type[c.instrument] <> 'future'
                         then date_part('year', tax.settlement_date(c.closed_on, v_h.event_settled[c.event]))::integer
                     else date_part('year', c.closed_on)::integer
                 end as tax_year,
@@ -705,12 +706,16 @@ begin
                 union all
                 select
                     'unknown_basis', coalesce(c.closing_transaction, v_event_id[c.event]), null,
-                    'What was sold has no known basis or date; its gain is not counted until they are supplied.'
+                    case c.kind
+                        when 'unmatched' then 'What was sold is not in the book: older statements are missing; or it was sold short or written, which `account_set` with allow_short says. Its gain is not counted.'
+                        else 'What was sold has no known basis or date; its gain is not counted until they are supplied.'
+                    end
                 from (
                     select
                         unnest(v_d.closing_transaction) as closing_transaction,
                         unnest(v_d.closing_event) as event,
                         unnest(v_d.closing_piece) as piece,
+                        unnest(v_d.closing_kind) as kind,
                         unnest(v_d.closing_pool) as pool,
                         unnest(v_d.closing_lot) as lot,
                         unnest(v_d.closing_other) as other
@@ -720,7 +725,10 @@ begin
                 union all
                 select
                     'unknown_rate', v_event_id[e.place], null,
-                    'No exchange rate is known for this row; its amounts in the tax currency are left open.'
+                    format(
+                        'No rate of %s in %s is known for this row of %s; its amounts in %s are left open until it has one: `transaction_correct` with fx_rate among the terms.',
+                        v_h.instrument_currency[v_pool_instrument[v_h.event_pool[e.place]]], v_h.tax_currency, v_event_date[e.place], v_h.tax_currency
+                    )
                 from (
                     select generate_series(1, cardinality(v_event_id)) as place
                 ) e

@@ -173,16 +173,20 @@ begin
             when 'INSERT' then $sql$
                 select n.user_id, n.instrument_id from new_rows n
                 where num_nonnulls(n.identical_group, n.index_family, n.section_1256, n.wash_exempt, n.deliverable_shares, n.deliverable_cash, n.merged_into_instrument_id, n.underlying_instrument_id) > 0
+                or n.exchange is not null and exists (select from core.instruments i where i.id = n.instrument_id and i.instrument_type in ('future', 'future_option'))
             $sql$
             when 'DELETE' then $sql$
                 select o.user_id, o.instrument_id from old_rows o
                 where num_nonnulls(o.identical_group, o.index_family, o.section_1256, o.wash_exempt, o.deliverable_shares, o.deliverable_cash, o.merged_into_instrument_id, o.underlying_instrument_id) > 0
+                or o.exchange is not null and exists (select from core.instruments i where i.id = o.instrument_id and i.instrument_type in ('future', 'future_option'))
             $sql$
             else $sql$
                 select o.user_id, o.instrument_id from old_rows o
                 join new_rows n on n.user_id = o.user_id and n.instrument_id = o.instrument_id
                 where (o.identical_group, o.index_family, o.section_1256, o.wash_exempt, o.deliverable_shares, o.deliverable_cash, o.merged_into_instrument_id, o.underlying_instrument_id)
                     is distinct from (n.identical_group, n.index_family, n.section_1256, n.wash_exempt, n.deliverable_shares, n.deliverable_cash, n.merged_into_instrument_id, n.underlying_instrument_id)
+                or o.exchange is distinct from n.exchange
+                and exists (select from core.instruments i where i.id = n.instrument_id and i.instrument_type in ('future', 'future_option'))
             $sql$
         end
     )

@@ -48,6 +48,9 @@ begin
     v_h.event_amount := array_append(v_h.event_amount[: v_before], v_amount) || v_h.event_amount[v_before + 1 :];
     v_h.event_native := array_append(v_h.event_native[: v_before], v_native) || v_h.event_native[v_before + 1 :];
     v_h.event_unrated := array_append(v_h.event_unrated[: v_before], v_amount is null) || v_h.event_unrated[v_before + 1 :];
+    if v_h.event_writes is not null then
+        v_h.event_writes := array_append(v_h.event_writes[: v_before], false) || v_h.event_writes[v_before + 1 :];
+    end if;
     if v_h.event_reinvested is not null then
         v_h.event_reinvested := array_append(v_h.event_reinvested[: v_before], false) || v_h.event_reinvested[v_before + 1 :];
     end if;

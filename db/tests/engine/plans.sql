@@ -1,6 +1,6 @@
 -- What events that are no plain trades ask of the event loop: each kind is a function of its row and the holding, tried here without a book.
 begin;
-select plan(36);
+select plan(44);
 
 create function pg_temp.facts(p_kind tax.event_kind, p_changed jsonb default '{}')
 returns tax.event_facts
@@ -8,7 +8,7 @@ language sql
 as $$
     select jsonb_populate_record(
         row(
-            p_kind, '2024-05-06', 'lifo', null, 10, 0, false, false, 1, 2, null, null, null, null, 1, 8, 1, false
+            p_kind, '2024-05-06', 'lifo', null, 10, 0, false, false, 1, 2, null, null, null, null, 1, 8, 1, false, false, false
         )::tax.event_facts,
         p_changed
     )
@@ -184,8 +184,8 @@ select is(
     'false The year-end value is not stated.', 'a mark needs a value'
 );
 select is(
-    pg_temp.told(pg_temp.asked(pg_temp.facts('return_of_capital'), '{"amount_per_share": 0.5, "rate": null}'), 'concerns_whole_pools', 'problem_code'),
-    'false unknown_rate', 'capital returned at an unknown rate lowers nothing'
+    pg_temp.told(pg_temp.asked(pg_temp.facts('return_of_capital'), '{"amount_per_share": 0.5, "rate": null}'), 'concerns_whole_pools', 'is_unrated', 'problem'),
+    'true true -', 'capital returned at an unknown rate lowers the cost in the trading currency, and leaves the basis open'
 );
 
 -- Exchanges (C.2 to C.8)
@@ -200,6 +200,40 @@ select is(
 select is(
     pg_temp.told(pg_temp.asked(pg_temp.facts('merger_stock'), '{"ratio_numerator": 1, "ratio_denominator": 2}'), 'concerns_whole_pools', 'problem'),
     'false The row does not say what the holding became.', 'a merger must say into what'
+);
+
+-- Ratios out of rounded units (C.2)
+select is(tax.simple_ratio(23.456778, 2.345678, 0.00005), array[10, 1]::numeric[], 'ten for one, cut to four decimals');
+select is(tax.simple_ratio(6.6667, 10, 0.0005), array[2, 3]::numeric[], 'two for three, rounded');
+select is(tax.simple_ratio(4.137, 10, 0.0005), null, 'what is no simple ratio stays');
+select is(tax.simple_ratio(5, 55, 0.0005), array[1, 11]::numeric[], 'whole units are exact');
+select is(
+    pg_temp.told(pg_temp.asked(pg_temp.facts('split', '{"held_long": 2.345678}'), '{"stated_quantity": 21.1111}'), 'ratio_numerator', 'ratio_denominator'),
+    '10.00000000000000000000 1', 'added shares that were cut give the ratio that was meant'
+);
+select is(
+    pg_temp.told(
+        pg_temp.asked(pg_temp.facts('symbol_change', '{"new_instrument": 2, "held_long": 3.333333}'), '{"stated_quantity": -3.333, "stated_new_quantity": 1.667}'),
+        'ratio_numerator', 'ratio_denominator'
+    ),
+    '1.00000000000000000000 2', 'so do units of before and after'
+);
+select is(
+    pg_temp.told(
+        pg_temp.asked(pg_temp.facts('symbol_change', '{"new_instrument": 2, "held_long": 3.333}'), '{"stated_quantity": -3.333, "stated_new_quantity": 1.667}'),
+        'ratio_numerator', 'ratio_denominator'
+    ),
+    '1.66700000000000000000 3.333', 'a broker that keeps no more decimals than it prints is taken at its word'
+);
+select is(
+    pg_temp.told(
+        pg_temp.asked(
+            pg_temp.facts('split', '{"held_long": 2.345678}'),
+            '{"stated_quantity": 21.1111, "ratio_numerator": 23456778, "ratio_denominator": 2345678}'
+        ),
+        'ratio_numerator', 'ratio_denominator'
+    ),
+    '10.00000000000000000000 1', 'a ratio that an importer took out of units is no better than they are'
 );
 
 -- Arrivals (E.3, E.5, E.8, A.10)

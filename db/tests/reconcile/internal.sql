@@ -54,7 +54,7 @@ select lives_ok(
 );
 select is(
     pg_temp.found(),
-    array['ABC   240119C00010000 options_end_at_expiry missing_history', 'GHI no_more_sold_than_held missing_history'],
+    array['ABC   240119C00010000 options_end_at_expiry past_expiry', 'GHI no_more_sold_than_held missing_history'],
     'an option is held beyond its expiry'
 );
 select is(

@@ -76,7 +76,7 @@ select is(
 select is(pg_temp.told(api.reconcile() -> 'explained'), array['U1 BBB lot 100.01 100.00 rounding'], 'harmless ones apart');
 select is(
     (select array_agg(k order by k) from jsonb_object_keys(api.reconcile()) k),
-    array['as_of', 'checked', 'differences', 'explained'],
+    array['as_of', 'checked', 'differences', 'explained', 'unknown'],
     'the report has these keys'
 );
 select is(

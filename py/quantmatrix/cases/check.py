@@ -17,17 +17,11 @@ import psycopg
 
 from quantmatrix.cases import results
 from quantmatrix.cases.compare import first_difference
+from quantmatrix.cases.given import Case, accounts, may_short, names_lots, without_names
 from quantmatrix.cases.known import unknown_fields
 from quantmatrix.cases.names import stored
 from quantmatrix.cases.reconciliation import Book, book, reconciliation
-from quantmatrix.cases.records import (
-    Case,
-    CaseRecords,
-    accounts,
-    may_short,
-    names_lots,
-    without_names,
-)
+from quantmatrix.cases.records import CaseRecords
 from quantmatrix.cases.shape import misfits
 from quantmatrix.door.login import PersonSession, copy_staged
 from quantmatrix.errors import ExitCode, Problem

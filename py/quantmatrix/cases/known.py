@@ -74,7 +74,7 @@ ROWS: dict[str, set[str]] = {
     "exercise": OPTION_EVENT,
     "assign": OPTION_EVENT,
     "expire": OPTION_EVENT,
-    "mtm": {"price", "fx"},
+    "mtm": {"price", "amount", "fx"},
     "split": UNITS,
     "stock_dividend": {"rate", "fraction", "cash_in_lieu", "fx"},
     "spinoff": UNITS | {"child", "basis_fraction"},

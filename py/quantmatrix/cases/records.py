@@ -7,12 +7,24 @@ row ids, the place in the list is the sequence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
+from quantmatrix.cases.contracts import Contracts
+from quantmatrix.cases.given import (
+    INCOMING,
+    OPTION_EVENTS,
+    OUTGOING,
+    Case,
+    Row,
+    accounts,
+    day,
+    may_short,
+    moves_a_short,
+    number,
+)
 from quantmatrix.cases.names import stored
 from quantmatrix.ingest.model import (
     Instrument,
@@ -30,9 +42,6 @@ from quantmatrix.ingest.model import (
     TransactionType,
 )
 
-Case = dict[str, Any]
-Row = dict[str, Any]
-
 TYPES = {
     "deliver": TransactionType.DELIVERY,
     "exercise": TransactionType.OPTION_EXERCISE,
@@ -42,11 +51,7 @@ TYPES = {
     "inherit": TransactionType.INHERITANCE,
     "transfer": TransactionType.TRANSFER_OUT,
 }
-OPTION_EVENTS = {"exercise", "assign", "expire"}
-OUTGOING = {"sell", "transfer", "transfer_out", "gift_out"}
-INCOMING = {"buy", "reinvest", "transfer_in", "gift_in", "inherit"}
 USUAL_MULTIPLIERS = {"option": "100", "bond": "0.01"}
-NAMES = ("lots", "stock_lots")
 NEW_YORK = "America/New_York"
 BASE_CURRENCY = "USD"
 FOREIGN_CURRENCY = "EUR"
@@ -377,86 +382,3 @@ class CaseRecords:
                     cost_basis=number(lot.get("basis")),
                     currency=BASE_CURRENCY,
                 )
-
-
-@dataclass
-class Contracts:
-    """What an account holds of one option, by side; only to see which plain sales open a position."""
-
-    bought: Decimal = Decimal(0)
-    written: Decimal = Decimal(0)
-
-    def change(self, row: Row) -> tuple[Decimal, Decimal]:
-        """Apply a row; by how much it changed the contracts bought and those written."""
-        before = self.bought, self.written
-        kind, effect = row["type"], row.get("effect", "auto")
-        units = Decimal(row["quantity"]) if "quantity" in row else self.bought + self.written
-        if kind == "buy" and effect != "open":
-            covered = min(units, self.written)
-            self.written -= covered
-            self.bought += units - covered
-        elif kind in INCOMING:
-            self.bought += units
-        elif kind == "sell" and effect == "open":
-            self.written += units
-        elif kind == "sell":
-            closed = min(units, self.bought)
-            self.bought -= closed
-            self.written += units - closed if effect == "auto" else 0
-        elif kind in OUTGOING | OPTION_EVENTS | {"deliver"}:
-            sides = self._closes(row)
-            if "long" in sides:
-                self.bought -= min(units, before[0])
-            if "short" in sides:
-                self.written -= min(units, before[1])
-        return self.bought - before[0], self.written - before[1]
-
-    def _closes(self, row: Row) -> set[str]:
-        if row["type"] == "deliver" or (row["type"] == "expire" and not row.keys() & {"side", "quantity"}):
-            return {"long", "short"}
-        usual = {"assign": "short", "expire": "long" if self.bought else "short"}
-        return {row.get("side", usual.get(row["type"], "long"))}
-
-
-def accounts(case: Case) -> list[Row]:
-    """The accounts of a case; one that only its transactions name is a taxable one."""
-    stated = list(case.get("accounts", []))
-    known = {account["id"] for account in stated}
-    for row in case.get("transactions", []):
-        for name in (row.get("account"), row.get("to_account")):
-            if name is not None and name not in known:
-                known.add(name)
-                stated.append({"id": name})
-    return stated
-
-
-def names_lots(case: Case) -> bool:
-    """Whether a row of the case says which lots it uses."""
-    return any(field in row for row in case.get("transactions", []) for field in NAMES)
-
-
-def without_names(case: Case) -> Case:
-    """The case as if nobody had said which lots are used, and without what the broker says it holds."""
-    rows = [{k: v for k, v in row.items() if k not in NAMES} for row in case["transactions"]]
-    return {name: value for name, value in case.items() if name != "reconcile"} | {"transactions": rows}
-
-
-def moves_a_short(row: Row) -> bool:
-    """Whether a row moves a short position between own accounts."""
-    return row["type"] == "transfer" and row.get("side") == "short"
-
-
-def may_short(account: Row) -> bool:
-    """Where a case does not say, taxable accounts may short and others may not (A.13)."""
-    stated = account.get("allow_short")
-    return account.get("type", "taxable") == "taxable" if stated is None else bool(stated)
-
-
-def number(text: str | None) -> Decimal | None:
-    """A number of a case; None stays None."""
-    return None if text is None else Decimal(text)
-
-
-def day(text: str | None) -> date | None:
-    """A date of a case; None stays None."""
-    return None if text is None else date.fromisoformat(text)

@@ -11,13 +11,14 @@ from quantmatrix.cli.output import write_object, write_rows
 from quantmatrix.cli.rows import asked
 from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
+from quantmatrix.cli.transaction_fields import LOT_METHODS
 from quantmatrix.door.protocol import Door
 from quantmatrix.errors import ExitCode, Problem
 
 TYPES = click.Choice(["taxable", "ira", "roth_ira", "401k", "hsa"])
 TYPING_ERRORS = 2
 """So many between two names of accounts, and one may be meant for the other; fewer where they are short."""
-METHODS = click.Choice(["fifo", "lifo", "hifo", "lofo", "average", "mintax", "specific"])
+METHODS = click.Choice([*LOT_METHODS, "specific"])
 TABLE_COLUMNS = (
     "account",
     "account_name",

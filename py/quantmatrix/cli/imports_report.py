@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from quantmatrix.cli.not_known import not_known
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.settings import Settings
 from quantmatrix.terminal import Styled, say
@@ -51,6 +52,9 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
             f"  {report['conflicts']:,} conflicts with another source; all of it counts until you decide: "
             "quantmatrix import conflicts"
         )
+    unknown = not_known(report.get("unknown", {}))
+    if unknown:
+        settings.narrate(f"  {unknown}: quantmatrix reconcile")
     for account in report["accounts_created"]:
         settings.narrate(
             f"  new account {account}: taken to be taxable; "

@@ -22,7 +22,7 @@ def totals(session: Door, report: Mapping[str, Any]) -> dict[str, list[dict[str,
     changed = {(row["account"], row["symbol"]): row["quantity"] for row in report["positions"]}
     cash = []
     for row in stated["cash"]:
-        movement = moved.get((row["account"], row["currency"]), Decimal(0))
+        movement = moved.get((row["account"], row["currency"]), Decimal(0)) + Decimal(row.pop("settled"))
         difference = None
         if row["start"] is not None and row["stated_end"] is not None:
             difference = f"{Decimal(row['stated_end']) - Decimal(row['start']) - movement:f}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from quantmatrix.cli.lots_questions import closings, compare, explain, what_if
+from quantmatrix.cli.lots_questions import closings, compare, explain, is_foreign, what_if
 from quantmatrix.cli.lots_rebuild import rebuild
 from quantmatrix.cli.output import write_rows
 from quantmatrix.cli.rows import account_id
@@ -71,8 +71,13 @@ def list_lots(settings: Settings, account: str | None, symbol: str | None, shown
             Where("is_open", "eq", {"open": True, "closed": False}.get(shown)),
         ]
         found = session.view("lots", wanted, ORDER)
-        columns = TABLE_COLUMNS if settings.format == "table" else None
-        write_rows(found, settings.format, columns=columns, empty="no such lots: import a statement first")
+        empty = "no such lots: import a statement first"
+        if settings.format != "table":
+            write_rows(found, settings.format, empty=empty)
+            return
+        rows = list(found)
+        native = ("native_cost_remaining", "currency") if is_foreign(rows, "cost_remaining") else ()
+        write_rows(rows, "table", columns=(*TABLE_COLUMNS, *native), empty=empty)
 
 
 @lots.command("check-case", short_help="Import worked cases and compare what comes out.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,12 +15,12 @@ from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.rows import asked
 from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
+from quantmatrix.cli.transaction_fields import LOT_METHODS
 from quantmatrix.door.protocol import Where
 from quantmatrix.terminal import data, say
 
 Row = Mapping[str, Any]
 
-METHODS = ("fifo", "lifo", "hifo", "lofo", "average", "mintax")
 FIGURES = (
     "short_term",
     "long_term",
@@ -52,7 +52,7 @@ EXACT = {*FIGURES, "quantity", "basis", "proceeds", "gain", "amount", "wash_sale
     "--method",
     "methods",
     multiple=True,
-    type=click.Choice(METHODS),
+    type=click.Choice(LOT_METHODS),
     help="Only this method; give it several times for several. All without it.",
 )
 @click.option("--by-instrument", is_flag=True, help="One row for each instrument.")
@@ -91,7 +91,7 @@ def compare(settings: Settings, year: int | None, methods: tuple[str, ...], by_i
 @click.option("--account", required=True, help="Which account: number or name.")
 @click.option("--price", required=True, type=Amount(), help="Of one unit, in the instrument's currency.")
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Trade date; today without it.")
-@click.option("--method", type=click.Choice(METHODS), help="Instead of the method that holds.")
+@click.option("--method", type=click.Choice(LOT_METHODS), help="Instead of the method that holds.")
 @click.option("--fees", type=Amount(), default=Decimal(0), help="Commission and fees.")
 @click.option("--fx-rate", type=Amount(), help="Tax currency for one unit of the instrument's currency.")
 @click.pass_obj
@@ -179,8 +179,24 @@ def closings(settings: Settings, year: int | None, symbol: str | None) -> None:
     wanted = [Where("tax_year", "eq", year), Where("symbol", "eq", symbol)]
     with door(settings) as session:
         found = session.view("closings", wanted, CLOSINGS_ORDER)
-        shown = columns if settings.format == "table" else None
-        write_rows(found, settings.format, columns=shown, empty="nothing was closed")
+        if settings.format != "table":
+            write_rows(found, settings.format, empty="nothing was closed")
+            return
+        rows = list(found)
+        if is_foreign(rows, "proceeds", "basis"):
+            write_rows(rows, "table", columns=(*columns, "native_proceeds", "native_basis", "currency"))
+        else:
+            write_rows(rows, "table", columns=columns, empty="nothing was closed")
+
+
+def is_foreign(rows: Sequence[Row], *amounts: str) -> bool:
+    """Whether an amount of these rows differs in the trading currency: the table then shows that one too."""
+    return any(
+        row[f"native_{name}"] is not None
+        and (row[name] is None or Decimal(row[name]) != Decimal(row[f"native_{name}"]))
+        for row in rows
+        for name in amounts
+    )
 
 
 def _exact(row: Row) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from quantmatrix.cli.actions import row_told, told
+from quantmatrix.cli.not_known import not_known
 from quantmatrix.cli.output import to_json, write_object, write_rows
 from quantmatrix.cli.session import door
 from quantmatrix.cli.settings import Settings
@@ -116,7 +117,8 @@ def _write(settings: Settings, report: dict[str, Any]) -> None:
     output_format = settings.format
     if output_format == "json":
         lists = {name: [_ordered(row) for row in report[name]] for name in ("differences", "explained")}
-        data(to_json({"as_of": report["as_of"], "checked": report["checked"], **lists}))
+        told = {name: report[name] for name in ("as_of", "checked", "unknown")}
+        data(to_json({**told, **lists}))
     elif output_format == "table":
         _write_tables(settings, report)
     else:
@@ -148,6 +150,9 @@ def _write_tables(settings: Settings, report: dict[str, Any]) -> None:
     )
     noun = "difference" if len(differences) == 1 else "differences"
     say(f"{len(differences)} {noun} (compared: {counted}; as of {report['as_of']})")
+    unknown = not_known(report["unknown"])
+    if unknown:
+        say(unknown)
     if not any(checked.values()):
         settings.narrate(
             "nothing was compared with a broker: no statement that says what is held or the cash is imported"

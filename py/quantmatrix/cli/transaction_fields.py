@@ -13,6 +13,8 @@ from quantmatrix.ingest.model import InstrumentType, PositionEffect, Transaction
 
 DAY = click.DateTime(["%Y-%m-%d"])
 TYPES = click.Choice([kind.value for kind in TransactionType])
+LOT_METHODS = ("fifo", "lifo", "hifo", "lofo", "average", "mintax")
+"""Those that choose lots by a rule."""
 
 
 def exact(text: str) -> str:

@@ -2,7 +2,7 @@
 
 ``migrations/CHECKSUMS`` has a line ``CHAIN  FILE`` for each migration, where CHAIN is the SHA-256 of the
 chain before (nothing for the first), the file's name and the file's bytes. An edited, renamed, removed or
-reordered file breaks it.
+reordered file breaks it. ``make checksums`` adds new files.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from quantmatrix import resources
 from quantmatrix.errors import Problem
+from quantmatrix.terminal import say
 
 NAME = "CHECKSUMS"
 
@@ -45,6 +47,21 @@ def write(folder: Path) -> None:
     (folder / NAME).write_text("".join(lines), encoding="ascii")
 
 
+def add_new(folder: Path) -> None:
+    """Write ``CHECKSUMS`` for new migrations; those that it vouches for must be as they were."""
+    actual = chain_of(migration_files(folder))
+    for name, chain in recorded(folder).items():
+        if actual.get(name) != chain:
+            raise Problem(
+                "a migration with a checksum was edited, renamed or removed",
+                where=str(folder / name),
+                why="its checksum, which others may have recorded in a database, is another now",
+                unchanged="no file was written",
+                next_step="restore the file; a change belongs in a new migration",
+            )
+    write(folder)
+
+
 def verified(folder: Path) -> dict[str, str]:
     """The chain of the migrations in ``folder``, after checking that ``CHECKSUMS`` agrees with the files."""
     actual = chain_of(migration_files(folder))
@@ -71,3 +88,19 @@ def _disagrees(folder: Path, actual: dict[str, str], expected: dict[str, str]) -
         unchanged="the database was not touched",
         next_step="restore the file; a change belongs in a new migration",
     )
+
+
+def main() -> int:
+    """Add the new migrations of this checkout."""
+    folder = resources.migrations_directory()
+    try:
+        add_new(folder)
+    except Problem as problem:
+        say(str(problem), err=True, lines=True)
+        return int(problem.exit_code)
+    say(f"{folder / NAME} vouches for {len(recorded(folder))} migrations")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,8 +1,9 @@
 """Migrations: yoyo, driven as a library, inside our own lock, checksums and bookkeeping.
 
-Tables change by numbered, immutable files; then everything that holds no data is made anew from ``db/``. Safe
-to interrupt and to repeat: each migration and the repeatable part are one transaction each, and the lock ends
-with the session.
+A new database gets the tables of ``db/schema``, where all migrations are in; one that is there changes by
+numbered, immutable files. Then everything that holds no data is made anew from ``db/``. Safe to interrupt and
+to repeat: the tables, each migration and the repeatable part are one transaction each, and the lock ends with
+the session.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ import psycopg
 from psycopg.rows import class_row
 
 from quantmatrix import resources
-from quantmatrix.database import checksums, fingerprint, ledger, repeatable
+from quantmatrix.database import checksums, fingerprint, ledger, repeatable, yoyo_driver
 from quantmatrix.database.connection import open_connection
 from quantmatrix.database.gate import Gate, close
-from quantmatrix.database.yoyo_driver import apply_with_yoyo
 from quantmatrix.errors import ExitCode, Problem
 
 LOCK_KEY = "quantmatrix migrations"
@@ -49,7 +49,7 @@ class CorrectedFigure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``up`` did: migrations applied, number of repeatable files, figures of books that it corrected."""
+    """What ``up`` did: migrations that are in now and were not, files made anew, figures it corrected."""
 
     applied: list[str]
     repeatable_files: int
@@ -74,7 +74,7 @@ def up(
         _check_history(done, chain)
         pending = [name for name in chain if name not in done]
         way = Gate(watcher or dsn, end_sessions, narrate)
-        apply_with_yoyo(dsn, connection, chain, done, way)
+        yoyo_driver.apply(connection, chain, way)
 
         def apply_again() -> int:
             with connection.transaction():

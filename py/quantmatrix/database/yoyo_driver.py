@@ -1,22 +1,32 @@
-"""yoyo, as we drive it: whole files, our bookkeeping in their transaction, no lock that survives a kill."""
+"""yoyo's bookkeeping, kept by steps of our own, so that ``yoyo`` itself finds what it needs.
+
+What yoyo would do by itself, and what is done here instead:
+
+- It marks a migration on another connection than the one that ran it, and after that has ended, so that a
+  kill leaves one which is there and not marked. Here both are one transaction, on the connection that holds
+  the lock of ``migrate`` (`_Bookkeeping`).
+- It sends a file statement by statement, which loses the place of an error and leaves a savepoint for each.
+  Here a file is sent whole, unless it cannot run in a transaction (`_apply`).
+- It knows a migration by its name alone. Our record beside its mark has the checksum (``ledger``).
+- Its own command may end before its hook, which it never calls again (`_agree`).
+- Its lock is a row, which stays when its holder is killed (`apply`).
+- Each start creates a table and drops it, to learn what PostgreSQL can; each step asks for the names of the
+  user and of the machine, which fails where there is none. None of this is called here.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import (
     Migration,
-    MigrationList,
-    StepCollector,
     default_migration_table,
+    parse_metadata_from_sql_comments,
     read_sql_migration,
 )
 
@@ -24,109 +34,95 @@ from quantmatrix import resources
 from quantmatrix.database import checksums, ledger, repeatable
 from quantmatrix.database.gate import Gate, close
 
-LOCK_WAIT = "15s"
+Connection = psycopg.Connection[Any]
 
 
-class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend for psycopg 3, without asking each time what PostgreSQL can."""
+class _Bookkeeping(PostgresqlPsycopgBackend):  # type: ignore[misc]
+    """yoyo's tables, by a connection of ours: its own would have neither our role nor our transaction."""
 
-    def _check_transactional_ddl(self) -> bool:
-        return True
+    schema = ledger.SCHEMA
 
-    def get_log_data(self, migration: Any = None, operation: str = "apply") -> dict[str, Any]:
-        """A row of yoyo's log; who and when of a migration is in our own bookkeeping."""
-        return {
-            "id": str(uuid4()),
-            "migration_id": migration.id if migration else None,
-            "migration_hash": migration.hash if migration else None,
-            "username": "quantmatrix",
-            "hostname": "",
-            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
-            "operation": operation,
-        }
+    def __init__(self, connection: Connection) -> None:
+        self._ours = connection
+        address = DatabaseURI("postgresql+psycopg", None, None, None, None, connection.info.dbname, {})
+        super().__init__(address, default_migration_table)
+
+    def connect(self, _: DatabaseURI) -> Connection:
+        """The connection that there is."""
+        return self._ours
 
 
-class WholeFileMigration(Migration):  # type: ignore[misc]
-    """A file that is sent to the server whole, and recorded with its checksum in the same transaction.
+def apply(connection: Connection, chain: dict[str, str], gate: Gate) -> None:
+    """Make the tables of a new database from ``db/schema``; give an old one what it lacks of ``chain``.
 
-    yoyo splits files into statements itself, which loses the position of an error. Only files that cannot run
-    in a transaction (``-- transactional: false``) are split.
+    The caller holds the lock, so a row of yoyo's lock can only be left from a run that was killed.
     """
-
-    def __init__(self, path: Path, chain: str) -> None:
-        super().__init__(path.stem, str(path), str(path.parent))
-        self.file = path
-        self.chain = chain
-
-    def load(self) -> None:
-        """Read the file; its steps are the file and our record of it."""
-        if self.loaded:
-            return
-        directives, _, statements = read_sql_migration(self.path)
-        self.source = self.file.read_text(encoding="utf-8")
-        self.use_transactions = directives.get("transactional", "true").strip().lower() != "false"
-        self._depends: set[Migration] = set()
-        collector = StepCollector(migration=self)
-        if self.use_transactions:
-            collector.add_step(close)
-            collector.add_step(lambda connection: repeatable.run_file(connection, self.file))
-        else:
-            for statement in statements:
-                collector.add_step(statement)
-        collector.add_step(lambda connection: ledger.record(connection, self.file.name, self.chain))
-        self.steps = collector.create_steps(self.use_transactions)
+    books = _Bookkeeping(connection)
+    if books.lock_table not in books.list_tables():
+        books.create_lock_table()
+    books.break_lock()
+    _agree(connection, books, chain)
+    done = ledger.applied(connection)
+    if not done:
+        gate.narrate("making the tables")
+        _make(connection, books, chain)
+    for name in chain:
+        if done and name not in done:
+            gate.narrate(f"applying {name}")
+            gate.pass_through(partial(_apply, connection, books, name, chain[name]))
+    # yoyo names its tables without a schema; what follows names all that it means.
+    connection.execute("reset search_path")
 
 
-def apply_with_yoyo(
-    dsn: str,
-    connection: psycopg.Connection[Any],
-    chain: dict[str, str],
-    done: dict[str, str],
-    gate: Gate,
-) -> None:
-    """Apply what of ``chain`` is not ``done``, and bring yoyo's marks and our records together.
-
-    The caller holds the lock, so a lock row of yoyo's can only be left from a run that was killed. A
-    migration that is recorded but not marked was killed between its commit and yoyo's mark; one that is
-    marked but not recorded was applied by yoyo's own command.
-    """
-    folder = resources.migrations_directory()
-    migrations = MigrationList(
-        [WholeFileMigration(path, chain[path.name]) for path in checksums.migration_files(folder)]
-    )
-    with Backend(_uri(dsn), default_migration_table) as backend:
-        backend.init_database()
-        backend.break_lock()
-        marked = set(backend.get_applied_migration_hashes())
-        for migration in migrations:
-            name = migration.file.name
-            if migration.hash in marked and name not in done:
-                with connection.transaction():
-                    ledger.record(connection, name, migration.chain)
-            elif migration.hash not in marked and name in done:
-                backend.mark_migrations(migrations.replace([migration]))
-        for migration in backend.to_apply(migrations):
-            gate.narrate(f"applying {migration.file.name}")
-            step = migrations.replace([migration])
-            gate.pass_through(partial(backend.apply_migrations_only, step))
-
-
-def _uri(dsn: str) -> DatabaseURI:
-    parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
-    options = f"{parts.pop('options', '')} -c role={repeatable.OWNER} -c lock_timeout={LOCK_WAIT}".strip()
-    database = parts.pop("dbname", "")
-    arguments = parts | {"options": options, "schema": ledger.SCHEMA}
-    return DatabaseURI("postgresql+psycopg", None, None, None, None, database, arguments)
-
-
-def after_bare_yoyo(connection: psycopg.Connection[Any]) -> None:
+def after_bare_yoyo(connection: Connection) -> None:
     """What ``migrations/post-apply.py`` does after yoyo's own command, in yoyo's transaction."""
     connection.execute(f"set local role {repeatable.OWNER}")
     ledger.prepare(connection)
-    marked = {
-        name for (name,) in connection.execute("select m.migration_id from migrations._yoyo_migration m")
-    }
-    for name, chain in checksums.verified(resources.migrations_directory()).items():
-        if Path(name).stem in marked:
-            ledger.record(connection, name, chain)
+    _agree(connection, _Bookkeeping(connection), checksums.verified(resources.migrations_directory()))
     repeatable.apply(connection)
+
+
+def _agree(connection: Connection, books: _Bookkeeping, chain: dict[str, str]) -> None:
+    """Add a mark to a record that has none, and a record to a mark: one of them says that it is applied."""
+    marked = set(books.get_applied_migration_hashes())
+    recorded = ledger.applied(connection)
+    with connection.transaction():
+        for name in chain:
+            if name in recorded and _migration(name).hash not in marked:
+                books.mark_one(_migration(name), log=False)
+            elif name not in recorded and _migration(name).hash in marked:
+                ledger.record(connection, name, chain[name])
+
+
+def _make(connection: Connection, books: _Bookkeeping, chain: dict[str, str]) -> None:
+    with connection.transaction():
+        for path in resources.schema_files():
+            repeatable.run_file(connection, path)
+        for name in chain:
+            _record(connection, books, name, chain[name])
+
+
+def _apply(connection: Connection, books: _Bookkeeping, name: str, link: str) -> None:
+    path = resources.migrations_directory() / name
+    directives, _, _ = parse_metadata_from_sql_comments(path.read_text(encoding="utf-8"))
+    if directives.get("transactional", "true").strip().lower() == "false":
+        for statement in read_sql_migration(str(path))[2]:
+            connection.execute(statement.encode())
+        with connection.transaction():
+            _record(connection, books, name, link)
+        return
+    with connection.transaction():
+        close(connection)
+        repeatable.run_file(connection, path)
+        _record(connection, books, name, link)
+
+
+def _record(connection: Connection, books: _Bookkeeping, name: str, link: str) -> None:
+    """Mark and record ``name`` in the caller's transaction."""
+    ledger.record(connection, name, link)
+    books.mark_one(_migration(name), log=False)
+
+
+def _migration(name: str) -> Migration:
+    """What yoyo calls the file: all that it keeps of it is the name."""
+    return Migration(Path(name).stem, name, "")

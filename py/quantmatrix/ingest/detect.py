@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from itertools import islice
 
+from quantmatrix.ingest.dialect import DELIMITERS, declared
 from quantmatrix.ingest.formats import OWN, SIMPLE, find, parsers
 from quantmatrix.ingest.model import FileRefused
 from quantmatrix.ingest.parser import Parser
-from quantmatrix.ingest.reader import SourceFile, head_record, records
+from quantmatrix.ingest.reader import SourceFile, head_record, records, with_commas
 
 _TRADES_WANTED = "export the transaction history (History, Transactions) as CSV"
 _BROKERAGE_WANTED = "export the transaction history of the brokerage account"
@@ -54,34 +55,55 @@ def choose_parser(file: SourceFile, source: str | None = None) -> tuple[Parser, 
     ``source`` forces one. Raises ``FileRefused`` where nothing or too much fits, with what is known.
     """
     if source is not None:
-        parser = find(source)
-        if parser is None:
-            raise FileRefused(f"there is no format {source}", hint=_known())
-        return parser(), parser.detect(file.head, file.name) or "forced"
+        return _forced(file, source)
     if not file.head.strip():
         raise FileRefused("the file is empty", hint="download it again")
     known = parsers()
-    found = [(name, layout) for name in known if (layout := _layout(known[name], file))]
+    for delimiter in _delimiters(file.head):
+        head = with_commas(file.head, delimiter)
+        found = [(name, layout) for name in known if (layout := _layout(known[name], head, file.name))]
+        if found:
+            break
+    else:
+        delimiter, head = ",", file.head
     if len(found) > 1:
         # Brokers use the words of simple_csv too; who knows more of the header is right.
         found = [match for match in found if match[0] != SIMPLE]
     names = [name for name, _ in found]
     if names in ([], [SIMPLE]):
-        _refuse_foreign(file.head, is_simple=bool(names))
+        _refuse_foreign(head, is_simple=bool(names))
     if len(found) == 1:
         name, layout = found[0]
+        file.separated_by(delimiter)
         return known[name](), layout
     if found:
         raise FileRefused(f"the file looks like {' and '.join(names)}", hint="say which with --source NAME")
     raise FileRefused("no known format has this header", line=head_record(file.head)[0], hint=_known())
 
 
-def _layout(parser: type[Parser], file: SourceFile) -> str | None:
+def _forced(file: SourceFile, source: str) -> tuple[Parser, str]:
+    parser = find(source)
+    if parser is None:
+        raise FileRefused(f"there is no format {source}", hint=_known())
+    for delimiter in _delimiters(file.head):
+        if layout := parser.detect(with_commas(file.head, delimiter), file.name):
+            file.separated_by(delimiter)
+            return parser(), layout
+    return parser(), "forced"
+
+
+def _delimiters(head: str) -> tuple[str, ...]:
+    """What may stand between the columns: what the first line declares, else anything, commas first."""
+    said = declared(head.partition("\n")[0])
+    return (said,) if said else (",", *DELIMITERS)
+
+
+def _layout(parser: type[Parser], head: str, name: str) -> str | None:
     """What the parser makes of the file; one of an installed package that fails is not asked further."""
     if parser.source in OWN:
-        return parser.detect(file.head, file.name)
+        return parser.detect(head, name)
     try:
-        return parser.detect(file.head, file.name)
+        return parser.detect(head, name)
     except Exception:
         return None
 
@@ -89,10 +111,11 @@ def _layout(parser: type[Parser], file: SourceFile) -> str | None:
 def _refuse_foreign(head: str, *, is_simple: bool) -> None:
     """``FileRefused`` for what is plainly something else; ``is_simple``: it has our own columns."""
     line, _ = head_record(head)
-    for names in _rows(head):
-        for columns, what, hint in _FOREIGN:
-            if columns <= names:
-                raise FileRefused(f"this is {what}, which is not read", line=line, hint=hint)
+    for delimiter in (",",) if is_simple else _delimiters(head):
+        for names in _rows(with_commas(head, delimiter)):
+            for columns, what, hint in _FOREIGN:
+                if columns <= names:
+                    raise FileRefused(f"this is {what}, which is not read", line=line, hint=hint)
     if is_simple:
         return
     start = head.lstrip().lower()
@@ -102,11 +125,13 @@ def _refuse_foreign(head: str, *, is_simple: bool) -> None:
     for beginnings, what, hint in _STARTS:
         if start.startswith(beginnings):
             raise FileRefused(f"this is {what}", line=1, hint=hint)
-    first = start.partition("\n")[0]
-    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if first.count(separator) >= 3 and first.count(separator) > first.count(","):
-            hint = "save it with commas between the columns and points in the numbers"
-            raise FileRefused(f"the columns are separated by {name}", line=line, hint=hint)
+    said = declared(head.partition("\n")[0])
+    first = start.partition("\n")[2] if said else start.partition("\n")[0]
+    for separator, name in DELIMITERS.items():
+        if said == separator or (first.count(separator) >= 3 and first.count(separator) > first.count(",")):
+            reason = f"the columns are separated by {name}, and no known format has this header"
+            hint = "name its columns as simple_csv does (Date, Symbol, Quantity, Price, Commission, Type); "
+            raise FileRefused(reason, line=line, hint=hint + "`quantmatrix import formats` lists the others")
 
 
 def _rows(head: str) -> list[frozenset[str]]:

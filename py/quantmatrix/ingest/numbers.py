@@ -11,17 +11,18 @@ _UNSIGNED = r"(?:[0-9]{1,24}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,7})(?:\.[0-9]{1,30})
 _PLAIN = re.compile(rf"-?{_UNSIGNED}")
 _DOLLARS = re.compile(rf"(?P<sign>[-(]?)\$(?P<number>{_UNSIGNED})(?P<end>\)?)")
 """How US brokers print nearly every amount: read without the general form, which takes thrice the time."""
-_CURRENCY = (
+CURRENCY = (
     r"(?:[A-Z]{1,3}\$|[A-Z]{3,5}|[$€£¥₹₩₺₽₴₪₫฿₱₦]|z\N{LATIN SMALL LETTER L WITH STROKE}|"
     r"K\N{LATIN SMALL LETTER C WITH CARON}|Ft|lei|kr\.?|S?Fr\.?)"
 )
+"""A sign or a code of a currency, as a pattern."""
 _PRINTED = re.compile(
-    rf"""(?P<sign>[-+])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner_sign>[-+])?\s*
+    rf"""(?P<sign>[-+])?\s*(?P<before>{CURRENCY})?\s*(?P<inner_sign>[-+])?\s*
          (?P<whole>[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[0-9]+)?(?P<fraction>\.[0-9]*)?(?P<exponent>[eE][-+]?[0-9]{{1,9}})?
-         \s*(?P<after>{_CURRENCY})?""",
+         \s*(?P<after>{CURRENCY})?""",
     re.VERBOSE,
 )
-_IN_PARENTHESES = re.compile(rf"(?P<before>{_CURRENCY})?\s*\((?P<inside>[^()]*)\)\s*(?P<after>{_CURRENCY})?")
+_IN_PARENTHESES = re.compile(rf"(?P<before>{CURRENCY})?\s*\((?P<inside>[^()]*)\)\s*(?P<after>{CURRENCY})?")
 _LONGEST = 80
 _LARGEST = 24
 _MOST_DECIMALS = 30

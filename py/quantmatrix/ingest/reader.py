@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, TextIO
 
+from quantmatrix.ingest.dialect import PLAIN, Dialect, declared, dialect_of
 from quantmatrix.ingest.model import FileRefused
 
 HEAD_BYTES = 64 * 1024
@@ -133,6 +134,39 @@ def _line_ends(data: bytes) -> int:
     return data.count(b"\n") or data.count(b"\r")
 
 
+class SourceText(io.TextIOWrapper):
+    """The text of a file, which knows how its table is written."""
+
+    dialect: Dialect = PLAIN
+
+
+class _Head(io.StringIO):
+    def __init__(self, head: str, delimiter: str) -> None:
+        super().__init__(head, newline="")
+        self.dialect = Dialect(delimiter)
+
+
+def with_commas(head: str, delimiter: str) -> str:
+    """The beginning of a table with commas between its columns; numbers stay as they are."""
+    if delimiter == ",":
+        return head
+    written = io.StringIO(newline="")
+    writer = csv.writer(written)
+    try:
+        for _, _, fields in records(_Head(head, delimiter), strict=False):
+            writer.writerow(fields)
+    except FileRefused:
+        pass  # a head may be cut in the middle of a cell
+    return written.getvalue()
+
+
+def head_of(text: TextIO) -> str:
+    """The beginning of a text, with commas between the columns of its table; rewinds."""
+    head = text.read(HEAD_BYTES)
+    text.seek(0)
+    return with_commas(head, getattr(text, "dialect", PLAIN).delimiter)
+
+
 class SourceFile:
     """An opened file: ``name``, ``size`` in bytes, ``head`` (its first 64 KiB) and ``text`` without a BOM.
 
@@ -149,10 +183,20 @@ class SourceFile:
         encoding = _encoding(start)
         named = "utf-8-sig" if encoding == "utf-8" else encoding
         self._bytes = _CheckedBytes(stream, progress, encoding)
-        self.text: TextIO = io.TextIOWrapper(
-            io.BufferedReader(self._bytes, _CHUNK), encoding=named, newline=""
-        )
+        self.text = SourceText(io.BufferedReader(self._bytes, _CHUNK), encoding=named, newline="")
         self.head = codecs.getincrementaldecoder(named)("replace").decode(start)
+
+    def separated_by(self, delimiter: str) -> None:
+        """Read the table as one with this between its columns.
+
+        A first pass over the whole file tells which columns have decimal commas. Raises ``FileRefused``.
+        """
+        if delimiter == ",":
+            return
+        self.text.dialect = Dialect(delimiter)
+        rows = ((line, fields) for line, _, fields in records(self.text, strict=False))
+        self.text.dialect = dialect_of(delimiter, rows)
+        self.text.seek(0)
 
     @property
     def bytes_read(self) -> int:
@@ -217,23 +261,28 @@ def _refuse_foreign(start: bytes) -> None:
             raise FileRefused(f"the file {what}, not text", hint=hint)
 
 
-def records(
-    text: TextIO, *, delimiter: str = ",", strict: bool = True
-) -> Iterator[tuple[int, str, list[str]]]:
+def records(text: TextIO, *, strict: bool = True) -> Iterator[tuple[int, str, list[str]]]:
     """Yield ``(line, raw, fields)`` for each record: its first physical line from 1, its text, its cells.
 
     The text comes without the last line end; a blank line yields no fields. Raises ``FileRefused``, with the
     line on which the record begins, for a quotation mark that is never closed, text after a closing one, and
     records of more than 256 KiB. Not ``strict``: text after a closing mark belongs to its cell, as brokers
-    print it below their tables.
+    print it below their tables. A first line ``sep=;`` is blank; ``text.dialect``, where it has one, tells
+    how the table is written.
     """
+    dialect: Dialect = getattr(text, "dialect", PLAIN)
     pending: list[str] = []
     first = 1
+    start = text.readline(RECORD_CHARACTERS + 1)
+    if declared(start):
+        yield 1, start.rstrip("\r\n"), []
+        first, start = 2, ""
 
     def lines() -> Iterator[str]:
         length = 0
         readline = text.readline
-        while line := readline(RECORD_CHARACTERS + 1):
+        line = start or readline(RECORD_CHARACTERS + 1)
+        while line:
             length = length + len(line) if pending else len(line)
             if length > RECORD_CHARACTERS:
                 raise FileRefused(
@@ -244,15 +293,16 @@ def records(
                 )
             pending.append(line)
             yield line
+            line = readline(RECORD_CHARACTERS + 1)
 
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines(), delimiter=dialect.delimiter, strict=True)
     while True:
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            loose = None if strict or len(pending) != 1 else _loosely(pending[0], delimiter)
+            loose = None if strict or len(pending) != 1 else _loosely(pending[0], dialect.delimiter)
             if loose is None:
                 raise FileRefused(
                     f"the quotation marks of this record cannot be read ({error})",
@@ -261,7 +311,7 @@ def records(
                 ) from None
             fields = loose
         raw = pending[0] if len(pending) == 1 else "".join(pending)
-        yield first, raw.rstrip("\r\n"), fields
+        yield first, raw.rstrip("\r\n"), dialect.read(fields)
         first += len(pending)
         pending.clear()
 

@@ -32,7 +32,7 @@ from quantmatrix.ingest.model import (
     Warning,
 )
 from quantmatrix.ingest.numbers import parse_decimal
-from quantmatrix.ingest.reader import HEAD_BYTES, records
+from quantmatrix.ingest.reader import head_of, records
 from quantmatrix.ingest.repeats import Repeats
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
@@ -441,9 +441,7 @@ class TableParser:
 
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order, but for those that wait until their day ends."""
-        head = text.read(HEAD_BYTES)
-        text.seek(0)
-        reading = self.reading_of(head)(options)
+        reading = self.reading_of(head_of(text))(options)
         yield from reading.run(text)
         if reading.backwards != reading.forwards:
             self.newest_first = reading.backwards > reading.forwards

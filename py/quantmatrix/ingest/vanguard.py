@@ -11,10 +11,11 @@ from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.etrade import described_option
 from quantmatrix.ingest.exercise import leaving
-from quantmatrix.ingest.model import FileRefused, Instrument, InstrumentType, PositionEffect, Terms
+from quantmatrix.ingest.model import FileRefused, Instrument, InstrumentType, Options, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.symbols import parse_option
 from quantmatrix.ingest.table import Row, TableParser, TableReading, Verdict, name_of
+from quantmatrix.ingest.vanguard_holdings import HEADER, Holdings
 
 _ZERO = Decimal(0)
 _FORMATS = ("%Y-%m-%d", "%m/%d/%Y")
@@ -74,10 +75,26 @@ class _Reading(TableReading):
     table: Literal["history", "plan", "positions"] = "history"
     """Which of the tables below each other the record stands in."""
 
-    def title(self, _line: int, fields: list[str], /) -> None:
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.holdings = Holdings(self)
+
+    def title(self, line: int, fields: list[str], /) -> None:
         """The positions, or what cannot be read."""
         if _PLAN in map(name_of, fields):
             raise FileRefused(_OF_PLAN, hint=f"take the table with {_PLAN.title()} out of the file")
+        self.holdings.look(line, fields)
+
+    def note(self, line: int, fields: list[str], /) -> Verdict:
+        """Below the rows the positions may stand."""
+        if self.table == "positions":
+            self.holdings.look(line, fields)
+        return "skipped"
+
+    def finish(self) -> None:
+        """The positions are those of the last day of which the file tells."""
+        if self.last is not None:
+            self.holdings.tell(self.last)
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with an account and a trade date."""
@@ -93,7 +110,7 @@ class _Reading(TableReading):
         names = frozenset(map(name_of, fields))
         if _PLAN in names:
             self.table = "plan"
-        elif {"symbol", "total value"} <= names:
+        elif names >= HEADER:
             self.table = "positions"
         elif self.needed <= names:
             self.table = "history"

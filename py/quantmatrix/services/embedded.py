@@ -2,78 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import quote
-
-from psycopg.conninfo import make_conninfo
 
 from quantmatrix.database import migrate
-from quantmatrix.errors import ExitCode, Problem
 from quantmatrix.services import bootstrap, ports, signing
-from quantmatrix.services.account import Account, service_account
 from quantmatrix.services.binaries import find_postgres
 from quantmatrix.services.credentials import (
-    AUTHENTICATOR,
-    ENTRANCE,
     LOGINS,
-    MIGRATOR,
     SUPERUSER,
-    key_set,
     password,
 )
-from quantmatrix.services.environment import Environment
+from quantmatrix.services.embedded_parts import EmbeddedParts
 from quantmatrix.services.files import exclusive_lock
 from quantmatrix.services.kept import Server
 from quantmatrix.services.layout import (
-    Layout,
     State,
     first_state,
-    layout,
     make_data_dir,
     make_home,
     read_state,
     write_state,
 )
 from quantmatrix.services.logs import keep_bounded
-from quantmatrix.services.nginx import NginxServer, ProxyConfig, find_nginx
+from quantmatrix.services.nginx import ProxyConfig, find_nginx
 from quantmatrix.services.postgres import PostgresServer, Running
-from quantmatrix.services.postgrest import PostgrestConfig, PostgrestServer
-from quantmatrix.services.sign_in import SignInConfig, SignInServer
-from quantmatrix.services.tokens import SigningKey, signing_key
-from quantmatrix.services.worker import WorkerServer
-
-CONNECT_SECONDS = 10
-FIRST_START_TRIES = 5
-# A password takes a quarter of a second of one core: more at once are no faster.
-ENTRANCE_POOL = 5
-Result = TypeVar("Result")
+from quantmatrix.services.sign_in import SignInConfig
 
 
-class EmbeddedEnvironment(Environment):
+class EmbeddedEnvironment(EmbeddedParts):
     """Both servers in a data directory. ``settings`` are PostgreSQL's and win over ours."""
-
-    embedded = True
-
-    def __init__(
-        self,
-        data_dir: Path,
-        settings: Mapping[str, str] | None = None,
-        narrate: Callable[[str], None] | None = None,
-        database: str = bootstrap.DATABASE,
-    ) -> None:
-        self.database = database
-        self._data_dir = data_dir
-        self._narrate = narrate or (lambda _: None)
-        self._settings = dict(settings or {})
-        self._account: Account | None = None
-
-    @property
-    def data_dir(self) -> Path:  # noqa: D102
-        return self._data_dir
 
     def ensure_running(self, *, api: bool = False) -> None:
         """Start what does not run. A database that is new is made, prepared and migrated first."""
@@ -175,10 +135,6 @@ class EmbeddedEnvironment(Environment):
                 self._narrate("starting the worker")
             server.start()
 
-    def worker(self, state: State) -> WorkerServer:
-        """The worker of this environment."""
-        return WorkerServer(self.layout(state).worker, self._data_dir)
-
     def start_proxy(self) -> bool:
         """Start nginx before the API, which must run, where nginx is installed; whether it is."""
         program = find_nginx()
@@ -198,7 +154,7 @@ class EmbeddedEnvironment(Environment):
                     program, ProxyConfig(found[0], state.api_port, page, entrance_port=state.entrance_port)
                 )
 
-            _on_a_free_port(start, [state.proxy_port])
+            ports.on_a_free_port(start, [state.proxy_port])
         return True
 
     def choose_providers(self, providers: Path | None, public_url: str | None) -> None:
@@ -228,12 +184,8 @@ class EmbeddedEnvironment(Environment):
                 url = state.public_url or self.proxy_url or f"http://{ports.LOOPBACK}:{found[0]}"
                 server.start(SignInConfig(found[0], Path(state.providers), url))
 
-            _on_a_free_port(start, [state.sign_in_port])
+            ports.on_a_free_port(start, [state.sign_in_port])
         return True
-
-    def sign_in_page(self, state: State) -> SignInServer:
-        """The sign-in page of this environment."""
-        return SignInServer(self.layout(state).sign_in, self._data_dir)
 
     @property
     def proxy_url(self) -> str | None:
@@ -241,124 +193,10 @@ class EmbeddedEnvironment(Environment):
         state = self.known_state()
         return f"http://{ports.LOOPBACK}:{state.proxy_port}" if self.nginx(state).running() else None
 
-    def nginx(self, state: State) -> NginxServer:
-        """The proxy of this environment."""
-        found = self.layout(state)
-        return NginxServer(found.nginx, found.logs, self.account)
-
-    def postgres(self, state: State) -> PostgresServer:
-        """The database server of this environment."""
-        return PostgresServer(self.layout(state), self.account, self._settings)
-
-    def postgrest(self, state: State) -> PostgrestServer:
-        """The API server of this environment."""
-        found = self.layout(state)
-        return PostgrestServer(found.postgrest, found.logs, self.account)
-
-    def entrance(self, state: State) -> PostgrestServer:
-        """The API server for signing in: behind the proxy, with connections of its own."""
-        found = self.layout(state)
-        name, log = "PostgREST for signing in", "postgrest-entrance.log"
-        return PostgrestServer(found.entrance, found.logs, self.account, name=name, log=log)
-
-    def layout(self, state: State) -> Layout:
-        """Where this environment keeps what."""
-        return layout(self._data_dir, state)
-
-    @property
-    def account(self) -> Account:
-        """Who runs the servers."""
-        if self._account is None:
-            self._account = service_account()
-        return self._account
-
-    def dsn(self, role: str, database: str | None = None) -> str:
-        """Connection string of ``role``: the superuser through the socket, others by TCP."""
-        state = self.known_state()
-        over_socket = role == SUPERUSER
-        return make_conninfo(
-            host=str(self.layout(state).socket_directory) if over_socket else ports.LOOPBACK,
-            port=state.database_port,
-            user=role,
-            password=password(self.layout(state).secrets, role),
-            dbname=database or self.database,
-            connect_timeout=CONNECT_SECONDS,
-            application_name="quantmatrix",
-            gssencmode="disable",
-        )
-
-    @property
-    def authenticator_dsn(self) -> str:  # noqa: D102
-        return self.dsn(AUTHENTICATOR)
-
-    def helper_dsn(self, login: str) -> str:  # noqa: D102
-        return self.dsn(login)
-
-    @property
-    def migrator_dsn(self) -> str:  # noqa: D102
-        return self.dsn(MIGRATOR)
-
-    @property
-    def superuser_dsn(self) -> str:  # noqa: D102
-        return self.dsn(SUPERUSER)
-
-    @property
-    def api_url(self) -> str:  # noqa: D102
-        return f"http://{ports.LOOPBACK}:{self.known_state().api_port}"
-
-    @property
-    def jwt_secret(self) -> SigningKey:  # noqa: D102
-        return signing_key(self.key_set_file)
-
-    @property
-    def key_set_file(self) -> Path:  # noqa: D102
-        return key_set(self.layout(self.known_state()).secrets)
-
-    def postgrest_config(self) -> PostgrestConfig:
-        """Configuration of the API, on the remembered ports."""
-        state = self.known_state()
-        return PostgrestConfig(
-            database_uri=self._database_uri(AUTHENTICATOR),
-            key_set=self.key_set_file.read_text(encoding="utf-8"),
-            port=state.api_port,
-            admin_port=state.admin_port,
-        )
-
-    def entrance_config(self) -> PostgrestConfig:
-        """Configuration of the API for signing in: the other's, with a login that may only become anon."""
-        state = self.known_state()
-        api = self.postgrest_config()
-        same_pages = api.settings(Path())["server-cors-allowed-origins"]
-        return replace(
-            api,
-            database_uri=self._database_uri(ENTRANCE),
-            port=state.entrance_port,
-            admin_port=state.entrance_admin_port,
-            changed={"db-pool": str(ENTRANCE_POOL), "server-cors-allowed-origins": same_pages},
-        )
-
-    def _database_uri(self, role: str) -> str:
-        state = self.known_state()
-        login = f"{role}:{quote(password(self.layout(state).secrets, role), safe='')}"
-        return f"postgresql://{login}@{ports.LOOPBACK}:{state.database_port}/{quote(self.database, safe='')}"
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with exclusive_lock(self._data_dir / "lock"):
             yield
-
-    def known_state(self) -> State:
-        """What this environment remembers; a ``Problem`` before its first start."""
-        state = read_state(self._data_dir)
-        if state is None:
-            raise Problem(
-                "the embedded servers were never started here",
-                where=str(self._data_dir),
-                unchanged="nothing was done",
-                next_step="quantmatrix up",
-                exit_code=ExitCode.UNREACHABLE,
-            )
-        return state
 
     def _is_up(self, state: State, *, api: bool) -> bool:
         if state.roles_digest != bootstrap.digest() or not self.postgres(state).running():
@@ -384,7 +222,7 @@ class EmbeddedEnvironment(Environment):
 
     def _start_on_a_port(self, server: PostgresServer, remembered: int) -> Running:
         self._narrate("starting PostgreSQL")
-        return _on_a_free_port(lambda found: server.start(found[0]), [remembered])
+        return ports.on_a_free_port(lambda found: server.start(found[0]), [remembered])
 
     def _prepare(self, state: State) -> None:
         if state.roles_digest == bootstrap.digest():
@@ -410,7 +248,7 @@ class EmbeddedEnvironment(Environment):
             write_state(self._data_dir, replace(state, api_port=found[0], admin_port=found[1]))
             server.start(self.postgrest_config())
 
-        _on_a_free_port(start, [state.api_port, state.admin_port])
+        ports.on_a_free_port(start, [state.api_port, state.admin_port])
 
     def _start_entrance(self, state: State) -> None:
         server = self.entrance(state)
@@ -422,22 +260,9 @@ class EmbeddedEnvironment(Environment):
 
         # Nobody but the proxy knows its ports: each start may have others.
         kept = [state.entrance_port, state.entrance_admin_port] if server.running() else [0, 0]
-        _on_a_free_port(start, kept)
+        ports.on_a_free_port(start, kept)
 
 
 def _stopped(servers: Sequence[Server]) -> list[str]:
     """Stop these one after the other; the names of those that ran."""
     return [server.name for server in servers if server.stop()]
-
-
-def _on_a_free_port(start: Callable[[list[int]], Result], remembered: list[int]) -> Result:
-    """``start`` with the ``remembered`` ports; for 0 a free one, and another if a stranger was faster."""
-    for tries_left in range(FIRST_START_TRIES, 0, -1):
-        fresh = iter(ports.choose(len(remembered)))
-        chosen = [port or next(fresh) for port in remembered]
-        try:
-            return start(chosen)
-        except ports.PortTaken as problem:
-            if 0 not in remembered or tries_left == 1:
-                raise problem
-    raise AssertionError("the last try raises")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Callable
+from typing import TypeVar
 
 from quantmatrix.errors import Problem
 
 LOOPBACK = "127.0.0.1"
 # Below the ranges that systems use for outgoing connections, so that a remembered port stays free.
 RANGE = range(20000, 32000)
+FIRST_START_TRIES = 5
+Result = TypeVar("Result")
 
 
 def is_free(port: int) -> bool:
@@ -50,3 +54,16 @@ def taken(port: int, server: str, option: str) -> PortTaken:
         unchanged=f"{server} was not started and no data were touched",
         next_step=f"end the other program, or take any free port: quantmatrix up {option} 0",
     )
+
+
+def on_a_free_port(start: Callable[[list[int]], Result], remembered: list[int]) -> Result:
+    """``start`` with the ``remembered`` ports; for 0 a free one, and another if a stranger was faster."""
+    for tries_left in range(FIRST_START_TRIES, 0, -1):
+        fresh = iter(choose(len(remembered)))
+        chosen = [port or next(fresh) for port in remembered]
+        try:
+            return start(chosen)
+        except PortTaken as problem:
+            if 0 not in remembered or tries_left == 1:
+                raise problem
+    raise AssertionError("the last try raises")

@@ -46,6 +46,7 @@ PARTS = {
     """,
     "accounts": "select account from api.accounts",
 }
+_SHARED = re.compile(r"~[0-9]+$")
 TEXTS = {"account", "symbol", "opened", "closed", "acquired", "term", "currency", "transaction_type"}
 
 
@@ -60,7 +61,10 @@ class Outcome:
 
 
 def stored(database: Database) -> dict[str, list[Row]]:
-    """All parts of the only book of ``database``; money and units are ``Decimal``, symbols have one blank."""
+    """All parts of the only book of ``database``; money and units are ``Decimal``.
+
+    Symbols have one blank, and no number behind a ticker that another company has too.
+    """
     with database.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
         return {
             part: [_plain(row) for row in cursor.execute(query).fetchall()] for part, query in PARTS.items()
@@ -69,7 +73,7 @@ def stored(database: Database) -> dict[str, list[Row]]:
 
 def _plain(row: Row) -> Row:
     return {
-        name: " ".join(str(value).split()) if name in TEXTS and value is not None
+        name: _SHARED.sub("", " ".join(str(value).split())) if name in TEXTS and value is not None
         else value if name in TEXTS or value is None
         else Decimal(value)
         for name, value in row.items()
@@ -145,7 +149,7 @@ def _money(column: str) -> Callable[[Outcome, Any], Iterator[str]]:
             yield from _same("gains", have, {symbol: _number(money) for symbol, money in want.items()})
         else:
             for symbol, money in want.items():
-                yield from _same(f"{column} of {symbol}", have.get(symbol), _number(money))
+                yield from _same(f"{column} of {symbol}", _told(column, have.get(symbol)), _number(money))
 
     return check
 
@@ -158,10 +162,14 @@ def _terms(outcome: Outcome, want: Mapping[str, str | list[str]]) -> Iterator[st
 
 
 def _lots(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
-    left = list(outcome.stored["lots"])
+    # Lots of one day are told together.
+    left = [
+        {**rows[0], **{name: _sum(rows, name) for name in ("quantity", "cost", "native")}}
+        for rows in _by(outcome.stored["lots"], "account", "symbol", "acquired").values()
+    ]
     for lot in want:
         fitting = next(
-            (row for row in left if all(_fits(row[name], value) for name, value in lot.items())), None
+            (row for row in left if all(_fits(name, row[name], value) for name, value in lot.items())), None
         )
         if fitting is None:
             yield f"no lot {lot} among {left}"
@@ -170,12 +178,17 @@ def _lots(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
     yield from (f"lot {row} is one too many" for row in left)
 
 
-def _fits(have: Any, want: Any) -> bool:
+def _fits(name: str, have: Any, want: Any) -> bool:
     if isinstance(want, list):
-        return any(_fits(have, one) for one in want)
+        return any(_fits(name, have, one) for one in want)
     if want is None or have is None:
         return want is have
-    return bool(have == (Decimal(want) if isinstance(have, Decimal) else want))
+    return bool(_told(name, have) == (Decimal(want) if isinstance(have, Decimal) else want))
+
+
+def _told(name: str, value: Any) -> Any:
+    """A figure as an expectation tells it: money in another currency to the cent."""
+    return value.quantize(Decimal("0.01")) if name == "native" and isinstance(value, Decimal) else value
 
 
 def _closings(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -187,7 +200,7 @@ def _closings(outcome: Outcome, want: list[Mapping[str, Any]]) -> Iterator[str]:
         for name, value in closing.items():
             if name in keys or not rows:
                 continue
-            have = {row["term"] for row in rows} if name == "term" else _sum(rows, name)
+            have = {row["term"] for row in rows} if name == "term" else _told(name, _sum(rows, name))
             yield from _same(
                 f"{name} of closing {closing}", have, {value} if name == "term" else _number(value)
             )

@@ -1,9 +1,10 @@
 -- Before the first event: places, what the rules ask of each pool, order where lots can arrive late, fills of one order, basis that came later.
 -- Reads: v_account_flow, v_account_taxable, v_event_date, v_event_id, v_event_kind, v_event_pool, v_events, v_has_washes,
---   v_instrument_wash_class, v_is_sorted, v_piece_cost, v_piece_source, v_pool_account, v_pool_head, v_pool_instrument, v_pool_is_long, v_pools.
+--   v_instrument_wash_class, v_is_sorted, v_piece_cost, v_piece_source, v_pool_account, v_pool_head, v_pool_instrument, v_pool_is_long,
+--   v_pools.
 -- Changes: v_account_flow, v_event_first_fill, v_event_last_fill, v_event_rank, v_event_unrated, v_piece_cost, v_piece_next, v_piece_number,
 --   v_piece_previous, v_piece_source, v_pool_call_class, v_pool_head, v_pool_is_taxable, v_pool_least, v_pool_loses, v_pool_replaces,
---   v_pool_shares, v_pool_tail, v_pool_wash_class, v_reports.
+--   v_pool_shares, v_pool_tail, v_pool_wash_class, v_reports, v_year_ends.
 select array_agg(p.place), array_fill(1, array[v_events]), array_fill(0, array[v_events]), array_fill(0, array[v_events])
 into v_piece_source, v_piece_number, v_piece_next, v_piece_previous
 from generate_series(1, v_events) p (place);
@@ -36,7 +37,9 @@ if not v_is_sorted then
         select
             u.place,
             (row_number() over (
-                order by t.sequence, array_position(p_history.account_id, t.account_id), t.source collate "C", t.dedupe_key collate "C"
+                order by
+                    tax.turn_of_day(t.transaction_type, t.position_effect, t.executed_at is not null, true),
+                    t.sequence, array_position(p_history.account_id, t.account_id), t.source collate "C", t.dedupe_key collate "C"
             ))::integer as rank
         from unnest(v_event_id) with ordinality u (id, place)
         left join core.transactions t on t.user_id = p_user_id and t.id = u.id
@@ -131,5 +134,24 @@ if p_history.has_averages then
         else tax.lot_method(
             p_user_id, p_history.pool_account[p.pool], p_history.pool_instrument[p.pool], coalesce((p_options ->> 'as_of')::date, date '2199-12-31')
         ) = 'average'
+    end;
+end if;
+
+-- Settlements and marks of section 1256 behind which a year ends with the contract held: the next event of the pool is of another year; after the last
+-- event the calendar says it (D.7).
+if not v_is_sorted then
+    select coalesce(array_agg(e.place::integer), '{}')
+    into v_year_ends
+    from (
+        select
+            u.place, u.kind, u.pool, u.day,
+            lead(u.day) over (partition by u.pool order by u.place) as next_day
+        from unnest(v_event_kind, v_event_pool, v_event_date) with ordinality u (kind, pool, day, place)
+    ) e
+    where e.kind = 'mark_to_market'
+    and p_history.instrument_1256[v_pool_instrument[e.pool]]
+    and case
+        when e.next_day is null then e.day >= tax.last_business_day(date_part('year', e.day)::integer)
+        else date_part('year', e.next_day) > date_part('year', e.day)
     end;
 end if;

@@ -1,6 +1,7 @@
 -- What a plain trade has no need of: the transaction itself, its partner, and the units held of both sides.
 -- Reads: v_account, v_detail, v_event, v_event_date, v_event_id, v_event_method, v_facts, v_instrument, v_instrument_multiplier,
---   v_instruments, v_kind, v_long_pool, v_partner, v_piece_next, v_piece_quantity, v_pool_account, v_pool_head, v_pool_instrument, v_short_pool.
+--   v_instruments, v_kind, v_long_pool, v_partner, v_piece_next, v_piece_quantity, v_pool_account, v_pool_head, v_pool_instrument,
+--   v_short_pool, v_year_ends.
 -- Changes: v_account, v_detail, v_event_unrated, v_facts, v_instrument, v_partner.
 v_account := v_pool_account[v_long_pool];
 v_instrument := v_pool_instrument[v_long_pool];
@@ -19,6 +20,8 @@ v_facts.long_is_flat := v_pool_head[v_long_pool] = 0;
 v_facts.multiplier := v_instrument_multiplier[v_instrument];
 v_facts.scale := p_history.instrument_scale[v_instrument];
 v_facts.is_digital := p_history.instrument_type[v_instrument] = 'digital';
+v_facts.is_future := p_history.instrument_type[v_instrument] = 'future';
+v_facts.ends_year := v_event = any (v_year_ends);
 v_facts.deliverable := p_history.instrument_deliverable[v_instrument];
 v_facts.new_instrument := array_position(p_history.instrument_id, v_detail.new_instrument_id);
 v_facts.underlying_pool := tax.pool_of(v_account, p_history.instrument_underlying[v_instrument], 'long', v_instruments);

@@ -10,6 +10,7 @@ if v_plan.concerns_whole_pools then
     declare
         v_is_exchange constant boolean := v_kind in ('split', 'stock_dividend', 'spinoff', 'symbol_change', 'merger_stock', 'merger_mixed');
         v_is_taxable_exchange constant boolean := v_kind = 'merger_mixed' and v_detail.taxable;
+        v_is_settlement constant boolean := v_kind = 'mark_to_market' and v_detail.price is null;
         v_scale constant integer := v_facts.scale;
         v_native_scale constant integer := v_instrument_native_scale[v_instrument];
         v_pool integer;
@@ -41,7 +42,9 @@ if v_plan.concerns_whole_pools then
     begin
         foreach v_pool in array array[v_facts.long_pool, v_facts.short_pool] loop
             v_is_long := v_pool_is_long[v_pool];
-            continue when v_pool_head[v_pool] = 0 or v_kind = 'return_of_capital' and not v_is_long;
+            continue when v_pool_head[v_pool] = 0
+                or v_kind = 'return_of_capital' and not v_is_long
+                or v_is_settlement and not v_is_long and v_pool_head[v_facts.long_pool] <> 0;
             v_to_pool := v_pool;
             if v_is_exchange and v_kind not in ('split', 'stock_dividend') then
                 v_to_pool := tax.pool_of(
@@ -65,7 +68,7 @@ if v_plan.concerns_whole_pools then
                 v_new_left := round(v_old_left * v_plan.ratio_numerator / v_plan.ratio_denominator, v_scale);
             end if;
             v_native_cash_left := case v_kind
-                when 'mark_to_market' then v_old_left * v_detail.price * v_facts.multiplier
+                when 'mark_to_market' then coalesce(v_old_left * v_detail.price * v_facts.multiplier, v_detail.native_amount)
                 when 'merger_mixed' then v_old_left * v_detail.cash_per_share
                 when 'return_of_capital' then coalesce(v_old_left * v_detail.amount_per_share, v_detail.native_amount)
             end;
@@ -113,7 +116,9 @@ if v_plan.concerns_whole_pools then
                 v_opened_on := null;
                 v_held_from := v_piece_held_from[v_piece];
 
-                if v_kind = 'mark_to_market' then
+                if v_is_settlement then
+                    -- include lots/settlement.part.sql
+                elsif v_kind = 'mark_to_market' then
                     -- Gain or loss to the day, and the value is the new basis (D.7).
                     v_closes := 'mtm';
                     v_closed_units := v_old_units;

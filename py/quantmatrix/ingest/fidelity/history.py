@@ -11,7 +11,7 @@ from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.fidelity import plan
-from quantmatrix.ingest.fidelity.accounts import kind_of
+from quantmatrix.ingest.fidelity.accounts import Accounts
 from quantmatrix.ingest.fidelity.actions import (
     CANCEL,
     CASH,
@@ -32,7 +32,6 @@ from quantmatrix.ingest.model import (
     InstrumentType,
     Options,
     PositionEffect,
-    Statement,
     Terms,
 )
 from quantmatrix.ingest.model import TransactionType as T
@@ -71,6 +70,7 @@ class History(TableReading):
         self.named = False
         self.held_since: dict[str, date] = {}
         self.within: dict[int, int] = {}
+        self.accounts = Accounts(self)
 
     def before(self, text: TextIO) -> None:
         """Learn since when each symbol is held, since more of it is a split, and which journals return."""
@@ -283,11 +283,7 @@ class History(TableReading):
     def _account_of(self, row: Row) -> str | None:
         number = (row.text("account number") or row.text("account")).strip('"')[:64]
         if number:
-            if number not in self._accounts and row.text("account number") and row.text("account"):
-                self._accounts.add(number)
-                name = row.text("account")[:200]
-                self.out.append(Statement(account=number, account_name=name, account_type=kind_of(name)))
-            return self.account(number)
+            return self.accounts.of(number, row.text("account") if row.text("account number") else "")
         if not self.named:
             self.named = True
             found = _FILE_NAME.search(self.options.file_name or "")

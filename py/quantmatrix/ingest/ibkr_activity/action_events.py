@@ -78,6 +78,18 @@ def meaning(event: Event, source: str) -> Meaning:
     )
 
 
+def remark(meant: Meaning) -> str | None:
+    """What is to be said of an action that is computed, but for something that no statement states."""
+    if meant.type is TransactionType.OTHER:
+        return "a corporate action that is not computed; kept as other, enter its effect by hand"
+    if meant.type is TransactionType.SPINOFF and meant.terms and meant.terms.basis_fraction is None:
+        return (
+            "no statement says which part of the basis goes to the new shares: the basis of both is unknown "
+            "until it is supplied (`transaction_correct`, basis_fraction)"
+        )
+    return None
+
+
 def _others(event: Event, source: str) -> list[str]:
     return [key for key in event.changes() if key != source]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
-from quantmatrix.ingest.ibkr_activity.context import Context, symbol_of
+from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier, looks_like_id
 from quantmatrix.ingest.ibkr_activity.row import Row
 from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
-from quantmatrix.ingest.model import InstrumentType, Transaction, TransactionType
+from quantmatrix.ingest.model import Transaction, TransactionType
 
 _HEAD = re.compile(r"(?P<symbol>[A-Za-z0-9][^()]{0,63}?)\s*\((?P<id>[A-Z0-9]{4,20})\)\s")
 _MASKED_ACCOUNT = re.compile(r"^([A-Z]{0,2}\*{1,20}[A-Z0-9]{0,20}):\s*")
@@ -115,9 +115,9 @@ class CashSection(Section):
         head = _HEAD.match(text)
         if not head or not looks_like_id(head["id"]):
             return None
-        symbol = symbol_of(InstrumentType.STOCK, head["symbol"])
-        kind, traded_in = self.context.traded_as(symbol, currency)
-        return self.context.named(kind, symbol, traded_in, identifiers=identifier(head["id"]))
+        ids = identifier(head["id"])
+        kind, symbol, traded_in = self.context.listed(head["symbol"], ids | {"id": head["id"]}, currency)
+        return self.context.named(kind, symbol, traded_in, identifiers=ids)
 
 
 def cash_sections(context: Context) -> dict[str, Section]:

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from quantmatrix.ingest.amounts import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.cells import RowError
-from quantmatrix.ingest.ibkr_activity.context import Context, Facts
+from quantmatrix.ingest.ibkr_activity.context import Context
+from quantmatrix.ingest.ibkr_activity.facts import Facts
 from quantmatrix.ingest.ibkr_activity.row import Row
 from quantmatrix.ingest.model import InstrumentType
 

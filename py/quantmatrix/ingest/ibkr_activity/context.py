@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import RowError
+from quantmatrix.ingest.ibkr_activity.accounts import unmasked
+from quantmatrix.ingest.ibkr_activity.facts import Facts
+from quantmatrix.ingest.ibkr_activity.identifiers import OLD, symbol_of
+from quantmatrix.ingest.ibkr_activity.kinds import TYPES
+from quantmatrix.ingest.ibkr_activity.listing import Listing
 from quantmatrix.ingest.ibkr_activity.row import Row
 from quantmatrix.ingest.model import (
     CashEvidence,
@@ -20,80 +24,15 @@ from quantmatrix.ingest.model import (
     Statement,
     Warning,
 )
-from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
+from quantmatrix.ingest.symbols import OptionTerms, exchange_option, osi, parse_option
 
-_NAMED = {
-    "Stocks": InstrumentType.STOCK,
-    "Equity and Index Options": InstrumentType.OPTION,
-    "Futures": InstrumentType.FUTURE,
-    "Options On Futures": InstrumentType.FUTURE_OPTION,
-    "Forex": InstrumentType.CURRENCY,
-    "Warrants": InstrumentType.WARRANT,
-    "Bonds": InstrumentType.BOND,
-    "Treasury Bills": InstrumentType.BOND,
-    "Mutual Funds": InstrumentType.FUND,
-    "Crypto": InstrumentType.DIGITAL,
-    "CFDs": InstrumentType.OTHER,
-    "Structured Products": InstrumentType.OTHER,
-    "ETFs": InstrumentType.STOCK,
-}
-_TYPES = {name.casefold(): kind for name, kind in _NAMED.items()}
+_HELD = (InstrumentType.STOCK, InstrumentType.FUND, InstrumentType.BOND, InstrumentType.WARRANT)
 _OPTIONS = (InstrumentType.OPTION, InstrumentType.FUTURE_OPTION)
 _WARNED_AT_MOST = 1000
 _SHOWN = 200
-_SYMBOL_LONGEST = 64
 ACCOUNT_LONGEST = 64
 _ACCOUNTS_NAMED = 5
-_MASK = re.compile(r"([A-Z]{0,2})\*+([A-Z0-9]{3,20})")
 SEVERAL = "the statement adds up several accounts here; the section is not compared with the books"
-
-
-class Facts:
-    """What the file says about one instrument beyond its symbol."""
-
-    __slots__ = ("exchange", "identifiers", "multiplier", "name", "terms", "underlying")
-
-    def __init__(self) -> None:
-        self.name: str | None = None
-        self.exchange: str | None = None
-        self.underlying: str | None = None
-        self.multiplier: Decimal | None = None
-        self.terms: OptionTerms | None = None
-        self.identifiers: dict[str, str] = {}
-
-    def learn(
-        self,
-        *,
-        name: str | None = None,
-        exchange: str | None = None,
-        underlying: str | None = None,
-        multiplier: Decimal | None = None,
-        terms: OptionTerms | None = None,
-        identifiers: dict[str, str] | None = None,
-    ) -> bool:
-        """Fill gaps, replace identifiers; whether anything is new."""
-        before = (
-            self.name,
-            self.exchange,
-            self.underlying,
-            self.multiplier,
-            self.terms,
-            dict(self.identifiers),
-        )
-        self.name = self.name or name
-        self.exchange = self.exchange or exchange
-        self.underlying = self.underlying or underlying
-        self.multiplier = multiplier if self.multiplier is None else self.multiplier
-        self.terms = self.terms or terms
-        self.identifiers.update(identifiers or {})
-        return before != (
-            self.name,
-            self.exchange,
-            self.underlying,
-            self.multiplier,
-            self.terms,
-            self.identifiers,
-        )
 
 
 class Context:
@@ -104,8 +43,9 @@ class Context:
     Grows with the number of different instruments only.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, listing: Listing | None = None) -> None:
         self.options = options
+        self._listing = listing or Listing()
         self.out: list[Record] = []
         self.account: str | None = None
         self.accounts: frozenset[str] = frozenset()
@@ -189,8 +129,13 @@ class Context:
             self._warned.add((kind, text))
             self.warn(line, column, text, f"{reason} (first seen here)")
 
-    def instrument(self, line: int, category: str, symbol: str, currency: str) -> str:
-        """Key of the instrument of a row; emits the instrument where it is new."""
+    def instrument(
+        self, line: int, category: str, symbol: str, currency: str, ids: Mapping[str, str] | None = None
+    ) -> str:
+        """Key of the instrument of a row, by its ids where it has some; emits it where it is new."""
+        if ids:
+            kind, canonical, terms = self._identity(line, category, symbol, ids)
+            return self.named(kind, canonical, currency, terms=terms)
         key = self._keys.get((category, symbol, currency))
         if key is None:
             kind, canonical, terms = self._identity(line, category, symbol)
@@ -233,9 +178,25 @@ class Context:
         if facts.learn(multiplier=_multiplier(InstrumentType(kind), multiplier)):
             self._emit(InstrumentType(kind), symbol, currency, facts)
 
+    def state_exchange(self, key: str, exchange: str) -> None:
+        """Take in the exchange of a contract; emits the instrument again where that is new."""
+        kind, symbol, currency = key.split("|")
+        if exchange and self._by_key[key].learn(exchange=exchange):
+            self._emit(InstrumentType(kind), symbol, currency, self._by_key[key])
+
+    def listed(self, symbol: str, ids: Mapping[str, str], currency: str) -> tuple[InstrumentType, str, str]:
+        """Type, own symbol and trading currency of what a text names: by its ids, else by its symbol."""
+        for kind in _HELD:
+            if own := self._listing.own_symbol(kind, symbol, ids):
+                has_traded = (kind, own) in self._currencies
+                return kind, own, self._trading_currency(kind, own, currency) if has_traded else currency
+        canonical = symbol_of(InstrumentType.STOCK, symbol)
+        kind, traded_in = self.traded_as(canonical, currency)
+        return kind, canonical, traded_in
+
     def traded_as(self, symbol: str, fallback: str) -> tuple[InstrumentType, str]:
         """Type and currency in which the file trades a symbol; dividends may be paid in another."""
-        for kind in (InstrumentType.STOCK, InstrumentType.FUND, InstrumentType.BOND, InstrumentType.WARRANT):
+        for kind in _HELD:
             if (kind, symbol) in self._currencies:
                 return kind, self._trading_currency(kind, symbol, fallback)
         return InstrumentType.STOCK, fallback
@@ -267,6 +228,8 @@ class Context:
         """Take in a row of the instrument list; emits the instrument again for each of its currencies."""
         kind, canonical, terms = self._identity(line, category, symbol)
         facts = self._facts.setdefault((kind, canonical), Facts())
+        if symbol.upper().endswith(OLD) and facts.contradicts(identifiers):
+            identifiers = {}  # the contract that has the ticker now says more
         if facts.learn(
             name=name,
             exchange=exchange,
@@ -280,7 +243,7 @@ class Context:
 
     def kind_of(self, line: int, category: str) -> InstrumentType:
         """Instrument type of an asset category; what stands after `` - `` names the custodian."""
-        kind = _TYPES.get(category.partition(" - ")[0].strip().casefold())
+        kind = TYPES.get(category.partition(" - ")[0].strip().casefold())
         if kind is None:
             self.warn_once(
                 "category", line, "Asset Category", category, "an asset category that nobody knows"
@@ -289,13 +252,13 @@ class Context:
         return kind
 
     def _identity(
-        self, line: int, category: str, symbol: str
+        self, line: int, category: str, symbol: str, ids: Mapping[str, str] | None = None
     ) -> tuple[InstrumentType, str, OptionTerms | None]:
         kind = self.kind_of(line, category)
         bare = symbol_of(kind, symbol)
         if kind not in _OPTIONS:
-            return kind, bare, None
-        terms = parse_option(bare)
+            return kind, self._listing.own_symbol(kind, symbol, ids) or bare, None
+        terms = parse_option(bare) or parse_option(self._listing.description(symbol)) or exchange_option(bare)
         try:
             if terms is not None:
                 return kind, osi(terms) if kind is InstrumentType.OPTION else bare, terms
@@ -324,15 +287,6 @@ class Context:
         )
 
 
-def unmasked(mask: str, accounts: Iterable[str]) -> str | None:
-    """The only one of these accounts that ``U***5678`` can mean; None for none, several, few digits."""
-    found = _MASK.fullmatch(mask)
-    if not found:
-        return None
-    fitting = [account for account in accounts if account.startswith(found[1]) and account.endswith(found[2])]
-    return fitting[0] if len(fitting) == 1 else None
-
-
 def _underlying(kind: InstrumentType, text: str | None) -> str | None:
     return symbol_of(InstrumentType.STOCK, text) if text and kind in _OPTIONS else None
 
@@ -340,19 +294,3 @@ def _underlying(kind: InstrumentType, text: str | None) -> str | None:
 def _multiplier(kind: InstrumentType, printed: Decimal | None) -> Decimal | None:
     """A printed multiplier that says something: bonds are quoted in percent, whatever is printed."""
     return None if printed is None or printed <= 0 or kind is InstrumentType.BOND else printed
-
-
-def symbol_of(kind: InstrumentType, text: str) -> str:
-    """The canonical symbol of anything but an option.
-
-    ``GCM.OLD`` is what the broker calls GCM's shares before a change of id.
-    """
-    text = " ".join(text.split()).replace("|", "/")
-    if len(text) > _SYMBOL_LONGEST:
-        reason = f"longer than {_SYMBOL_LONGEST} characters"
-        raise RowError("bad_symbol", reason, column="Symbol", text=text)
-    if kind in (InstrumentType.STOCK, InstrumentType.FUND):
-        text = ticker(text)
-        if text.endswith(".OLD") and len(text) > len(".OLD"):
-            text = text[: -len(".OLD")]
-    return text

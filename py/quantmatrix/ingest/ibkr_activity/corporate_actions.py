@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from quantmatrix.ingest.action_text import Action, Security, read_action
 from quantmatrix.ingest.dates import NEW_YORK
-from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, meaning
+from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, meaning, remark
 from quantmatrix.ingest.ibkr_activity.checks import ClosedLots
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
 from quantmatrix.ingest.ibkr_activity.context import Context
-from quantmatrix.ingest.ibkr_activity.identifiers import identifier
+from quantmatrix.ingest.ibkr_activity.identifiers import OLD, identifier
 from quantmatrix.ingest.ibkr_activity.row import Row
 from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
 from quantmatrix.ingest.model import Link, LinkKind, Transaction, TransactionType
@@ -71,8 +71,7 @@ class CorporateActions(Section):
             context.warn_once("code", row.line, "Code", code, "a code that nobody knows")
         text = read_action(description)
         subject = text.subject or Security(description[:64].strip(), None, None)
-        key = context.instrument(row.line, category, subject.symbol, currency)
-        context.identify(key, subject.name, identifier(subject.id or ""))
+        key = self._named(row.line, category, subject, currency)
 
         when = row.text("Date/Time"), row.text("Report Date")
         event_key = (account, category, *when, text.head, codes.is_cancel)
@@ -125,8 +124,7 @@ class CorporateActions(Section):
         currency = source.rpartition("|")[2]
         first = event.legs[0]
         meant = meaning(event, source)
-        if meant.type is TransactionType.OTHER:
-            reason = "a corporate action that is not computed; kept as other, enter its effect by hand"
+        if reason := remark(meant):
             self.context.warn(first.line, "Description", event.description, reason)
         if any(leg.proceeds and leg.key.rpartition("|")[2] != currency for leg in event.legs):
             self.context.warn(first.line, "Proceeds", "", "cash in more than one currency was added up")
@@ -152,6 +150,15 @@ class CorporateActions(Section):
             )
         )
 
+    def _named(self, line: int, category: str, security: Security, currency: str) -> str:
+        """Key of what a text names: by its id, because a ticker may be handed on."""
+        ids = identifier(security.id or "")
+        named = ids | {"id": security.id} if security.id else {}
+        key = self.context.instrument(line, category, security.symbol, currency, named)
+        is_old = security.symbol.upper().endswith(OLD) and self.context.facts_of(key).contradicts(ids)
+        self.context.identify(key, security.name, {} if is_old else ids)
+        return key
+
     def _source(self, event: Event) -> str:
         """Key of the instrument to which the action happens: the head of the text names it.
 
@@ -162,8 +169,7 @@ class CorporateActions(Section):
         is_alone = all(leg.key == first.key for leg in event.legs)
         if named is None or (event.text.action is Action.SPLIT and is_alone):
             return first.key
-        key = self.context.instrument(first.line, event.category, named.symbol, event.currency)
-        self.context.identify(key, None, identifier(named.id or ""))
+        key = self._named(first.line, event.category, Security(named.symbol, None, named.id), event.currency)
         if event.text.action is not Action.SPINOFF and all(leg.key != key for leg in event.legs):
             return next((leg.key for leg in event.legs if leg.quantity < 0), key)
         return key

@@ -10,15 +10,17 @@ from decimal import Decimal
 
 from quantmatrix.ingest.cells import RowError
 from quantmatrix.ingest.dates import day
+from quantmatrix.ingest.futures import priced
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
 from quantmatrix.ingest.ibkr_activity.context import SEVERAL, Context
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier
 from quantmatrix.ingest.ibkr_activity.row import Header, Row
 from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
-from quantmatrix.ingest.model import CashEvidence, LotEvidence, PositionEvidence
+from quantmatrix.ingest.model import CashEvidence, InstrumentType, LotEvidence, PositionEvidence
 
 _ISO_DAY = ("%Y-%m-%d",)
 _BASE_SUMMARY = "base currency summary"
+_FUTURE = f"{InstrumentType.FUTURE.value}|"
 _BALANCES = ("starting cash", "ending cash")
 
 
@@ -86,6 +88,10 @@ class OpenPositions(_Evidence):
                 cost_basis=cost,
                 currency=currency,
             )
+            price = row.number("Close Price")
+            if key.startswith(_FUTURE) and price is not None and price >= 0:
+                context.out.append(priced(row.line, account, key, as_of, price, currency))
+                return "row"
             return "evidence"
         if level != "Lot":
             context.warn_once(

@@ -5,13 +5,16 @@ The option goes at nothing, the stock comes or goes at the strike.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.exercise import Removal, StockLeg, pair
-from quantmatrix.ingest.ibkr_activity.context import Context, Facts
-from quantmatrix.ingest.model import Terms, Transaction
+from quantmatrix.ingest.futures import root_of
+from quantmatrix.ingest.ibkr_activity.context import Context
+from quantmatrix.ingest.ibkr_activity.facts import Facts
+from quantmatrix.ingest.model import InstrumentType, Terms, Transaction
 
 _INDEX_ROOTS = frozenset(
     {
@@ -29,6 +32,7 @@ Only keeps the importer from asking for a stock leg; no tax follows from it.
 
 _HELD_AT_MOST = 50_000
 _DEFAULT_MULTIPLIER = Decimal(100)
+_ON_A_FUTURE = f"{InstrumentType.FUTURE_OPTION.value}|"
 
 
 def is_cash_settled(facts: Facts, proceeds: Decimal | None) -> bool:
@@ -83,7 +87,7 @@ class Exercises:
         )
 
     def _settle(self, day: _Day) -> None:
-        removals = [_removal(*option) for option in day.options.values()]
+        removals = [_removal(*option, day.legs.values()) for option in day.options.values()]
         pairing = pair((removal for removal in removals if removal is not None), day.legs.values())
         linked = {line for link in pairing.links for line in (link.from_line, link.to_line)}
         for line, (transaction, _) in day.options.items():
@@ -107,15 +111,22 @@ class Exercises:
         self._context.warn(line, "Code", "", reason)
 
 
-def _removal(transaction: Transaction, facts: Facts) -> Removal | None:
+def _removal(transaction: Transaction, facts: Facts, legs: Iterable[StockLeg]) -> Removal | None:
     terms = facts.terms
     if terms is None or transaction.quantity is None:
         return None
+    shares, underlying = abs(transaction.quantity), terms.underlying
+    if transaction.instrument and transaction.instrument.startswith(_ON_A_FUTURE):
+        # It delivers one future; of its symbol the option may show the product alone.
+        named = {leg.symbol for leg in legs if underlying in (leg.symbol, root_of(leg.symbol))}
+        underlying = facts.underlying or (named.pop() if len(named) == 1 else underlying)
+    else:
+        shares *= facts.multiplier or _DEFAULT_MULTIPLIER
     return Removal(
         line=transaction.line,
         type=transaction.type,
-        underlying=terms.underlying,
+        underlying=underlying,
         option_type=terms.option_type,
         strike=terms.strike,
-        shares=abs(transaction.quantity) * (facts.multiplier or _DEFAULT_MULTIPLIER),
+        shares=shares,
     )

@@ -7,10 +7,10 @@ from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import EXACT, RowError, transaction
-from quantmatrix.ingest.ibkr_activity.context import Context, symbol_of
+from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.row import Row
 from quantmatrix.ingest.ibkr_activity.section import Section, Verdict
-from quantmatrix.ingest.model import InstrumentType, Terms, TransactionType
+from quantmatrix.ingest.model import Terms, TransactionType
 
 TAX_CURRENCY = "USD"
 """The currency of tax figures, as far as a parser can know."""
@@ -155,7 +155,7 @@ class GrantActivity(Section):
     def data(self, row: Row) -> Verdict:
         """A grant, its vesting, or its return."""
         context = self.context
-        symbol = symbol_of(InstrumentType.STOCK, row.required("Symbol"))
+        printed = row.required("Symbol")
         vests = row.day("Vesting Date")
         quantity = row.amount("Quantity")
         if not quantity:
@@ -163,9 +163,9 @@ class GrantActivity(Section):
                 "zero_quantity", "a grant of nothing", column="Quantity", text=row.text("Quantity")
             )
         fallback = context.base_currency or context.options.currency
-        if symbol == _OWN_SHARES:
+        if printed == _OWN_SHARES:
             fallback = TAX_CURRENCY  # the broker's own shares trade in dollars, whatever the account's base
-        kind, currency = context.traded_as(symbol, row.text("Currency") or fallback)
+        kind, symbol, currency = context.listed(printed, {}, row.text("Currency") or fallback)
         return self._grants.take(
             Grant(
                 line=row.line,

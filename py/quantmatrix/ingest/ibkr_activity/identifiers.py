@@ -1,11 +1,19 @@
-"""Ids in brackets behind a symbol: an ISIN, a CUSIP or the broker's contract number, told apart by shape."""
+"""Symbols as the broker prints them, and the ids behind them in brackets, told apart by shape."""
 
 from __future__ import annotations
 
 import re
 
+from quantmatrix.ingest.cells import RowError
+from quantmatrix.ingest.model import InstrumentType
+from quantmatrix.ingest.symbols import ticker
+
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 _CUSIP = re.compile(r"[A-Z0-9]{8}[0-9]")
+_SYMBOL_LONGEST = 64
+OLD = ".OLD"
+"""What the broker puts behind the ticker of shares whose id another contract has replaced."""
+
 _CONID = re.compile(r"[0-9]{4,12}")
 
 
@@ -37,3 +45,19 @@ def _check_digit(body: str) -> int:
         weighted = int(character, 36) * (1 + at % 2)
         total += weighted // 10 + weighted % 10
     return -total % 10
+
+
+def symbol_of(kind: InstrumentType, text: str) -> str:
+    """The canonical symbol of anything but an option.
+
+    ``GCM.OLD`` is what the broker calls GCM's shares before a change of id.
+    """
+    text = " ".join(text.split()).replace("|", "/")
+    if len(text) > _SYMBOL_LONGEST:
+        reason = f"longer than {_SYMBOL_LONGEST} characters"
+        raise RowError("bad_symbol", reason, column="Symbol", text=text)
+    if kind in (InstrumentType.STOCK, InstrumentType.FUND):
+        text = ticker(text)
+        if text.endswith(OLD) and len(text) > len(OLD):
+            text = text[: -len(OLD)]
+    return text

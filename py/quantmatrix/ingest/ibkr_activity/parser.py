@@ -14,6 +14,8 @@ from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.corporate_actions import CorporateActions
 from quantmatrix.ingest.ibkr_activity.evidence import CashReport, InstrumentList, OpenPositions
 from quantmatrix.ingest.ibkr_activity.grants import GrantActivity
+from quantmatrix.ingest.ibkr_activity.kinds import TYPES
+from quantmatrix.ingest.ibkr_activity.listing import Listing, read_listing
 from quantmatrix.ingest.ibkr_activity.row import Header, Row
 from quantmatrix.ingest.ibkr_activity.section import TOTALS, Section, Verdict, is_closed_lot
 from quantmatrix.ingest.ibkr_activity.statement import AccountSection, StatementSection
@@ -115,7 +117,9 @@ class IbkrActivity:
 
         Raises ``FileRefused`` for what is no English activity statement or cannot be read as text.
         """
-        reading = _Reading(options)
+        listing = read_listing(text, TYPES)
+        text.seek(0)
+        reading = _Reading(options, listing)
         out = reading.context.out
         for line, raw, fields in records(text):
             verdict = reading.record(line, raw, fields)
@@ -131,8 +135,8 @@ class IbkrActivity:
 class _Reading:
     """One pass over one file."""
 
-    def __init__(self, options: Options) -> None:
-        self.context = context = Context(options)
+    def __init__(self, options: Options, listing: Listing) -> None:
+        self.context = context = Context(options, listing)
         grants = GrantActivity(context)
         sections: dict[str, Section] = {
             "Statement": StatementSection(context),

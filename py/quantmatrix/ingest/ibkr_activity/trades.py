@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from quantmatrix.ingest.cells import EXACT, RowError
+from quantmatrix.ingest.futures import size_of
 from quantmatrix.ingest.ibkr_activity.cancels import Cancels
 from quantmatrix.ingest.ibkr_activity.checks import ClosedLots, PriceCheck
 from quantmatrix.ingest.ibkr_activity.codes import read_codes
@@ -21,8 +22,9 @@ _COMMISSION_IN = re.compile(r"Comm in ([A-Z]{3})")
 _IN_BASE_CURRENCY = re.compile(r"(?:MTM|Realized P/L|Basis) in [A-Z]{3}")
 _PAIR = re.compile(r"([A-Z]{3,5})\.([A-Z]{3,5})")
 _ZERO = Decimal(0)
-_DELIVERABLE = (InstrumentType.STOCK.value, InstrumentType.FUND.value)
 _FUTURE = InstrumentType.FUTURE.value
+_DELIVERABLE = (InstrumentType.STOCK.value, InstrumentType.FUND.value, _FUTURE)
+_WORTH = ("Notional Value", "Proceeds")
 _FOREX = "Forex"
 
 
@@ -173,6 +175,8 @@ class Trades(Section):
         proceeds = self._proceeds(row, kind)
         if proceeds is not None and trade.price is not None:
             self._prices.check(row, key, facts, kind, trade.quantity, trade.price, proceeds)
+        if kind == _FUTURE:
+            self._size(trade, key)
         transaction_type, effect = trade.type_as(kind)
         fee_currency = self._commission_currency or trade.currency
         settlement: Literal["cash"] | None = None
@@ -212,10 +216,18 @@ class Trades(Section):
                 row.line,
                 None,
                 kind,
-                "settled daily in cash that this section does not show; only costs count here",
+                "settled daily in cash that this section does not show; its result follows from prices",
             )
             return None
         return row.amount("Proceeds")
+
+    def _size(self, trade: PrintedTrade, key: str) -> None:
+        """The size of a future that no list of instruments states, from what a contract is worth."""
+        column = next((name for name in _WORTH if trade.row.has(name)), None)
+        worth = trade.row.number(column) if column else None
+        size = size_of(trade.quantity, trade.price, worth)
+        if size is not None and self.context.facts_of(key).multiplier is None:
+            self.context.state_multiplier(key, size)
 
     def _conversion(self, trade: PrintedTrade) -> Transaction:
         """One row: quantity in the first currency of the pair, the amount in the second."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from quantmatrix.ingest.action_text import Action, ActionText, read_action
 from quantmatrix.ingest.cells import RowError, transaction
-from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, Meaning, meaning
+from quantmatrix.ingest.ibkr_activity.action_events import Event, Leg, Meaning, meaning, remark
 from quantmatrix.ingest.ibkr_activity.codes import CodeSet, read_codes
 from quantmatrix.ingest.ibkr_activity.corporate_actions import effective_day
 from quantmatrix.ingest.ibkr_activity.identifiers import identifier
@@ -121,8 +121,7 @@ class CorporateActions:
         source = self._source(event)
         first = event.legs[0]
         meant = _redeemed(event, source, held.type_code) or meaning(event, source)
-        if meant.type is TransactionType.OTHER:
-            reason = "a corporate action that is not computed; kept as other, enter its effect by hand"
+        if reason := remark(meant):
             self._context.warn(first.line, "description", event.description, reason)
         currency = source.rpartition("|")[2]
         terms, paid_in = meant.terms, event.currency if event.proceeds else currency

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from quantmatrix.ingest.cells import RowError, transaction
 from quantmatrix.ingest.ibkr_activity.cash import of_deposit, of_dividend, of_interest
-from quantmatrix.ingest.ibkr_activity.context import symbol_of
+from quantmatrix.ingest.ibkr_activity.identifiers import symbol_of
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext, identifiers_of
 from quantmatrix.ingest.model import InstrumentType, Terms, Transaction, TransactionType

@@ -6,12 +6,20 @@ from datetime import date
 from decimal import Decimal
 
 from quantmatrix.ingest.cells import EXACT
+from quantmatrix.ingest.futures import priced
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.ibkr_flex.instruments import FlexContext, identifiers_of, name_of
 from quantmatrix.ingest.ibkr_flex.levels import level_of
 from quantmatrix.ingest.ibkr_flex.survey import Survey, is_unvested, position_key
-from quantmatrix.ingest.model import CashEvidence, LotEvidence, PositionEvidence, Statement
+from quantmatrix.ingest.model import (
+    CashEvidence,
+    InstrumentType,
+    LotEvidence,
+    PositionEvidence,
+    Statement,
+)
 
+_FUTURE = f"{InstrumentType.FUTURE.value}|"
 BASE_SUMMARY = "BASE_SUMMARY"
 """What stands for the currency of a sum over all currencies."""
 
@@ -67,6 +75,9 @@ def open_position(
             currency=currency,
         )
     )
+    price = element.number_of("markPrice")
+    if key.startswith(_FUTURE) and price is not None and price >= 0:
+        context.out.append(priced(element.number, account, key, as_of, price, currency))
 
 
 def balances(

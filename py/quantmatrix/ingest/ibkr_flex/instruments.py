@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from quantmatrix.ingest.cells import RowError
-from quantmatrix.ingest.ibkr_activity.context import Context, symbol_of
+from quantmatrix.ingest.ibkr_activity.context import Context
 from quantmatrix.ingest.ibkr_activity.grants import TAX_CURRENCY
+from quantmatrix.ingest.ibkr_activity.identifiers import symbol_of
+from quantmatrix.ingest.ibkr_activity.listing import issuers_of
 from quantmatrix.ingest.ibkr_flex.element import Element
 from quantmatrix.ingest.model import InstrumentType, Options
 from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
@@ -47,7 +50,7 @@ _IDENTIFIER_LONGEST = 40
 class FlexContext(Context):
     """What a Flex Query has said so far; contract numbers tell instruments apart where symbols change."""
 
-    def __init__(self, options: Options, bases: Mapping[str, str]) -> None:
+    def __init__(self, options: Options, bases: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(options)
         self._bases = bases
         self._by_conid: dict[tuple[InstrumentType, str, str], str] = {}
@@ -117,8 +120,11 @@ class FlexContext(Context):
         for name, value in identifiers.items():
             self._by_identifier.setdefault(f"{name}:{value}", key)
         multiplier = element.number_of("multiplier")
-        if multiplier is not None and multiplier > 1:
+        on_futures = kind in (InstrumentType.FUTURE, InstrumentType.FUTURE_OPTION)
+        if multiplier is not None and (multiplier > 1 or (on_futures and multiplier > 0)):
             self.state_multiplier(key, multiplier)
+        if on_futures:
+            self.state_exchange(key, element.text("listingExchange", "exchange"))
         return key
 
     def _described(
@@ -144,13 +150,13 @@ class FlexContext(Context):
 
     def _own_symbol(self, kind: InstrumentType, symbol: str, identifiers: dict[str, str]) -> str:
         """A ticker that another company uses in the same file gets a number, as in the catalogue."""
-        issuers = _issuers(identifiers)
+        issuers = issuers_of(identifiers)
         candidate, number = symbol, 1
         while True:
             facts = self.facts_by_symbol(kind, candidate)
             if facts is None or not issuers:
                 return candidate
-            others = _issuers(facts.identifiers)
+            others = issuers_of(facts.identifiers)
             if not others or others & issuers:
                 return candidate
             number += 1
@@ -186,13 +192,3 @@ def _printed_terms(element: Element) -> OptionTerms | None:
         option_type="call" if right == "C" else "put",
         strike=strike if isinstance(strike, Decimal) else Decimal(strike),
     )
-
-
-def _issuers(identifiers: dict[str, str]) -> frozenset[str]:
-    """The issuers that ISIN and CUSIP show, as the database compares them."""
-    found = set()
-    if isin := identifiers.get("isin"):
-        found.add(isin[2:8] if isin[:2] in ("US", "CA") else isin[:8])
-    if cusip := identifiers.get("cusip"):
-        found.add(cusip[:6])
-    return frozenset(found)

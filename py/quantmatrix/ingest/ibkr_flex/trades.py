@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from quantmatrix.ingest.amounts import DEFAULT_MULTIPLIERS, agrees
 from quantmatrix.ingest.cells import EXACT, RowError, transaction
+from quantmatrix.ingest.futures import settled_result, size_of
 from quantmatrix.ingest.ibkr_activity.codes import CodeSet, read_codes
 from quantmatrix.ingest.ibkr_activity.exercises import Exercises, is_cash_settled
 from quantmatrix.ingest.ibkr_flex.element import Element
@@ -99,10 +100,13 @@ class Trades:
         type_, effect = self._type(element, kind, quantity, price, codes, cancels)
         fee_currency = element.text("ibCommissionCurrency").upper() or currency
         costs = EXACT.add(values["commission"], values["fees"])
-        if kind in _NOT_PAID and (net := element.number_of("netCash")) is not None:
-            gross = EXACT.subtract(net, costs) if fee_currency == currency else net
-        elif kind is InstrumentType.FUTURE:
-            gross = None
+        net_cash = element.number_of("netCash")
+        own_costs = costs if fee_currency == currency else _ZERO
+        if kind is InstrumentType.FUTURE:
+            gross = settled_result(net_cash, own_costs, proceeds)
+            self._size(key, quantity, price, proceeds)
+        elif kind in _NOT_PAID and net_cash is not None:
+            gross = EXACT.subtract(net_cash, own_costs)
         settlement: Literal["cash"] | None = None
         if type_ in (TransactionType.OPTION_EXERCISE, TransactionType.OPTION_ASSIGNMENT) and is_cash_settled(
             self._context.facts_of(key), gross
@@ -123,6 +127,12 @@ class Trades:
             "terms": _terms(rate, fee_currency if is_foreign else None, settlement),
         }
         return transaction(values)
+
+    def _size(self, key: str, quantity: Decimal, price: Decimal | None, worth: Decimal) -> None:
+        """The size of a future whose row leaves it out, from what a contract is worth."""
+        size = size_of(quantity, price, worth)
+        if size is not None and self._context.facts_of(key).multiplier is None:
+            self._context.state_multiplier(key, size)
 
     def _of_nothing(self, element: Element, account: str | None) -> Transaction:
         """A row that moves no units; its cash counts."""
@@ -319,7 +329,7 @@ class Trades:
             if row.terms is None or row.terms.exercise_settlement is None:
                 self._exercises.option_leg(row, self._context.facts_of(row.instrument or ""))
                 return
-        elif kind in (InstrumentType.STOCK, InstrumentType.FUND):
+        elif kind in (InstrumentType.STOCK, InstrumentType.FUND, InstrumentType.FUTURE):
             self._exercises.stock_leg(row)
         self._context.out.append(row)
 

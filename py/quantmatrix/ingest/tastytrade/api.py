@@ -16,6 +16,7 @@ from quantmatrix.ingest.dates import exchange_date
 from quantmatrix.ingest.documents import Identities, is_such, read_rows, statement_of, text_of
 from quantmatrix.ingest.model import (
     FileRefused,
+    InstrumentType,
     Line,
     Link,
     LinkKind,
@@ -27,7 +28,7 @@ from quantmatrix.ingest.model import (
     Warning,
 )
 from quantmatrix.ingest.tastytrade.group import Member, Outcome
-from quantmatrix.ingest.tastytrade.kinds import kind_of
+from quantmatrix.ingest.tastytrade.kinds import Kind, kind_of
 from quantmatrix.ingest.tastytrade.parser import Reading
 from quantmatrix.ingest.tastytrade.row import Row, moment_of, move_of
 
@@ -87,7 +88,7 @@ class _ApiReading(Reading):
                     Line(number=line, raw=raw, verdict="unknown" if kind else "skipped"), None
                 )
         yield from self._flush()
-        yield from self.untold.values()
+        yield from self._tell_late()
         for line, identity in self.reversing.items():
             if line not in self.made:
                 continue
@@ -185,7 +186,9 @@ class _ApiReading(Reading):
         instrument = self._instrument(row)
         if instrument is None:
             raise RowError("missing_value", "a position needs a symbol", column="symbol")
-        if instrument.key not in self.told:
+        if instrument.type is InstrumentType.FUTURE:
+            yield from self._tell(row, Kind.UNKNOWN, instrument)
+        elif instrument.key not in self.told:
             self.told.add(instrument.key)
             self.untold.pop(instrument.key, None)
             yield instrument

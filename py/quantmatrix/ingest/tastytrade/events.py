@@ -17,7 +17,7 @@ from quantmatrix.ingest.model import (
 )
 from quantmatrix.ingest.tastytrade.instruments import derived_multiplier
 from quantmatrix.ingest.tastytrade.kinds import Kind
-from quantmatrix.ingest.tastytrade.money import classify
+from quantmatrix.ingest.tastytrade.money import SETTLEMENTS, classify
 from quantmatrix.ingest.tastytrade.row import Row
 
 _PRICE = re.compile(r" @ \$?([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)\s*$")
@@ -30,6 +30,9 @@ _REMOVED = {
     Kind.CASH_EXERCISE: TransactionType.OPTION_EXERCISE,
     Kind.EXPIRATION: TransactionType.OPTION_EXPIRATION,
 }
+
+_ENDING = frozenset({InstrumentType.OPTION, InstrumentType.FUTURE_OPTION, InstrumentType.WARRANT})
+_LAST_DAYS = frozenset({Kind.EXPIRATION, Kind.CASH_ASSIGNMENT, Kind.CASH_EXERCISE})
 
 Values = dict[str, Any]
 """Fields of a transaction, not yet checked."""
@@ -82,19 +85,21 @@ def trade(row: Row, instrument: Instrument) -> tuple[Values, list[Warning]]:
 
 
 def removal(row: Row, kind: Kind, instrument: Instrument) -> Values:
-    """An option that expires, is assigned or exercised; its direction only where the row states one."""
-    if instrument.type not in (InstrumentType.OPTION, InstrumentType.FUTURE_OPTION, InstrumentType.WARRANT):
+    """An option that expires, is assigned or exercised; a future that ends. Few rows state a direction."""
+    ends = _ENDING | ({InstrumentType.FUTURE} if kind in _LAST_DAYS else set())
+    if instrument.type not in ends:
         reason = f"{instrument.symbol} is not an option"
         raise RowError("contradiction", reason, column="Symbol", text=row.symbol)
     if not row.quantity:
         raise RowError("missing_value", "the quantity removed is needed", column="Quantity")
-    in_cash = kind in (Kind.CASH_ASSIGNMENT, Kind.CASH_EXERCISE)
-    settlement = "cash" if in_cash else None if kind is Kind.EXPIRATION else "linked"
+    is_future = instrument.type is InstrumentType.FUTURE  # whose last day settles in cash
+    in_cash = kind in (Kind.CASH_ASSIGNMENT, Kind.CASH_EXERCISE) and not is_future
+    settlement = "cash" if in_cash else None if is_future or kind is Kind.EXPIRATION else "linked"
     stated = None if row.side else row.quantity
     has_terms = stated is not None or settlement is not None
     values = common(row, instrument)
     return values | {
-        "type": _REMOVED[kind],
+        "type": TransactionType.OPTION_EXPIRATION if is_future else _REMOVED[kind],
         "position_effect": PositionEffect.CLOSE,
         "quantity": _signed(row) if row.side else None,
         "terms": Terms(stated_quantity=stated, exercise_settlement=settlement) if has_terms else None,
@@ -136,9 +141,12 @@ def award(row: Row, instrument: Instrument) -> Values:
 
 
 def money(row: Row, instrument: Instrument | None) -> tuple[Values, list[Warning]]:
-    """Cash alone, with the instrument that it is about."""
+    """Cash alone, with the instrument that it is about; what a future settles is part of its result."""
     values = common(row, instrument)
     kind, remark = classify(row, values["net_amount"])
+    is_of_future = instrument is not None and instrument.type is InstrumentType.FUTURE
+    if row.sub in SETTLEMENTS and row.value and not is_of_future:
+        remark = "a settlement that names no contract: its cash counts, but in the result of no future"
     values["type"] = kind
     return values, [Warning(line=row.line, column="Sub Type", text=row.sub, reason=remark)] if remark else []
 

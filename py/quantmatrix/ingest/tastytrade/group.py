@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.exercise import Removal, StockLeg, pair
-from quantmatrix.ingest.model import Instrument, Record, TransactionType, Warning
+from quantmatrix.ingest.model import Instrument, InstrumentType, Record, TransactionType, Warning
 from quantmatrix.ingest.tastytrade import corporate, events
 from quantmatrix.ingest.tastytrade.events import Values
 from quantmatrix.ingest.tastytrade.kinds import CASH_SETTLED, CORPORATE, REMOVALS, Kind
@@ -151,6 +151,7 @@ def _reinvested(members: list[Member], outcomes: dict[int, Outcome]) -> None:
 def _deliveries(members: list[Member], outcomes: dict[int, Outcome], after: list[Record]) -> None:
     """Tie each exercise and assignment to the stock rows of the same second."""
     moments: defaultdict[datetime, tuple[list[Removal], list[StockLeg]]] = defaultdict(lambda: ([], []))
+    futures = {row.line for row, _, traded in members if traded and traded.type is InstrumentType.FUTURE}
     for row, kind, instrument in members:
         fields, _ = outcomes[row.line]
         if fields is None or instrument is None:
@@ -167,12 +168,16 @@ def _deliveries(members: list[Member], outcomes: dict[int, Outcome], after: list
             reason = "no delivery at the strike in the same second for all of its shares"
             after.append(Warning(line=line, text="", reason=reason))
         for line in pairing.lonely_legs:
+            if line in futures:
+                continue  # a contract that ends is booked like a delivery
             reason = "a delivery without an exercised or assigned option in the same second; a plain trade"
             after.append(Warning(line=line, text="", reason=reason))
 
 
 def _removal(row: Row, fields: Values, instrument: Instrument) -> Removal:
-    shares = EXACT.multiply(row.quantity or Decimal(0), instrument.multiplier or Decimal(1))
+    contracts = row.quantity or Decimal(0)
+    is_on_future = instrument.type is InstrumentType.FUTURE_OPTION  # which delivers one, whatever its size
+    shares = contracts if is_on_future else EXACT.multiply(contracts, instrument.multiplier or Decimal(1))
     underlying, strike = instrument.underlying or "", instrument.strike or Decimal(0)
     return Removal(row.line, fields["type"], underlying, instrument.option_type or "call", strike, shares)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from quantmatrix.ingest.cells import EXACT, RowError, identity, needed
 from quantmatrix.ingest.dates import day
+from quantmatrix.ingest.futures import known_exchange
 from quantmatrix.ingest.model import Instrument, InstrumentType
 from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
 from quantmatrix.ingest.tastytrade.row import Row
@@ -38,6 +39,7 @@ _FUTURE_OPTION = re.compile(
     r"(?P<expiration>\d{6})(?P<right>[CP])(?P<strike>\d+(?:\.\d+)?)",
     re.ASCII,
 )
+_WORD = re.compile(r"/[A-Z0-9]+", re.ASCII)
 _RIGHTS: dict[str, Literal["call", "put"]] = {"CALL": "call", "C": "call", "PUT": "put", "P": "put"}
 _COLUMN_OF = {
     "symbol": "Symbol",
@@ -45,7 +47,7 @@ _COLUMN_OF = {
     "strike": "Strike Price",
     "currency": "Currency",
 }
-_DERIVED = frozenset({InstrumentType.FUTURE_OPTION, InstrumentType.BOND})
+_DERIVED = frozenset({InstrumentType.FUTURE, InstrumentType.FUTURE_OPTION, InstrumentType.BOND})
 
 
 def kind_of(row: Row) -> InstrumentType:
@@ -69,7 +71,7 @@ def kind_of(row: Row) -> InstrumentType:
 def instrument_of(row: Row) -> Instrument:
     """The instrument of a row that has a symbol. Raises ``RowError`` ``bad_symbol``.
 
-    The contract size printed for future options and bonds is wrong: ``multiplier`` stays None there.
+    The contract size printed for futures, options on them and bonds is wrong: ``multiplier`` stays None.
     """
     kind = kind_of(row)
     values: dict[str, Any] = {"type": kind, "symbol": ticker(row.symbol), "currency": row.currency}
@@ -87,9 +89,16 @@ def instrument_of(row: Row) -> Instrument:
         values |= _future_option(row)
     elif kind is InstrumentType.FUTURE:
         values["name"] = _future_name(values["symbol"], row.day)
+        values["exchange"] = known_exchange(values["symbol"])
     elif kind not in _DERIVED and row.multiplier:
         values["multiplier"] = row.multiplier
     return identity(values, _COLUMN_OF)
+
+
+def settled_contract(text: str) -> str | None:
+    """The only contract that the text of a settlement names."""
+    named = {word for word in _WORD.findall(text) if _FUTURE.fullmatch(word)}
+    return named.pop() if len(named) == 1 else None
 
 
 def is_adjusted(instrument: Instrument) -> bool:
@@ -156,6 +165,7 @@ def _future_option(row: Row) -> dict[str, Any]:
     return {
         "symbol": f"{stem} {expiration:%y%m%d}{letter}{strike.normalize():f}",
         "underlying": row.underlying or underlying,
+        "exchange": known_exchange(underlying),
         "option_type": right,
         "strike": strike,
         "expiration": expiration,

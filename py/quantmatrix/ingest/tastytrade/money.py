@@ -33,6 +33,9 @@ _BY_SUB = {
     "futures settlement": T.OTHER,
     "fully paid stock lending income": T.STOCK_LENDING_INCOME,
 }
+SETTLEMENTS = frozenset({"mark to market", "futures settlement"})
+"""What a future settles day by day, and at its end."""
+
 _CASH = frozenset({"deposit", "withdrawal", "transfer", "acat", ""})
 _NEEDS_SYMBOL = frozenset({T.CASH_IN_LIEU, T.RETURN_OF_CAPITAL})
 

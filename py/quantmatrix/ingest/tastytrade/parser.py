@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, TextIO
 
 from quantmatrix.ingest.cells import EXACT, RowError, transaction
+from quantmatrix.ingest.futures import Settled, Sizes, known_size
 from quantmatrix.ingest.model import (
     FileRefused,
     Instrument,
@@ -24,8 +25,14 @@ from quantmatrix.ingest.model import (
 from quantmatrix.ingest.reader import head_record, records
 from quantmatrix.ingest.tastytrade.events import printed_price
 from quantmatrix.ingest.tastytrade.group import Member, Outcome, decide, single
-from quantmatrix.ingest.tastytrade.instruments import derived_multiplier, instrument_of, is_adjusted
+from quantmatrix.ingest.tastytrade.instruments import (
+    derived_multiplier,
+    instrument_of,
+    is_adjusted,
+    settled_contract,
+)
 from quantmatrix.ingest.tastytrade.kinds import Kind, kind_of
+from quantmatrix.ingest.tastytrade.money import SETTLEMENTS
 from quantmatrix.ingest.tastytrade.row import Row, RowReader, layout_of
 
 _NAME = re.compile(
@@ -64,6 +71,7 @@ class Reading:
         self.instruments: dict[tuple[Any, ...], Instrument] = {}
         self.told: set[str] = set()
         self.untold: dict[str, Instrument] = {}
+        self.sizes = Sizes()
         self.reference: str | None = None
         self.held: list[tuple[Line, Member | Record | None]] = []
         self.moment = datetime.min.replace(tzinfo=UTC)
@@ -89,7 +97,7 @@ class Reading:
                     continue
                 yield from self._take(line, member)
         yield from self._flush()
-        yield from self.untold.values()
+        yield from self._tell_late()
         if self.oldest is not None:
             yield Statement(period_start=self.oldest, period_end=self.newest, account_name=self.reference)
 
@@ -181,6 +189,8 @@ class Reading:
                 yield Warning(line=row.line, column="Total", text=f"{row.total:f}", reason=reason)
 
     def _instrument(self, row: Row) -> Instrument | None:
+        if not row.symbol and row.sub in SETTLEMENTS:
+            row.symbol = settled_contract(row.description) or ""
         if not row.symbol:
             return None
         key = (
@@ -196,7 +206,13 @@ class Reading:
         """The instrument at its first row; where only rows show its contract size, at the first that does."""
         if instrument.key in self.told:
             return
-        if instrument.type in (InstrumentType.FUTURE_OPTION, InstrumentType.BOND):
+        if instrument.type is InstrumentType.FUTURE:
+            size = known_size(instrument.symbol)
+            if size is None:
+                self._note(row, instrument)
+                return
+            instrument = instrument.model_copy(update={"multiplier": size})
+        elif instrument.type in (InstrumentType.FUTURE_OPTION, InstrumentType.BOND):
             price = printed_price(row) if kind is Kind.TRADE else None
             size = derived_multiplier(row.value, row.quantity or Decimal(0), price) if price else None
             if size is None:
@@ -211,6 +227,22 @@ class Reading:
                 "an adjusted contract: it may deliver something else than 100 shares, which no row states"
             )
             yield Warning(line=row.line, column="Symbol", text=instrument.symbol, reason=reason)
+
+    def _note(self, row: Row, instrument: Instrument) -> None:
+        """A row of a future whose size the file's rows must show together."""
+        self.untold.setdefault(instrument.key, instrument)
+        traded = EXACT.multiply(row.quantity or Decimal(0), Decimal(row.side))
+        self.sizes.note(instrument.symbol, Settled(row.when, traded, printed_price(row), row.value))
+
+    def _tell_late(self) -> Iterator[Record]:
+        """Instruments whose size no row shows by itself: with that of all rows, else with none."""
+        for instrument in self.untold.values():
+            size: Decimal | None = None
+            if instrument.type is InstrumentType.FUTURE:
+                size = self.sizes.of(instrument.symbol)
+            elif instrument.type is InstrumentType.FUTURE_OPTION and instrument.underlying:
+                size = known_size(instrument.underlying) or self.sizes.of(instrument.underlying)
+            yield instrument.model_copy(update={"multiplier": size}) if size else instrument
 
     def _same_account(self, row: Row) -> None:
         if not row.reference:
