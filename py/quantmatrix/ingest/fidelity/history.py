@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TextIO
 
-from quantmatrix.ingest.cells import EXACT, RowError
+from quantmatrix.ingest.cells import EXACT
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.fidelity import plan
@@ -17,17 +17,15 @@ from quantmatrix.ingest.fidelity.actions import (
     CASH,
     CORE_ACCOUNT,
     EVENTS,
-    HOLDS,
     JOURNALED,
     MOVES,
     ORIGIN,
     PAIRS,
-    SUBACCOUNT,
     TRANSFERS,
 )
 from quantmatrix.ingest.fidelity.securities import instrument, is_core
+from quantmatrix.ingest.fidelity.survey import DATE, FORMATS, Survey, folded, surveyed
 from quantmatrix.ingest.model import (
-    FileRefused,
     Instrument,
     InstrumentType,
     Options,
@@ -35,15 +33,9 @@ from quantmatrix.ingest.model import (
     Terms,
 )
 from quantmatrix.ingest.model import TransactionType as T
-from quantmatrix.ingest.pairs import AT_MOST, Move, returning
-from quantmatrix.ingest.reader import records
-from quantmatrix.ingest.table import Columns, Row, TableReading, Verdict, name_of
+from quantmatrix.ingest.table import Row, TableReading, Verdict
 
 _ZERO = Decimal(0)
-_FORMATS = ("%m/%d/%Y", "%m-%d-%Y", "%b-%d-%Y", "%Y-%m-%d", "%m/%d/%y", "%m-%d-%y")
-_DATE = re.compile(
-    r"[0-9]{1,2}[/-][0-9]{1,2}[/-][0-9]{2}(?:[0-9]{2})?|[A-Z][a-z]{2}-[0-9]{2}-[0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
-)
 _FILE_NAME = re.compile(r"History_for_Account_(?P<account>[A-Z0-9]{5,12})", re.IGNORECASE)
 _OPEN, _CLOSE = PositionEffect.OPEN, PositionEffect.CLOSE
 
@@ -68,54 +60,31 @@ class History(TableReading):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.named = False
-        self.held_since: dict[str, date] = {}
-        self.within: dict[int, int] = {}
+        self.survey = Survey()
         self.accounts = Accounts(self)
 
     def before(self, text: TextIO) -> None:
-        """Learn since when each symbol is held, since more of it is a split, and which journals return."""
-        columns: Columns | None = None
-        moves: list[Move] = []
-        try:
-            for line, _, fields in records(text, strict=False):
-                if columns is None:
-                    if self.needed <= {name_of(cell) for cell in fields}:
-                        columns = Columns.of(fields)
-                    continue
-                row = Row(line, fields, columns)
-                action = _folded(row)
-                if not fields or not self.is_row(fields) or not HOLDS.search(action):
-                    continue
-                try:
-                    day = row.day(row.text("run date"), _FORMATS, "run date")
-                    move = _move(row, action, day) if len(moves) < AT_MOST else None
-                except RowError:
-                    continue
-                moves += [move] if move else []
-                symbol = row.text("symbol")
-                self.held_since[symbol] = min(self.held_since.get(symbol, day), day)
-        except FileRefused:
-            pass  # the second pass says it, with all that stands before it
-        self.within = returning(moves)
+        """Learn since when each symbol is held, and which journals return."""
+        self.survey = surveyed(text, self.needed)
         text.seek(0)
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
-        return bool(_DATE.fullmatch(self.cell(fields, "run date")))
+        return bool(DATE.fullmatch(self.cell(fields, "run date")))
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""
-        action = _folded(row)
+        action = folded(row)
         settles = row.text("settlement date")
         if settles.lower() == "processing" or row.text("amount ($)", "amount").lower() == "processing":
             reason = "not posted yet; it comes back, perhaps in other words"
             self.warn(row.line, row.printed("settlement date"), action[:80], reason)
             return "skipped"
-        day = row.day(row.text("run date"), _FORMATS, "run date")
+        day = row.day(row.text("run date"), FORMATS, "run date")
         self.at(day)
         currency = row.text("currency") or self.options.currency
         symbol = row.text("symbol").rstrip("*")
-        if row.line in self.within:
+        if row.line in self.survey.within:
             reason = "moves within the account, out and in again on one day, which has no effect"
             self.warn_once("within", row.line, row.printed("action"), row.text("action"), reason)
             return "skipped"
@@ -227,7 +196,7 @@ class History(TableReading):
             values |= {"metadata": {"market_value": f"{value:f}"}, "gross_amount": _ZERO, "net_amount": costs}
         kind = T.TRANSFER_IN if quantity > 0 else T.TRANSFER_OUT
         self.emit(values | {"type": kind, "instrument": thing.key, "quantity": quantity})
-        if JOURNALED.search(_folded(row)):
+        if JOURNALED.search(folded(row)):
             reason = f"{quantity:f} of {thing.symbol}: no row of this file takes them back; a transfer"
             self.warn(row.line, row.printed("quantity"), row.text("quantity"), reason)
 
@@ -244,7 +213,7 @@ class History(TableReading):
         self, row: Row, verb: str, thing: Instrument, quantity: Decimal, values: dict[str, Any]
     ) -> None:
         values |= {"instrument": thing.key}
-        known_since = self.held_since.get(row.text("symbol"))
+        known_since = self.survey.held_since.get(row.text("symbol"))
         was_held = known_since is not None and known_since < values["trade_date"]
         if "SPLIT" in verb or (was_held and "SPIN" not in verb):
             self.emit(values | {"type": T.SPLIT, "terms": Terms(stated_quantity=quantity)})
@@ -294,9 +263,9 @@ class History(TableReading):
         return None
 
     def _settled(self, row: Row, text: str, day: date) -> date | None:
-        if not text or not _DATE.fullmatch(text):
+        if not text or not DATE.fullmatch(text):
             return None
-        settled = row.day(text, _FORMATS, "settlement date")
+        settled = row.day(text, FORMATS, "settlement date")
         return settled if abs((settled - day).days) <= 366 else None
 
     @staticmethod
@@ -307,22 +276,3 @@ class History(TableReading):
     @staticmethod
     def _is_sweep(action: str) -> bool:
         return action.startswith(("REINVESTMENT", "YOU BOUGHT", "YOU SOLD", "EXCHANGED TO"))
-
-
-def _folded(row: Row) -> str:
-    return " ".join(row.text("action").upper().split())
-
-
-def _move(row: Row, action: str, day: date) -> Move | None:
-    """What a journal moves: units, or money under the same words on both of its rows."""
-    if not JOURNALED.search(action):
-        return None
-    quantity, amount = row.number("quantity"), row.number("amount ($)", "amount")
-    account = row.text("account number") or row.text("account")
-    words = SUBACCOUNT.sub("", action)
-    if quantity and row.text("symbol"):
-        return Move(row.line, account, row.text("symbol"), quantity, day, words)
-    if amount and not quantity:
-        # Money has no name of its own: only the same words tell that it is the same.
-        return Move(row.line, account, f"money {words}", amount, day)
-    return None

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from quantmatrix.ingest.action_text import Action, read_action
-from quantmatrix.ingest.cells import EXACT, RowError, number
+from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
 from quantmatrix.ingest.model import TransactionType as T
+from quantmatrix.ingest.numbers import parse_decimal
 from quantmatrix.ingest.ofx.securities import day
 from quantmatrix.ingest.ofx.tree import Record
 
@@ -56,7 +57,10 @@ def amount(record: Record, tag: str) -> Decimal | None:
         return None
     if "," in text and "." not in text and len(text.rpartition(",")[2]) != 3:
         text = text.replace(",", ".")
-    return number(text, tag)
+    try:
+        return parse_decimal(text)
+    except ValueError as error:
+        raise RowError("bad_number", str(error), column=tag, text=text) from None
 
 
 def needed(record: Record, tag: str) -> Decimal:
@@ -69,7 +73,9 @@ def needed(record: Record, tag: str) -> Decimal:
 
 def common(record: Record, instrument: Instrument | None, currency: str) -> Values:
     """Identity, days and text."""
-    traded = next((t for t in ("DTTRADE", "DTPOSTED", "DTUSER", "DTSETTLE") if record.text(t)), "DTTRADE")
+    traded = "DTTRADE"
+    if not record.text(traded):
+        traded = next((tag for tag in ("DTPOSTED", "DTUSER", "DTSETTLE") if record.text(tag)), traded)
     trade_date = day(record.text(traded), traded)
     values: Values = {
         "line": 0,
@@ -242,6 +248,6 @@ def _option_event(record: Record) -> T | None:
 def _cost(record: Record, tags: tuple[str, ...]) -> Decimal:
     total = _ZERO
     for tag in tags:
-        if value := amount(record, tag):
+        if tag in record.leaves and (value := amount(record, tag)):
             total = EXACT.add(total, value)
     return total.copy_negate() if total else _ZERO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, TextIO
@@ -67,31 +68,22 @@ class OfxParser:
     def parse(self, text: TextIO, options: Options, /) -> Iterator[Record]:
         """Records in file order; links at the end."""
         survey = Survey()
-        for row, record in _numbered(text, keep_raw=False):
+        for record in tree.records(text, keep_raw=False, briefly=True):
             if isinstance(record, tree.Record):
-                survey.look(row, record)
+                survey.look(record.number, record)
         if not survey.is_investment:
             what = "a bank or credit card statement" if survey.is_bank else "not an investment statement"
             raise FileRefused(f"this is {what}", hint="download the statement of the brokerage account")
 
         def again() -> Iterator[tuple[int, tree.Record]]:
             text.seek(0)
-            for row, record in _numbered(text, keep_raw=False):
+            for record in tree.records(text, keep_raw=False):
                 if isinstance(record, tree.Record):
-                    yield row, record
+                    yield record.number, record
 
         survey.finish(again)
         text.seek(0)
         yield from _Reading(options, survey).run(text)
-
-
-def _numbered(text: TextIO, *, keep_raw: bool) -> Iterator[tuple[int, tree.Record | tree.Leaf]]:
-    """What stands in the file, each record with a number of its own: its line, or the one after the last."""
-    row = 0
-    for found in tree.records(text, keep_raw=keep_raw):
-        if isinstance(found, tree.Record):
-            row = max(found.line, row + 1)
-        yield row, found
 
 
 class _Reading:
@@ -118,15 +110,17 @@ class _Reading:
         self.positions: dict[tuple[str | None, str], PositionEvidence] = {}
 
     def run(self, text: TextIO) -> Iterator[Record]:
-        for number, found in _numbered(text, keep_raw=True):
+        for found in tree.records(text):
             if isinstance(found, tree.Leaf):
                 self._leaf(found)
                 yield from self._told()
                 continue
+            number = found.number
             verdict = self._record(number, found)
             raw = "".join(found.raw)[:_RAW_LONGEST]
             yield Line(number=number, raw=raw, verdict=verdict, section=found.within or found.kind)
-            yield from self._told()
+            yield from self.out
+            self.out.clear()
         for piece in self.pieces.values():  # whose other half was refused
             yield from exchanged([piece])
         yield from self.positions.values()
@@ -209,9 +203,7 @@ class _Reading:
     def _half(self, number: int, record: tree.Record, instrument: Instrument, values: Values) -> None:
         """One of two rows of a split or an exchange; the second brings the transaction."""
         if held_as := self.survey.renamed.get(number):
-            other = tree.Record(
-                record.line, record.within, record.kind, record.leaves | {"UNIQUEID": held_as}
-            )
+            other = replace(record, leaves=record.leaves | {"UNIQUEID": held_as})
             reason = f"{instrument.symbol} has not these units; they are taken to be those of {held_as}"
             self._warn(number, "UNIQUEID", record.text("UNIQUEID"), reason)
             instrument = self._instrument(other, instrument.currency) or instrument

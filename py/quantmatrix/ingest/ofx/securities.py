@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from quantmatrix.ingest.cells import RowError, number
@@ -35,6 +36,7 @@ _ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
 
 
+@lru_cache(maxsize=4096)
 def day(text: str, tag: str) -> date:
     """The date as printed, before any shift to UTC. Raises ``RowError``."""
     found = _DAY.match(text)
@@ -128,5 +130,6 @@ class Securities:
         return options.ticker_named(name, self._tickers)
 
 
+@lru_cache(maxsize=256)
 def _kind_by_tag(tag: str) -> InstrumentType | None:
     return next((kind for ending, kind in _ENDINGS if tag.endswith(ending)), None)

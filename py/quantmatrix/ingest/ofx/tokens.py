@@ -16,7 +16,13 @@ _CHUNK = 256 * 1024
 _LONGEST = 256 * 1024
 _NEAR = 16 * 1024
 _PLAIN = re.compile(r"/?[A-Za-z0-9.]+")
-_REGULAR = re.compile(r"[^<]*+(?:</?[A-Z0-9.]++>[^<]*+)*+")
+_AGGREGATE = re.compile(
+    r"<([A-Z0-9.]++)>("
+    r"[^<]*+(?:<(?!/\1>|ORIGCURRENCY>|/INV(?:TRAN|POS)LIST>|/SECLIST>|/BANKTRANLIST>|/INVSTMTRS>|/OFX>)"
+    r"/?[A-Z0-9.]++>[^<]*+)++)</\1>\s*+"
+)
+"""An aggregate with its end: of plain tags in capitals, none of which means something else inside it."""
+
 _HINT = "download the statement again"
 
 
@@ -46,23 +52,19 @@ class Tags:
             self._pass(end)
             yield from _tokens(piece, line)
 
-    def up_to(self, end: str, *, without: re.Pattern[str]) -> str | None:
-        """What stands between the last tag and ``end``, behind which the next tag is looked for.
+    def plain(self) -> tuple[int, str, str] | None:
+        """The aggregate that follows, with its line, its tag and what stands inside; it is passed.
 
-        None, and nothing is passed, where ``end`` is not near, or where it holds more than plain tags in
-        capitals, or what ``without`` finds.
+        None, and nothing is passed, where it is long or holds more than plain tags in capitals.
         """
         if len(self._rest) - self._at < _NEAR:
             self._more()
-        at = self._rest.find(end, self._at, self._at + _NEAR)
-        if at < 0 or not _REGULAR.fullmatch(self._rest, self._at, at):
+        found = _AGGREGATE.match(self._rest, self._at, self._at + _NEAR)
+        if found is None:
             return None
-        if without.search(self._rest, self._at, at):
-            return None
-        found = self._rest[self._at : at]
-        self._pass(at + len(end))
-        self._pass(self._next(0))
-        return found
+        line = self._line
+        self._pass(found.end())
+        return line, found[1], found[2]
 
     def _next(self, further: int) -> int:
         """Where the next tag begins, so far behind where we stand or more; at the end where the file ends."""

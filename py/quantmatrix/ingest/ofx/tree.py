@@ -29,8 +29,9 @@ _ENDS = frozenset({"/INVTRANLIST", "/INVPOSLIST", "/SECLIST", "/BANKTRANLIST", "
 _DEEPEST = 24
 _LEAVES_AT_MOST = 2000
 _NAMED_APART = {"ORIGCURRENCY": "ORIG"}
-_IRREGULAR = re.compile("|".join(f"<{tag}>" for tag in sorted(_ENDS) + sorted(_NAMED_APART)))
 _LEAF = re.compile(r"<([A-Z0-9.]+)>\s*([^<\s](?:[^<]*[^<\s])?)")
+_COMMON = re.compile(r"(?:BUY|SELL)(?:STOCK|MF|DEBT|OTHER)|INCOME|REINVEST|INVBANKTRAN")
+_IDS = re.compile(r"<(FITID|UNIQUEID)>\s*([^<\s](?:[^<]*[^<\s])?)")
 _LINES = re.compile(r"[\r\n]")
 _BLANKS = re.compile(r"\s+(?=<|\Z)|(?<=>)\s+")
 
@@ -42,6 +43,8 @@ class Record:
     What stands inside ORIGCURRENCY is called ORIGCURSYM and so on; ``second`` holds later values of a tag.
     """
 
+    number: int
+    """Its line, or the one after the last record's where several stand on one line."""
     line: int
     within: str
     kind: str
@@ -63,14 +66,18 @@ class Leaf:
     text: str
 
 
-def records(text: TextIO, *, keep_raw: bool = True) -> Iterator[Record | Leaf]:
-    """Records and loose values in the order of the file. Raises ``FileRefused``."""
+def records(text: TextIO, *, keep_raw: bool = True, briefly: bool = False) -> Iterator[Record | Leaf]:
+    """Records and loose values in the order of the file. Raises ``FileRefused``.
+
+    ``briefly``: of trades in shares, income and money only ids may be read.
+    """
     tags = Tags(text)
     stack: list[str] = []
     record: Record | None = None
     count = 0
     prefix: list[str] = []
     last = ""
+    number = 0
     for token in tags:
         line, tag, text_behind = token
         if record is not None:
@@ -98,19 +105,25 @@ def records(text: TextIO, *, keep_raw: bool = True) -> Iterator[Record | Leaf]:
         if text_behind or tag in _LEAVES:
             yield Leaf(line, tag, text_behind)
         elif parent in LISTS or tag in SINGLE:
-            record = Record(line, parent, tag)
-            if (inside := tags.up_to(f"</{tag}>", without=_IRREGULAR)) is not None:
-                # Almost every record is of plain leaves.
-                _fill(record, inside, keep_raw=keep_raw)
-                yield record
-                record = None
-                continue
+            number = max(line, number + 1)
+            record = Record(number, line, parent, tag)
             record.raw.append(f"<{tag}>")
             count, prefix, last = 0, [], ""
         elif tag in _AROUND or tag in LISTS:
             stack.append(tag)
             if len(stack) > _DEEPEST:
                 raise FileRefused(f"tags are nested more than {_DEEPEST} deep", line=line)
+        while record is None and stack and stack[-1] in LISTS and (found := tags.plain()):
+            # Almost every record is of plain leaves.
+            line, kind, inside = found
+            number = max(line, number + 1)
+            record = Record(number, line, stack[-1], kind)
+            if briefly and _COMMON.fullmatch(kind) and "&" not in inside:
+                record.leaves = dict(reversed(_IDS.findall(inside)))
+            else:
+                _fill(record, inside, keep_raw=keep_raw)
+            yield record
+            record = None
     if record is not None:
         raise FileRefused(
             f"{record.kind} never ends: the file is cut off", line=record.line, hint="download it again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from decimal import Decimal
 from typing import Any, TextIO
 
@@ -12,7 +11,6 @@ from quantmatrix.ingest.dates import instant
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.exercise import leaving
 from quantmatrix.ingest.model import (
-    FileRefused,
     Instrument,
     InstrumentType,
     Options,
@@ -23,8 +21,6 @@ from quantmatrix.ingest.model import (
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.names import CUSIP
 from quantmatrix.ingest.numbers import parse_decimal
-from quantmatrix.ingest.pairs import AT_MOST, Move, returning
-from quantmatrix.ingest.reader import records
 from quantmatrix.ingest.schwab.actions import (
     ADDED,
     CANCELS,
@@ -38,11 +34,10 @@ from quantmatrix.ingest.schwab.actions import (
     action_of,
 )
 from quantmatrix.ingest.schwab.securities import Names, instrument
-from quantmatrix.ingest.table import Columns, Row, TableReading, Verdict, name_of
+from quantmatrix.ingest.schwab.survey import days_of, surveyed
+from quantmatrix.ingest.table import Row, TableReading, Verdict
 
 _ZERO = Decimal(0)
-_FORMATS = ("%m/%d/%Y", "%m/%d/%y")
-_DATE = re.compile(r"(?P<posted>[0-9/]{6,10})(?:\s+as of\s+(?P<effective>[0-9/]{6,10}))?", re.IGNORECASE)
 _TITLE = re.compile(
     r"transactions\s+for\s+(?:account\s+)?(?P<account>.{1,80}?)\s+as of\s+"
     r"(?P<when>[0-9/]{10}(?: [0-9:]{5,8}(?: [AP]M)?)?)(?:\s*E[SD]?T)?"
@@ -74,21 +69,7 @@ class History(TableReading):
 
     def before(self, text: TextIO) -> None:
         """Learn the tickers of names, and which journals return within the account."""
-        columns: Columns | None = None
-        moves: list[Move] = []
-        try:
-            for line, _, fields in records(text, strict=False):
-                if columns is None:
-                    if self.needed <= {name_of(cell) for cell in fields}:
-                        columns = Columns.of(fields)
-                    continue
-                row = Row(line, fields, columns)
-                self.names.learn(row.text("description"), row.text("symbol"))
-                if len(moves) < AT_MOST and (move := _move(row)):
-                    moves.append(move)
-        except FileRefused:
-            pass  # the second pass says it, with all that stands before it
-        self.within = returning(moves)
+        self.names, self.within = surveyed(text, self.needed)
         text.seek(0)
 
     def title(self, line: int, fields: list[str], /) -> None:
@@ -126,7 +107,7 @@ class History(TableReading):
         """One transaction, or a part of one."""
         if not self.named:
             self._name_by_file(row.line)
-        posted, day = _days(row)
+        posted, day = days_of(row)
         self.at(day)
         action = action_of(row.text("action"))
         amount = row.number("amount") or _ZERO
@@ -288,33 +269,3 @@ class History(TableReading):
             account = f"...{digits}"
             self.account(account)
             self.warn(line, None, digits, f"the rows name no account; {account} is taken from the {where}")
-
-
-def _days(row: Row) -> tuple[date, date]:
-    """When the row was posted, and the day on which it counts."""
-    text = row.text("date")
-    found = _DATE.fullmatch(text)
-    if not found:
-        raise RowError("bad_date", "not a date (MM/DD/YYYY)", column=row.printed("date"), text=text)
-    posted = row.day(found["posted"], _FORMATS, "date")
-    effective = found["effective"]
-    return posted, row.day(effective, _FORMATS, "date") if effective else posted
-
-
-def _move(row: Row) -> Move | None:
-    """What a journal moves: units, or money under the same words on both of its rows."""
-    action = action_of(row.text("action"))
-    if action not in SHARES:
-        return None
-    try:
-        _, day = _days(row)
-        quantity, amount = row.number("quantity"), row.number("amount")
-    except RowError:
-        return None
-    words = row.text("description")
-    if quantity and not amount and row.text("symbol"):
-        return Move(row.line, None, row.text("symbol"), quantity, day, f"{action} {words}")
-    if amount and not quantity and words and action in JOURNALS:
-        # Money has no name of its own: only the same words tell that it is the same.
-        return Move(row.line, None, f"money {words}", amount, day)
-    return None
