@@ -345,6 +345,13 @@ def test_what_is_written_reads_back_equal(data: st.DataObject) -> None:
         for t in read
         if t.instrument and amount_problem(t, known[t.instrument].type, known[t.instrument].multiplier)
     }
+    contradicted |= {
+        t.line
+        for t in read
+        if t.net_amount == t.gross_amount
+        and t.commission + t.fees
+        and (t.terms is None or t.terms.fee_currency is None)
+    }
     assert {warning.line for warning in only(records, Warning)} == contradicted
     assert [t.model_copy(update={"line": 0}) for t in read] == [event for event, _, _ in written]
     assert {i.key: i for i in only(records, Instrument)} == known

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from quantmatrix.ingest.cells import EXACT, RowError, number
 from quantmatrix.ingest.day_book import Piece
-from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
+from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms, Transaction
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.numbers import parse_decimal
 from quantmatrix.ingest.symbols import OptionTerms, ticker
@@ -94,7 +94,10 @@ class _Reading(TableReading):
     known = frozenset({"process date", "settle date", "instrument", "description", "quantity", "price"})
     what = "an account activity report of Robinhood"
     newest_first = True
-    proves_amounts = False
+
+    def is_priced(self, _made: Transaction, /) -> bool:
+        """What a trade cost is found from its amount, which is compared then."""
+        return False
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date; below them stands a disclaimer."""

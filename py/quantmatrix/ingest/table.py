@@ -161,9 +161,6 @@ class TableReading:
     newest_first: ClassVar[bool] = False
     """The order where the file shows only one day."""
 
-    proves_amounts: ClassVar[bool] = True
-    """Whether an amount must be units times price; not where the reading itself says so, knowing more."""
-
     def __init__(self, options: Options) -> None:
         self.options = options
         self.currency = options.currency
@@ -257,11 +254,15 @@ class TableReading:
         """Check a transaction and pass it on."""
         made = transaction(values)
         self._moved(made.trade_date)
-        traded = self._told.get(made.instrument or "") if self.proves_amounts else None
+        traded = self._told.get(made.instrument or "") if self.is_priced(made) else None
         if traded is not None and (wrong := amount_problem(made, traded.type, traded.multiplier)):
             self.warn(made.line, None, f"{made.net_amount:f}", wrong)
         self.out.append(made)
         return made
+
+    def is_priced(self, _made: Transaction, /) -> bool:
+        """Whether its amount must be units times price; not where a reading says so itself."""
+        return True
 
     def at(self, day: date) -> None:
         """The row read now is of this day: what the days before left open is settled."""

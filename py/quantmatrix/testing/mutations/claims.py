@@ -33,6 +33,7 @@ class Product:
     share: Decimal = Decimal(0)
     may_lack: bool = False
     """Whether units with a price may stand without an amount."""
+    only: tuple[str, frozenset[str]] | None = None
     unless: tuple[str, frozenset[str]] | None = None
     """A column, and its words whose rows the claim is not about."""
 
@@ -85,6 +86,8 @@ def _holds(product: Product, cells: Cells) -> bool:
         return True
     if amount is None:
         return False
+    if product.only and cells.get(product.only[0], "").lower() not in product.only[1]:
+        return True
     if product.unless and cells.get(product.unless[0], "").lower() in product.unless[1]:
         return True
     costs = sum((abs(number(cells.get(name, "")) or 0) for name in product.costs), Decimal(0))
@@ -193,7 +196,7 @@ FORMATS: dict[str, Format] = {
         products=(
             Product(
                 ("quantity",), ("price",), ("gross amount",),
-                unless=("price currency", frozenset({"usd", "gbp"})),
+                only=("price currency", frozenset({"eur", "cad"})),
             ),
         ),
         sums=((("gross amount", "commission"), "net amount"),),
