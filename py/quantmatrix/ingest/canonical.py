@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, TextIO, get_args
 
+from quantmatrix.ingest.amounts import amount_problem
 from quantmatrix.ingest.canonical_columns import (
     COLUMNS,
     IDENTIFIERS,
@@ -23,7 +24,7 @@ from quantmatrix.ingest.canonical_columns import (
     Column,
     Group,
 )
-from quantmatrix.ingest.cells import RowError, built, identity, transaction
+from quantmatrix.ingest.cells import EXACT, RowError, built, identity, transaction
 from quantmatrix.ingest.model import (
     FileRefused,
     Instrument,
@@ -142,6 +143,14 @@ class _Reading:
                 yield instrument
         self.first = min(self.first or row.trade_date, row.trade_date)
         self.last = max(self.last or row.trade_date, row.trade_date)
+        traded = self.instruments.get(row.instrument or "")
+        if traded is not None and (wrong := amount_problem(row, traded.type, traded.multiplier)):
+            yield Warning(line=number, column="net_amount", text=f"{row.net_amount:f}", reason=wrong)
+        costs = EXACT.add(row.commission, row.fees)
+        has_own_currency = row.terms is not None and row.terms.fee_currency is not None
+        if costs and row.net_amount == row.gross_amount and not has_own_currency:
+            reason = f"costs of {costs:f} are not in it, though no other currency is named for them"
+            yield Warning(line=number, column="net_amount", text=f"{row.net_amount:f}", reason=reason)
         yield row
 
     def _cells(self, fields: list[str]) -> dict[Group, dict[str, Any]]:

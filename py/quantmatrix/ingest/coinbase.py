@@ -22,7 +22,7 @@ from quantmatrix.ingest.coinbase_staked import returned
 from quantmatrix.ingest.crypto import FIAT, Values
 from quantmatrix.ingest.dates import instant
 from quantmatrix.ingest.day_book import Piece
-from quantmatrix.ingest.model import Options
+from quantmatrix.ingest.model import Options, Transaction
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.table import Columns, Row, TableParser, TableReading, Verdict, header_in, name_of
 
@@ -89,6 +89,10 @@ class _Reading(ConvertReading):
         printed = {name: fields[at].strip() for name, at in columns.index.items()}
         return Columns(columns.index, printed, columns.width)
 
+    def is_priced(self, made: Transaction, /) -> bool:
+        """The value of a conversion has its costs in it."""
+        return made.metadata.get("kind", "").lower() != "convert"
+
     def row(self, row: Row) -> Verdict:
         """One event of the wallet."""
         text = row.text("timestamp")
@@ -145,6 +149,9 @@ class _Reading(ConvertReading):
     def meaning(self, row: Row, kind: str, code: str, quantity: Decimal, values: Values) -> list[Values]:
         units = abs(quantity)
         subtotal, total, fee = self.amounts(row)
+        if code in FIAT and subtotal and units != subtotal and code == values["currency"]:
+            reason = f"{units:f} {code} moved, and the row is worth {subtotal:f}; what moved counts"
+            self.warn(row.line, row.printed("quantity transacted"), row.text("quantity transacted"), reason)
         if not units:
             return [self.other(row, code, units, values, "a row that moves nothing")]
         quote = row.text("price currency", "spot price currency").upper()

@@ -56,6 +56,7 @@ _MOVES = re.compile(
     r"distribution|check|bill payment|funds|ach|atm)"
 )
 _PRICE = ("price $", "price")
+_DAY = ("activity/trade date", "transactiondate")
 _UNTYPED = frozenset({"", "0"})
 """What stands for the type of some option trades of the older layout."""
 _WITHIN = re.compile(r"\bTRNSFR (?:MARGIN TO CASH|CASH TO MARGIN)\b", re.IGNORECASE)
@@ -94,7 +95,7 @@ class _Reading(TableReading):
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
-        return bool(_DATE.fullmatch(fields[0].strip()))
+        return bool(_DATE.fullmatch(self.cell(fields, *_DAY)))
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""

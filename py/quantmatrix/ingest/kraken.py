@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, TextIO
 
+from quantmatrix.ingest.balances import Chain
 from quantmatrix.ingest.cells import EXACT, RowError, transaction
 from quantmatrix.ingest.crypto import FIAT, CryptoReading, Values
 from quantmatrix.ingest.dates import instant
@@ -69,6 +70,7 @@ class _Reading(CryptoReading):
         super().__init__(options)
         self.events: dict[str, list[_Leg]] = {}
         self.newest: dict[tuple[str, str], tuple[datetime, int, Decimal, str]] = {}
+        self.chains: dict[tuple[str, str], Chain] = {}
         self.inside = Inside()
         self.halves: list[_Leg] = []
 
@@ -189,6 +191,10 @@ class _Reading(CryptoReading):
         if balance is None:
             return
         key = printed, row.text("wallet")
+        change = EXACT.subtract(row.number("amount") or _ZERO, row.number("fee") or _ZERO)
+        if not self.chains.setdefault(key, Chain()).follows(moment, balance, change):
+            reason = f"{balance:f} {code} does not follow from the row before or behind; one may be missing"
+            self.warn(row.line, row.printed("balance"), row.text("balance"), reason)
         known = self.newest.get(key)
         if known is None or moment > known[0] or (moment == known[0] and self.forwards >= self.backwards):
             self.newest[key] = moment, row.line, balance, code

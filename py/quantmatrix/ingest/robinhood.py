@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from quantmatrix.ingest.cells import EXACT, RowError, number
 from quantmatrix.ingest.day_book import Piece
 from quantmatrix.ingest.exercise import settlement
-from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms
+from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms, Transaction
 from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.numbers import parse_decimal
 from quantmatrix.ingest.symbols import OptionTerms, ticker
@@ -96,9 +96,13 @@ class _Reading(TableReading):
     what = "an account activity report of Robinhood"
     newest_first = True
 
+    def is_priced(self, _made: Transaction, /) -> bool:
+        """What a trade cost is found from its amount, which is compared then."""
+        return False
+
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date; below them stands a disclaimer."""
-        return fields[0].strip()[:1].isdigit()
+        return self.cell(fields, "activity date")[:1].isdigit()
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""

@@ -8,6 +8,7 @@ column, the order of days, and rows of one day that belong together.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, ClassVar, Literal, TextIO
 
+from quantmatrix.ingest.amounts import amount_problem
 from quantmatrix.ingest.cells import RowError, identity, transaction
 from quantmatrix.ingest.dates import day as read_day
 from quantmatrix.ingest.day_book import DayBook
@@ -35,6 +37,7 @@ from quantmatrix.ingest.repeats import Repeats
 from quantmatrix.ingest.symbols import OptionTerms, osi, ticker
 
 _CELLS_OF_ROW = 5
+_FIGURE = re.compile(r"[-+($]*[0-9][0-9,]*(?:\.[0-9]+)?\)?")
 HEADER_WITHIN = 1000
 """Records above the header at most: titles, blank lines, a list of all positions."""
 
@@ -223,6 +226,11 @@ class TableReading:
     def title(self, _line: int, _fields: list[str], /) -> None:
         """A record above the header."""
 
+    def cell(self, fields: list[str], *names: str) -> str:
+        """The cell of the first of these columns that exists, wherever it stands, of a record."""
+        at = self.columns.place(names) if self.columns else 0
+        return fields[at].strip() if 0 <= at < len(fields) else ""
+
     def is_row(self, _fields: list[str], /) -> bool:
         """Whether a record below the header is data; others are notes."""
         return True
@@ -246,8 +254,15 @@ class TableReading:
         """Check a transaction and pass it on."""
         made = transaction(values)
         self._moved(made.trade_date)
+        traded = self._told.get(made.instrument or "") if self.is_priced(made) else None
+        if traded is not None and (wrong := amount_problem(made, traded.type, traded.multiplier)):
+            self.warn(made.line, None, f"{made.net_amount:f}", wrong)
         self.out.append(made)
         return made
+
+    def is_priced(self, _made: Transaction, /) -> bool:
+        """Whether its amount must be units times price; not where a reading says so itself."""
+        return True
 
     def at(self, day: date) -> None:
         """The row read now is of this day: what the days before left open is settled."""
@@ -382,8 +397,11 @@ class TableReading:
             return "row"
 
     def _no_row(self, fields: list[str]) -> None:
-        """Refuse what is no note either: many cells, the first of which begins as rows do."""
-        if sum(bool(cell.strip()) for cell in fields) >= _CELLS_OF_ROW and fields[0].strip()[:1].isdigit():
+        """Refuse what is no note either: many cells, the first begun as rows are or one a figure."""
+        said = [cell.strip() for cell in fields if cell.strip()]
+        if len(said) >= _CELLS_OF_ROW and (
+            fields[0].strip()[:1].isdigit() or any(_FIGURE.fullmatch(cell) for cell in said)
+        ):
             reason = "neither a row nor a note: it does not begin as rows do"
             raise RowError("unreadable_row", reason, text=",".join(fields))
 

@@ -70,7 +70,7 @@ class History(TableReading):
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
-        return bool(DATE.fullmatch(fields[0].strip()))
+        return bool(DATE.fullmatch(self.cell(fields, "run date")))
 
     def row(self, row: Row) -> Verdict:
         """One transaction, or a part of one."""

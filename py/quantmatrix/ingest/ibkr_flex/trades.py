@@ -27,6 +27,8 @@ from quantmatrix.ingest.model import (
 _ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 _NOT_PAID = (InstrumentType.FUTURE, InstrumentType.OTHER)
+_NOT_SUMMED = (*_NOT_PAID, InstrumentType.BOND, InstrumentType.FUTURE_OPTION)
+"""Accrued interest and daily results are in the cash too."""
 _EVENTS = {
     "assignment": TransactionType.OPTION_ASSIGNMENT,
     "exercise": TransactionType.OPTION_EXERCISE,
@@ -111,6 +113,8 @@ class Trades:
         ):
             settlement = "cash"
         is_foreign = fee_currency != currency and bool(costs)
+        if kind not in _NOT_SUMMED and not is_foreign:
+            self._sum_check(element, EXACT.add(proceeds, costs))
         rate = self._context.rate_of(element, account, currency)
         net = gross or _ZERO
         values |= {
@@ -256,6 +260,13 @@ class Trades:
         if net is None:
             raise RowError("missing_value", "neither an amount nor a price", column="proceeds")
         return EXACT.subtract(net, costs)
+
+    def _sum_check(self, element: Element, total: Decimal) -> None:
+        """What moved is the amount and its costs, all three of which are printed."""
+        net = element.number_of("netCash")
+        if net and abs(EXACT.subtract(net, total)) > _CENT:
+            reason = f"not the amount and its costs, which are {total:f}; these count"
+            self._context.warn(element.number, "netCash", f"{net:f}", reason)
 
     def _price_check(
         self,

@@ -87,11 +87,11 @@ class History(TableReading):
 
     def is_row(self, fields: list[str], /) -> bool:
         """Rows begin with a date."""
-        return bool(fields[0].strip()[:1].isdigit())
+        return self.cell(fields, "date")[:1].isdigit()
 
     def note(self, line: int, fields: list[str], /) -> Verdict:
         """The last line sums the amounts of all rows."""
-        if not fields[0].strip().lower().startswith("transactions total"):
+        if not self.cell(fields, "date").lower().startswith("transactions total"):
             return "unknown"
         printed = next((cell for cell in reversed(fields) if cell.strip()), "")
         try:
