@@ -43,18 +43,23 @@ class Unread:
         self, section: str, line: int, reason: str, cells: Mapping[str, str], column: str | None = None
     ) -> None:
         """Take in a row by the names of its cells."""
-        key = section, reason
-        held = self._sections.get(key)
+        held = self.meet(section, line, reason, column)
         if held is None:
-            if len(self._sections) >= _SECTIONS_AT_MOST:
-                return
-            held = self._sections[key] = _Section(line, column, reason)
+            return
         held.rows += 1
         named = {name.strip().lower(): text for name, text in cells.items()}
         if units := _number(named, _UNITS):
             _add(held.units, _text(named, _SYMBOL)[:_SYMBOL_LONGEST] or "no symbol", units)
         if money := _number(named, _MONEY):
             _add(held.money, _text(named, _CURRENCY)[:_SYMBOL_LONGEST] or "no currency", money)
+
+    def meet(self, section: str, line: int, reason: str, column: str | None = None) -> _Section | None:
+        """Note where a section begins; None where there are too many."""
+        key = section, reason
+        held = self._sections.get(key)
+        if held is None and len(self._sections) < _SECTIONS_AT_MOST:
+            held = self._sections[key] = _Section(line, column, reason)
+        return held
 
     def told(self) -> Iterator[Warning]:
         """What is to be said, in the order of the file."""

@@ -78,10 +78,14 @@ def meaning(event: Event, source: str) -> Meaning:
     )
 
 
-def remark(meant: Meaning) -> str | None:
-    """What is to be said of an action that is computed, but for something that no statement states."""
+def remark(meant: Meaning, event: Event) -> str | None:
+    """What is to be said of an action that is not computed, or but for something that no statement states."""
     if meant.type is TransactionType.OTHER:
-        return "a corporate action that is not computed; kept as other, enter its effect by hand"
+        moved = [f"{units:f} {key.split('|')[1]}" for key, units in event.changes().items() if units]
+        if event.proceeds:
+            moved.append(f"{event.proceeds:f} {event.currency}")
+        shown = f" ({', '.join(moved)})" if moved else ""
+        return f"a corporate action that is not computed; kept as other, enter its effect by hand{shown}"
     if meant.type is TransactionType.SPINOFF and meant.terms and meant.terms.basis_fraction is None:
         return (
             "no statement says which part of the basis goes to the new shares: the basis of both is unknown "

@@ -124,7 +124,7 @@ class CorporateActions(Section):
         currency = source.rpartition("|")[2]
         first = event.legs[0]
         meant = meaning(event, source)
-        if reason := remark(meant):
+        if reason := remark(meant, event):
             self.context.warn(first.line, "Description", event.description, reason)
         if any(leg.proceeds and leg.key.rpartition("|")[2] != currency for leg in event.legs):
             self.context.warn(first.line, "Proceeds", "", "cash in more than one currency was added up")

@@ -23,6 +23,7 @@ from quantmatrix.ingest.ibkr_activity.trades import Trades
 from quantmatrix.ingest.ibkr_activity.transfers import Transfers
 from quantmatrix.ingest.model import FileRefused, Line, Options, Record
 from quantmatrix.ingest.reader import records
+from quantmatrix.ingest.unread import Unread
 
 SKIPPED_SECTIONS = frozenset(
     {
@@ -82,6 +83,7 @@ _SKIPPED_STARTS = tuple(start.casefold() for start in _SKIPPED_PREFIXES)
 _HEADER_KINDS = ("Header", "Headers")
 _SKIPPED_KINDS = ("Total", "SubTotal", "Notes")
 _GARBAGE_AT_MOST = 100
+_UNKNOWN = "a section that nobody knows; its rows are kept, not read"
 _FIRST_CELL = 2
 _DETECTED = re.compile(
     r"^\"?(?:Statement|Account Information|Trades|Open Positions|Cash Report|Net Asset Value)\"?,"
@@ -157,6 +159,8 @@ class _Reading:
         self._headers: dict[str, Header] = {}
         self._current: Section | None = None
         self._current_name: str | None = None
+        self._unread_columns: dict[str, list[str]] = {}
+        self._uncomputed = Unread()
         self._known = 0
         self._garbage = 0
 
@@ -197,6 +201,7 @@ class _Reading:
         for section in dict.fromkeys(self._sections.values()):
             section.finish()
         self.context.finish()
+        self.context.out.extend(self._uncomputed.told())
         if not self._known:
             raise _not_a_statement(None)
 
@@ -251,9 +256,16 @@ class _Reading:
             self._garbage += 1
             if self._garbage > _GARBAGE_AT_MOST:
                 raise _not_a_statement(line)
-        self.context.warn_once(
-            "section", line, None, name[:200], "a section that nobody knows; its rows are kept, not read"
-        )
+        columns = self._unread_columns.get(name, [])
+        if len(fields) > 1 and fields[1].strip() in _HEADER_KINDS:
+            if len(self._unread_columns) < _GARBAGE_AT_MOST:
+                self._unread_columns[name] = list(fields)
+            self._uncomputed.meet(name, line, _UNKNOWN)
+            return "unknown"
+        first = fields[_FIRST_CELL].lstrip() if len(fields) > _FIRST_CELL else ""
+        is_data = len(fields) > 1 and fields[1].strip() == "Data" and not first.startswith(TOTALS)
+        cells = dict(zip(columns[_FIRST_CELL:], fields[_FIRST_CELL:], strict=False)) if is_data else {}
+        self._uncomputed.add(name, line, _UNKNOWN, cells)
         return "unknown"
 
 

@@ -121,7 +121,7 @@ class CorporateActions:
         source = self._source(event)
         first = event.legs[0]
         meant = _redeemed(event, source, held.type_code) or meaning(event, source)
-        if reason := remark(meant):
+        if reason := remark(meant, event):
             self._context.warn(first.line, "description", event.description, reason)
         currency = source.rpartition("|")[2]
         terms, paid_in = meant.terms, event.currency if event.proceeds else currency

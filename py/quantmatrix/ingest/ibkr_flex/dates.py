@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from quantmatrix.ingest.dates import FIRST_YEAR, LAST_YEAR, NEW_YORK, ZONES, instant, month_number
 
@@ -61,14 +62,21 @@ class StyleFinder:
         return style
 
 
+_NEW_YORK = ZoneInfo(NEW_YORK)
+_USUAL = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})[;, ]{1,2}([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
+
+
 @lru_cache(maxsize=8192)
 def _read(text: str, day_first: bool) -> tuple[datetime | None, date]:
+    if usual := _USUAL.fullmatch(text):
+        year, month, day, hour, minute, second = map(int, usual.groups())
+        printed = _within(date(year, month, day))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=_NEW_YORK)
+        return moment.astimezone(UTC), printed
     found = _PRINTED.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if not found:
         raise ValueError("not a date of a Flex Query")
-    printed = _day(found, day_first)
-    if not FIRST_YEAR <= printed.year <= LAST_YEAR:
-        raise ValueError(f"not a year between {FIRST_YEAR} and {LAST_YEAR}")
+    printed = _within(_day(found, day_first))
     if found["hour"] is None:
         return None, printed
     clock = f"{found['hour']}:{found['minute']}:{found['second'] or '00'}"
@@ -79,6 +87,12 @@ def _read(text: str, day_first: bool) -> tuple[datetime | None, date]:
     if zone not in (None, "ET"):
         raise ValueError(f"the zone {zone} is not known")
     return instant(f"{printed} {clock}", ("%Y-%m-%d %H:%M:%S",), NEW_YORK), printed
+
+
+def _within(printed: date) -> date:
+    if not FIRST_YEAR <= printed.year <= LAST_YEAR:
+        raise ValueError(f"not a year between {FIRST_YEAR} and {LAST_YEAR}")
+    return printed
 
 
 def _day(found: re.Match[str], day_first: bool) -> date:

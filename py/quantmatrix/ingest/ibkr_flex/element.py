@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 from quantmatrix.ingest.cells import RowError, number
 from quantmatrix.ingest.ibkr_flex.dates import DateStyle
 
-_NOTHING = ("", "-", "--", "N/A", "n/a")
+_NOTHING = frozenset({"", "-", "--", "N/A", "n/a"})
 _SPECIAL = re.compile(r'[&<>"\n\r\t]')
 
 
@@ -31,9 +32,9 @@ class Element:
 
     def text(self, *names: str) -> str:
         """The first of these attributes that holds something, without blanks around; else empty."""
+        get = self.attributes.get
         for name in names:
-            value = self.attributes.get(name, "").strip()
-            if value not in _NOTHING:
+            if (value := get(name)) and (value := value.strip()) not in _NOTHING:
                 return value
         return ""
 
@@ -46,15 +47,16 @@ class Element:
 
     def number_of(self, name: str) -> Decimal | None:
         """A number, None where the attribute is empty or missing. Raises ``RowError``."""
-        return number(self.text(name), name)
+        text = self.attributes.get(name)
+        return number(text.strip(), name) if text else None
 
     def amount(self, *names: str) -> Decimal:
         """A number that must be there."""
-        self.needed(*names)
         for name in names:
             value = self.number_of(name)
             if value is not None:
                 return value
+        self.needed(*names)
         raise RowError("missing_value", "a number is needed here", column=names[0])
 
     def day(self, *names: str) -> date | None:
@@ -85,13 +87,10 @@ class Element:
         return text
 
 
-def as_text(name: str, attributes: dict[str, str]) -> str:
+def as_text(name: str, attributes: Mapping[str, str]) -> str:
     """The element as XML, for the line that is kept."""
-    return f"<{name} {' '.join(map(_printed, attributes.items()))} />"
-
-
-def _printed(attribute: tuple[str, str]) -> str:
-    key, value = attribute
-    if value.isalnum() or not _SPECIAL.search(value):
-        return f'{key}="{value}"'
-    return f"{key}={quoteattr(value)}"
+    if _SPECIAL.search("".join(attributes.values())):
+        printed = [f"{key}={quoteattr(value)}" for key, value in attributes.items()]
+    else:
+        printed = [f'{key}="{value}"' for key, value in attributes.items()]
+    return f"<{name} {' '.join(printed)} />"

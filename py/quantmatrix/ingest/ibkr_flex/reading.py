@@ -33,7 +33,7 @@ from quantmatrix.ingest.ibkr_flex.transfers import Transfers
 from quantmatrix.ingest.model import FileRefused, Line, Options, Record, Refusal, Statement, Warning
 from quantmatrix.ingest.unread import Unread
 
-Start = tuple[int, str, Mapping[str, str], str | None, str]
+Start = tuple[int, str, dict[str, str], str | None, str]
 """Number, name, attributes, the text of a row of CSV (None for XML), and the place where it differs."""
 
 Verdict = Literal["row", "evidence", "skipped", "unknown"]
@@ -78,8 +78,8 @@ class Reading:
             if raw is None and (name in CONTAINERS or not attributes):
                 self._found = self._found or name in CONTAINERS
                 continue
-            element = Element(number, name, dict(attributes), self._style, raw or "", place)
-            kept = raw if raw is not None else as_text(name, _public(element))
+            element = Element(number, name, attributes, self._style, raw or "", place)
+            kept = raw if raw is not None else as_text(name, _public(name, attributes))
             verdict = self._take(element)
             yield Line(number=number, raw=kept, verdict=verdict, section=name[:200] or None)
             yield from map(self._placed(place), out)
@@ -268,7 +268,7 @@ class _Placed:
         return record
 
 
-def _public(element: Element) -> dict[str, str]:
-    if element.name != "AccountInformation":
-        return element.attributes
-    return {name: value for name, value in element.attributes.items() if name in _PUBLIC}
+def _public(name: str, attributes: Mapping[str, str]) -> Mapping[str, str]:
+    if name != "AccountInformation":
+        return attributes
+    return {name: value for name, value in attributes.items() if name in _PUBLIC}

@@ -105,7 +105,7 @@ def is_cancel(attributes: Mapping[str, str]) -> bool:
     return (
         "(CA" in attributes.get("buySell", "").upper()
         or attributes.get("transactionType", "").strip().lower().endswith("cancel")
-        or "Ca" in attributes.get("notes", "").replace(",", ";").split(";")
+        or ("Ca" in (notes := attributes.get("notes", "")) and "Ca" in notes.replace(",", ";").split(";"))
     )
 
 

@@ -53,7 +53,8 @@ class Trades:
         for code in codes.unknown:
             self._context.warn_once("code", element.number, "notes", code, "a code that nobody knows")
         cancels = is_cancel(element.attributes)
-        if not element.amount("quantity"):
+        quantity = element.amount("quantity")
+        if not quantity:
             self._context.out.append(self._of_nothing(element, account))
             return
         kind = self._context.category_of(element)
@@ -64,9 +65,10 @@ class Trades:
         if cancels:
             self._cancels.append((element, row))
             return
-        for key in trade_keys(element.attributes):
-            if key in self._survey.cancelled:
-                self._named.setdefault(key, []).append(row)
+        if self._survey.cancelled:
+            for key in trade_keys(element.attributes):
+                if key in self._survey.cancelled:
+                    self._named.setdefault(key, []).append(row)
         if codes.is_assignment or codes.is_exercise or self._event_of(element):
             self._delivery(row)
         else:
@@ -318,6 +320,8 @@ class Trades:
         return (TransactionType.BUY if quantity > 0 else TransactionType.SELL), effect
 
     def _event_of(self, element: Element) -> TransactionType | None:
+        if not self._survey.exercises:
+            return None
         for key in exercise_keys(element.attributes):
             if (word := self._survey.exercises.get(key)) is not None:
                 return _EVENTS.get(word)
