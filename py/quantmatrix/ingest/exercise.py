@@ -54,7 +54,7 @@ class Pairing:
 
 
 def settlement(kind: TransactionType, cash: Decimal) -> Literal["linked", "cash"] | None:
-    """How options that leave are settled: not at all, in the cash of their own row, or in shares of another."""
+    """How options that leave are settled: not at all, in their own row's cash, or in shares of another."""
     if kind is TransactionType.OPTION_EXPIRATION:
         return None
     return "cash" if cash else "linked"
