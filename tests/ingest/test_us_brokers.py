@@ -405,3 +405,15 @@ def test_rows_of_an_unknown_kind_say_their_units_and_money() -> None:
     records = etrade("04/03/2025,04/03/2025,--,Moonshine,COCA COLA CO,KO,--,0.171,70.10,-11.99,0")
     assert "-11.99" in reasons(records, 8)
     assert "0.171 KO are not booked" in reasons(records, 8)
+
+
+def test_trades_in_options_without_a_contract_are_refused() -> None:
+    row = "04/03/2025,04/03/2025,--,Bought To Open,CALL SOMETHING,KO,--,1,1.00,-100.65,0.65"
+    [refused] = only(etrade(row), Refusal)
+    assert "names no contract" in refused.reason
+    text = (
+        "Activity Date,Process Date,Settle Date,Instrument,Description,Trans Code,Quantity,Price,Amount\n"
+        "1/2/2026,1/2/2026,1/5/2026,IREN,IREN something,STO,1,$1.00,$100.00\n"
+    )
+    [refused] = only(read("robinhood_csv", text), Refusal)
+    assert "names no contract" in refused.reason
