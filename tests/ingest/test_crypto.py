@@ -296,7 +296,9 @@ def test_kraken_the_halves_of_a_forced_conversion_are_one_sale_on_the_first_day(
     records = delisted(("2025-03-03", "XMR", "-2"), ("2025-03-06", "ZUSD", "300"))
     sold = transaction(records, 2)
     assert types(records) == [(2, T.SELL)]
-    assert (str(sold.trade_date), sold.quantity, sold.net_amount) == ("2025-03-03", -2, 300)
+    assert (str(sold.trade_date), sold.quantity, sold.net_amount) == (
+        "2025-03-03", Decimal(-2), Decimal(300),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

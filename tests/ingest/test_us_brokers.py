@@ -366,14 +366,14 @@ def test_etrade_sells_the_lot_that_the_row_names() -> None:
         BOUGHT.format("06/18/2024", 15, 975),
     )
     assert [(p.line, p.order, p.opening_line, p.quantity) for p in only(records, Pick)] == [
-        (8, 1, 9, 10), (8, 2, 10, 2),
+        (8, 1, 9, Decimal(10)), (8, 2, 10, Decimal(2)),
     ]  # fmt: skip
 
 
 def test_a_named_lot_is_used_up_sale_by_sale() -> None:
     later = SOLD.format(10, 700).replace("03/28", "03/29")
     records = etrade(later, SOLD.format(12, 840), BOUGHT.format("07/02/2024", 15, 975))
-    assert [(p.line, p.quantity) for p in only(records, Pick)] == [(9, 12)]
+    assert [(p.line, p.quantity) for p in only(records, Pick)] == [(9, Decimal(12))]
     assert "is not in this file" in reasons(records, 8)
 
 
