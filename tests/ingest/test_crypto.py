@@ -296,7 +296,9 @@ def test_kraken_the_halves_of_a_forced_conversion_are_one_sale_on_the_first_day(
     records = delisted(("2025-03-03", "XMR", "-2"), ("2025-03-06", "ZUSD", "300"))
     sold = transaction(records, 2)
     assert types(records) == [(2, T.SELL)]
-    assert (str(sold.trade_date), sold.quantity, sold.net_amount) == ("2025-03-03", -2, 300)
+    assert (str(sold.trade_date), sold.quantity, sold.net_amount) == (
+        "2025-03-03", Decimal(-2), Decimal(300),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -434,3 +436,74 @@ def test_the_day_of_an_exchange_is_new_yorks_unless_another_zone_is_named() -> N
         for options in (Options(), Options(zone="UTC"), Options(zone="Europe/Berlin"))
     ]
     assert days == ["2026-01-24", "2026-01-25", "2026-01-25"]
+
+
+def binance(*rows: str) -> list[Record]:
+    head = "User_ID,UTC_Time,Account,Operation,Coin,Change,Remark\n"
+    return read(BinanceParser, head + "".join(f"1,2025-01-{row},\n" for row in rows))
+
+
+def test_binance_a_purchase_in_three_lines_is_one() -> None:
+    records = binance(
+        "02 10:00:00,Spot,Transaction Buy,BTC,0.01",
+        "02 10:00:00,Spot,Transaction Spend,EUR,-900",
+        "02 10:00:00,Spot,Transaction Fee,BTC,-0.00001",
+    )
+    assert types(records) == [(2, T.BUY)]
+    assert totals(records) == {"BTC": Decimal("0.00999"), "EUR": -900}
+
+
+def test_binance_exchanges_of_two_kinds_in_one_second_stay_apart() -> None:
+    records = binance(
+        "02 10:00:00,Spot,Binance Convert,EUR,-50",
+        "02 10:00:00,Spot,Transaction Buy,BTC,0.01",
+        "02 10:00:00,Spot,Binance Convert,ETH,0.02",
+        "02 10:00:00,Spot,Transaction Spend,EUR,-900",
+        "02 10:00:00,Spot,Transaction Fee,BNB,-0.001",
+    )
+    assert types(records) == [(2, T.BUY), (3, T.BUY), (3, T.SELL)]
+    assert totals(records) == {
+        "BTC": Decimal("0.01"),
+        "ETH": Decimal("0.02"),
+        "BNB": Decimal("-0.001"),
+        "EUR": -950,
+    }
+
+
+def test_binance_small_balances_for_one_coin() -> None:
+    records = binance(
+        "02 10:00:00,Spot,Small assets exchange BNB,ADA,-1",
+        "02 10:00:00,Spot,Small assets exchange BNB,DOT,-2",
+        "02 10:00:00,Spot,Small assets exchange BNB,BNB,0.003",
+    )
+    assert types(records) == [(2, T.SELL), (3, T.SELL), (4, T.BUY)]
+    assert "0.003 BNB" in reasons(records, 2)
+
+
+def test_binance_a_launchpad_is_an_exchange_for_what_did_not_come_back() -> None:
+    records = binance(
+        "02 10:00:00,Spot,Launchpad Subscribe,BNB,-10",
+        "03 10:00:00,Spot,Launchpad Token Distribution,NEW,500",
+        "03 10:00:01,Spot,Launchpad Subscribe,BNB,7",
+        "12 10:00:00,Spot,Launchpad Subscribe,BNB,-2",
+    )
+    assert types(records) == [(2, T.SELL), (2, T.BUY), (5, T.OTHER)]
+    assert totals(records) == {"BNB": -3, "NEW": 500}
+    assert "2 BNB did not come back" in reasons(records, 5)
+
+
+def test_binance_more_than_was_given_is_income() -> None:
+    records = binance(
+        "02 10:00:00,Earn,Dual Investment Subscription,USDT,-100",
+        "05 10:00:00,Earn,Dual Investment Settlement,USDT,103",
+    )
+    assert types(records) == [(2, T.PROMOTION)]
+    assert totals(records) == {"USDT": 3}
+
+
+def test_binance_what_is_settled_in_kind_is_an_exchange() -> None:
+    records = binance(
+        "02 10:00:00,Earn,Dual Investment Subscription,USDT,-100",
+        "05 10:00:00,Earn,Dual Investment Settlement,BTC,0.001",
+    )
+    assert types(records) == [(2, T.SELL), (2, T.BUY)]

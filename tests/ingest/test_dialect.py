@@ -38,8 +38,8 @@ def test_any_delimiter_declared_or_not(delimiter: str, is_declared: bool) -> Non
     text = f"sep={delimiter}\r\n" * is_declared + (SIMPLE + "2024-08-16;TQQQ;1000;70.25;1.00;BUY\n").replace(
         ";", delimiter
     )
-    assert trade(text) == (1000, Decimal("-70251"))
-    assert trade(text, "simple_csv") == (1000, Decimal("-70251"))
+    assert trade(text) == (Decimal(1000), Decimal("-70251"))
+    assert trade(text, "simple_csv") == (Decimal(1000), Decimal("-70251"))
 
 
 def test_lines_keep_their_text_and_number() -> None:
@@ -52,12 +52,12 @@ def test_decimal_commas_of_a_column() -> None:
     row = '1/14/2025;1/14/2025;1/16/2025;VTI;"Vanguard; ETF";Buy;0,345678;$289,29;($100,00)\n'
     assert trade(ROBINHOOD + row) == (Decimal("0.345678"), Decimal("-100.00"))
     row = "1/14/2025;1/14/2025;1/16/2025;VTI;Vanguard ETF;Buy;10;$200,00;($2.000,00)\n"
-    assert trade(ROBINHOOD + row) == (10, Decimal("-2000.00"))
+    assert trade(ROBINHOOD + row) == (Decimal(10), Decimal("-2000.00"))
 
 
 def test_decimal_points_between_semicolons_stay_points() -> None:
     row = "1/14/2025;1/14/2025;1/16/2025;VTI;Vanguard ETF;Buy;1,000;$2.00;($2,000.00)\n"
-    assert trade(ROBINHOOD + row) == (1000, Decimal("-2000.00"))
+    assert trade(ROBINHOOD + row) == (Decimal(1000), Decimal("-2000.00"))
 
 
 def test_each_column_is_read_as_it_shows() -> None:

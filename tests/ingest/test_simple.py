@@ -287,3 +287,10 @@ def test_a_damaged_file_is_read_or_refused_and_never_crashes(
         parse(SimpleParser, "\n".join(lines), Options(day_first=day_first))
     except FileRefused as refused:
         assert refused.reason  # noqa: PT017 - reading it is as good an outcome
+
+
+@pytest.mark.parametrize("symbol", ["TQQQ 20JUN2025 80 C", "SPY 480 C", "TQQQ250620C0080000"])
+def test_what_looks_like_an_option_is_no_stock(symbol: str) -> None:
+    text = f"Date,Symbol,Quantity,Price,Type\n2024-08-20,{symbol},2,11.35,SELL\n"
+    [refused] = [r for r in SimpleParser().parse(io.StringIO(text), Options()) if isinstance(r, Refusal)]
+    assert "looks like an option" in refused.reason

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
+from quantmatrix.ingest.symbols import OptionTerms, looks_like_option, osi, parse_option, ticker
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,40 @@ def test_never_fails_otherwise(text: str) -> None:
     terms = parse_option(text)
     assert terms is None or terms.strike >= 0
     assert isinstance(ticker(text), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("-MU250926P150", "MU    250926P00150000"),
+        (".TQQQ250620C80.5", "TQQQ  250620C00080500"),
+        ("WMT220617P118", "WMT   220617P00118000"),
+    ],
+)
+def test_compact_forms_with_the_strike_as_it_is(text: str, symbol: str) -> None:
+    terms = parse_option(text)
+    assert terms is not None
+    assert osi(terms) == symbol
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TQQQ 20JUN2025 80 C",
+        "SPY 24JAN 480 C",
+        "SPY 480 C",
+        "AAPL Call 190",
+        "SPY Jun 20",
+        "MU250926P0150000",
+    ],
+)
+def test_look_alikes_of_options(text: str) -> None:
+    assert parse_option(text) is None
+    assert looks_like_option(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["BRK B", "BRK.B", "0700.HK", "005930.KS", "BTC/USD", "US0378331005", "MARA", "CALM"]
+)
+def test_tickers_are_no_options(text: str) -> None:
+    assert not looks_like_option(text)

@@ -366,14 +366,14 @@ def test_etrade_sells_the_lot_that_the_row_names() -> None:
         BOUGHT.format("06/18/2024", 15, 975),
     )
     assert [(p.line, p.order, p.opening_line, p.quantity) for p in only(records, Pick)] == [
-        (8, 1, 9, 10), (8, 2, 10, 2),
+        (8, 1, 9, Decimal(10)), (8, 2, 10, Decimal(2)),
     ]  # fmt: skip
 
 
 def test_a_named_lot_is_used_up_sale_by_sale() -> None:
     later = SOLD.format(10, 700).replace("03/28", "03/29")
     records = etrade(later, SOLD.format(12, 840), BOUGHT.format("07/02/2024", 15, 975))
-    assert [(p.line, p.quantity) for p in only(records, Pick)] == [(9, 12)]
+    assert [(p.line, p.quantity) for p in only(records, Pick)] == [(9, Decimal(12))]
     assert "is not in this file" in reasons(records, 8)
 
 
@@ -405,3 +405,15 @@ def test_rows_of_an_unknown_kind_say_their_units_and_money() -> None:
     records = etrade("04/03/2025,04/03/2025,--,Moonshine,COCA COLA CO,KO,--,0.171,70.10,-11.99,0")
     assert "-11.99" in reasons(records, 8)
     assert "0.171 KO are not booked" in reasons(records, 8)
+
+
+def test_trades_in_options_without_a_contract_are_refused() -> None:
+    row = "04/03/2025,04/03/2025,--,Bought To Open,CALL SOMETHING,KO,--,1,1.00,-100.65,0.65"
+    [refused] = only(etrade(row), Refusal)
+    assert "names no contract" in refused.reason
+    text = (
+        "Activity Date,Process Date,Settle Date,Instrument,Description,Trans Code,Quantity,Price,Amount\n"
+        "1/2/2026,1/2/2026,1/5/2026,IREN,IREN something,STO,1,$1.00,$100.00\n"
+    )
+    [refused] = only(read("robinhood_csv", text), Refusal)
+    assert "names no contract" in refused.reason

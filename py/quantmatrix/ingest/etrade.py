@@ -55,6 +55,8 @@ _MOVES = re.compile(
     r"^(?:transfer|online transfer|wire|deposit|withdrawal|direct debit|direct deposit|contribution|"
     r"distribution|check|bill payment|funds|ach|atm)"
 )
+_OF_OPTIONS = re.compile(r"\bto (?:open|close)$|^option")
+_CONTRACT = re.compile(r"(?:CALL|PUT)\b")
 _PRICE = ("price $", "price")
 _UNTYPED = frozenset({"", "0"})
 """What stands for the type of some option trades of the older layout."""
@@ -258,6 +260,10 @@ class _Reading(TableReading):
             return self.option(option, currency)
         if not symbol:
             return None
+        kind = row.text("activity type", "transactiontype").lower()
+        if _OF_OPTIONS.search(kind) or _CONTRACT.match(text) or row.text("securitytype").upper() == "OPTN":
+            reason = "a row of options whose description names no contract"
+            raise RowError("bad_symbol", reason, column=row.printed("description"), text=text)
         more: dict[str, Any] = {}
         if (cusip := self._text(row, "cusip")) and len(cusip) == 9:
             more["identifiers"] = {"cusip": cusip}

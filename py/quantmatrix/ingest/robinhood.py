@@ -234,6 +234,9 @@ class _Reading(TableReading):
                 ),
                 currency,
             )
+        if code in _OPTION_TRADES:
+            reason = "a trade in options whose description names no contract"
+            raise RowError("bad_symbol", reason, column=row.printed("description"), text=text)
         symbol = row.text("instrument")
         if not symbol:
             return None
@@ -250,7 +253,8 @@ class _Reading(TableReading):
         return settled if abs((settled - day).days) <= 366 else None
 
 
-_OPTION_CODES = frozenset({"BTO", "STO", "BTC", "STC", "OCA", "OCC"})
+_OPTION_TRADES = frozenset({"BTO", "STO", "BTC", "STC"})
+_OPTION_CODES = _OPTION_TRADES | {"OCA", "OCC"}
 
 
 def _quantity(row: Row) -> tuple[Decimal | None, bool]:

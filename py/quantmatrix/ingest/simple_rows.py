@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from quantmatrix.ingest.cells import EXACT, RowError, identity, needed
 from quantmatrix.ingest.model import Instrument, InstrumentType, PositionEffect, Terms, TransactionType
 from quantmatrix.ingest.simple_columns import When
-from quantmatrix.ingest.symbols import OptionTerms, osi, parse_option, ticker
+from quantmatrix.ingest.symbols import OptionTerms, looks_like_option, osi, parse_option, ticker
 
 
 class Verb(NamedTuple):
@@ -83,6 +83,9 @@ def instrument(text: str, currency: str) -> tuple[Instrument, OptionTerms | None
             "multiplier": Decimal(100),
         }
         return identity(values), option
+    if looks_like_option(text):
+        reason = "it looks like an option; write one as TQQQ 20JUN25 80 C or TQQQ  250620C00080000"
+        raise RowError("bad_symbol", reason, column="symbol", text=text)
     symbol = ticker(text)
     if not _TICKER.fullmatch(symbol):
         raise RowError("bad_symbol", "neither a ticker nor an option", column="symbol", text=text)

@@ -29,6 +29,17 @@ _DATE_FIRST = re.compile(
     r"(?P<strike>[0-9]{1,8}(?:\.[0-9]{1,6})?)"
 )
 """``LITE 270716 P 560.00``: Vanguard."""
+_COMPACT = re.compile(
+    r"[-.]?(?P<root>[A-Z]{1,6}[0-9]?)(?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})(?P<right>[CP])"
+    r"(?P<strike>[1-9][0-9]{0,4}(?:\.[0-9]{1,3})?|0\.[0-9]{1,3})"
+)
+"""``-MU250926P150``, ``.TQQQ250620C80``: the strike as it is; seven digits may be a damaged OSI symbol."""
+_MONTH = r"(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*"
+_LIKE_OPTION = re.compile(
+    rf"[0-9]{{6}}[CP][0-9]|\b(?:CALL|PUT)S?\b|[0-9]{{1,2}}[- ]?{_MONTH}[- ]?[0-9]{{2,4}}|\b{_MONTH} [0-9]|"
+    r"[ .][0-9]+(?:\.[0-9]+)?[ .]?[CP]$|[ .][CP][ .]?[0-9]+(?:\.[0-9]+)?$",
+    re.IGNORECASE,
+)
 _CLASS_AFTER_SLASH = re.compile(r"([A-Za-z0-9]+)/([A-Za-z]{1,2})")
 _PLAIN = re.compile(
     r"(?P<root>.*[^ ]) (?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})(?P<right>[CP])"
@@ -62,7 +73,7 @@ class OptionTerms:
 
 
 def parse_option(text: str) -> OptionTerms | None:
-    """Terms of ``TQQQ 20JUN25 80 C``, of a padded or an unpadded OSI symbol; None for what is neither.
+    """Terms of ``TQQQ 20JUN25 80 C``, ``-MU250926P150`` or an OSI symbol, padded or not; None for others.
 
     Two-digit years: 00 to 79 are 2000 to 2079, the rest 1980 to 1999.
     """
@@ -76,7 +87,7 @@ def _option(text: str) -> OptionTerms | None:
     try:
         if found:
             month, strike = int(found["month"]), Decimal(found["strike"]) / 1000
-        elif found := _DATE_FIRST.fullmatch(text):
+        elif found := _DATE_FIRST.fullmatch(text) or _COMPACT.fullmatch(text):
             month, strike = int(found["month"]), Decimal(found["strike"])
         else:
             found = _READABLE.fullmatch(text)
@@ -99,6 +110,11 @@ def _option(text: str) -> OptionTerms | None:
         option_type="call" if found["right"].upper() == "C" else "put",
         strike=strike,
     )
+
+
+def looks_like_option(text: str) -> bool:
+    """Whether a text that ``parse_option`` refuses speaks of an expiration, a right or a strike."""
+    return bool(_LIKE_OPTION.search(text))
 
 
 @lru_cache(maxsize=16384)
