@@ -14,7 +14,7 @@ as $$
         select
             q.ratio,
             -- Cut or rounded: less than one unit of the last decimal, of the old units too where they are printed.
-            10::numeric ^ (- scale(p_printed)) * (1 + case when p_old_is_printed then q.ratio else 0 end) / abs(p_old_units) as rounding
+            power(0.1, scale(p_printed)) * (1 + case when p_old_is_printed then q.ratio else 0 end) / abs(p_old_units) as rounding
         from (
             select p_new_units / nullif(p_old_units, 0) as ratio
         ) q
