@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, ClassVar, TextIO
 
+from quantmatrix.ingest.amounts import agrees
 from quantmatrix.ingest.cells import EXACT, RowError
 from quantmatrix.ingest.coinbase_converts import (
     CENT,
@@ -27,6 +28,8 @@ from quantmatrix.ingest.model import TransactionType as T
 from quantmatrix.ingest.table import Columns, Row, TableParser, TableReading, Verdict, header_in, name_of
 
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
+_HUNDRED = Decimal(100)
 _FORMATS = (
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
@@ -126,6 +129,7 @@ class _Reading(ConvertReading):
         if not code:
             raise RowError("missing_value", "a row needs its asset", column=row.printed("asset"))
         quantity = row.needed("quantity transacted")
+        self._compare(row, kind, code, abs(quantity))
         if is_half and quantity:
             return self.half(Half(row, identity or text, code, quantity, values))
         if row.line in self.staked:
@@ -133,6 +137,24 @@ class _Reading(ConvertReading):
         for made in self.meaning(row, kind, code, quantity, values):
             self.emit(made)
         return "row"
+
+    def _compare(self, row: Row, kind: str, code: str, units: Decimal) -> None:
+        """What moved beside what the row says that it is worth: of money, and of a conversion."""
+        subtotal, _, _ = self.amounts(row)
+        if code in FIAT and subtotal and units != subtotal and code == row.currency:
+            reason = f"{units:f} {code} moved, and the row is worth {subtotal:f}; what moved counts"
+            self.warn(row.line, row.printed("quantity transacted"), row.text("quantity transacted"), reason)
+        price = row.number("price at transaction", "spot price at transaction")
+        if (
+            kind in _BUYS | _SELLS | {"convert"}
+            and price
+            and subtotal
+            and not agrees(units.copy_negate(), price, _ONE, subtotal)
+        ):
+            off = abs(EXACT.subtract(EXACT.multiply(units, price), subtotal))
+            if EXACT.multiply(off, _HUNDRED) > subtotal:
+                reason = f"{units:f} {code} at {price:f} are not worth {subtotal:f}; the units count"
+                self.warn(row.line, row.printed("subtotal"), f"{subtotal:f}", reason)
 
     def _returned(self, row: Row, code: str, values: Values) -> Verdict:
         """Coins that were sent to be staked, or come back from there."""
@@ -149,9 +171,6 @@ class _Reading(ConvertReading):
     def meaning(self, row: Row, kind: str, code: str, quantity: Decimal, values: Values) -> list[Values]:
         units = abs(quantity)
         subtotal, total, fee = self.amounts(row)
-        if code in FIAT and subtotal and units != subtotal and code == values["currency"]:
-            reason = f"{units:f} {code} moved, and the row is worth {subtotal:f}; what moved counts"
-            self.warn(row.line, row.printed("quantity transacted"), row.text("quantity transacted"), reason)
         if not units:
             return [self.other(row, code, units, values, "a row that moves nothing")]
         quote = row.text("price currency", "spot price currency").upper()

@@ -127,7 +127,8 @@ def _running_balance(sheet: Sheet) -> Iterator[str]:
             continue
         wallet = cells.get("asset", ""), cells.get("wallet", "")
         fee = number(cells.get("fee", "")) or Decimal(0)
-        if before.get(wallet, Decimal(0)) + amount - fee != balance:
+        # What a wallet held before its first row is nobody's to say.
+        if wallet in before and before[wallet] + amount - fee != balance:
             yield "|".join(cells.values())
         before[wallet] = balance
 
