@@ -18,6 +18,8 @@ from quantmatrix.errors import ExitCode, Problem
 TYPES = click.Choice(["taxable", "ira", "roth_ira", "401k", "hsa"])
 TYPING_ERRORS = 2
 """So many between two names of accounts, and one may be meant for the other; fewer where they are short."""
+SHORTEST_MISTYPED = 6
+"""Letters of the shortest name that may be a mistyped one."""
 METHODS = click.Choice([*LOT_METHODS, "specific"])
 TABLE_COLUMNS = (
     "account",
@@ -196,7 +198,9 @@ def require_no_typo(session: Door, reference: str) -> None:
     if reference in names:
         return
     near = min(names, key=lambda name: distance(reference, name), default=None)
-    if near is None or distance(reference, near) > min(TYPING_ERRORS, len(reference) // 3):
+    # Short names differ by a letter because somebody counts: IRA1, IRA2.
+    errors = min(TYPING_ERRORS, len(reference) // 3) if len(reference) >= SHORTEST_MISTYPED else 0
+    if near is None or distance(reference, near) > errors:
         return
     raise Problem(
         f"there is no account {reference}, but there is {near}",
