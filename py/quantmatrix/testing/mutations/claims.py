@@ -90,7 +90,7 @@ def _holds(product: Product, cells: Cells) -> bool:
         return True
     if product.unless and cells.get(product.unless[0], "").lower() in product.unless[1]:
         return True
-    costs = sum((abs(number(cells.get(name, "")) or 0) for name in product.costs), Decimal(0))
+    costs = sum((abs(number(cells.get(name, "")) or Decimal(0)) for name in product.costs), Decimal(0))
     for size in _SIZES:
         worth = abs(units * price) * size
         blur = _CENT + size * (abs(units) * _ulp(said[1]) + abs(price) * _ulp(said[0])) / 2
