@@ -15,6 +15,7 @@ from quantmatrix.testing.parsing import only
 
 SIMPLE = "Date;Symbol;Quantity;Price;Commission;Type\n"
 ROBINHOOD = "Activity Date;Process Date;Settle Date;Instrument;Description;Trans Code;Quantity;Price;Amount\n"
+HEADER_OF_SCHWAB = '"Date";"Action";"Symbol";"Description";"Quantity";"Price";"Fees & Comm";"Amount"\n'
 
 
 def read(text: str, source: str | None = None) -> tuple[str, list[Record]]:
@@ -104,3 +105,11 @@ def test_what_may_be_read_both_ways_refuses_the_file(rows: str, reason: str, lin
 def test_a_comma_separated_file_reads_no_decimal_commas() -> None:
     _, records = read('Date,Symbol,Quantity,Price,Type\n2024-08-16,TQQQ,10,"70,25",BUY\n')
     assert [r.code for r in only(records, Refusal)] == ["bad_number"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["1" + " " * 50_000 + "x", "9" * 50_000 + "x", "(" * 50_000, "1" + "," * 50_000]
+)
+def test_a_long_cell_is_read_once(cell: str) -> None:
+    text = HEADER_OF_SCHWAB + f'"06/02/2025";"Buy";"DDD";"{cell}";"1";"$1.00";"";"-$1.00"\n'
+    assert [row.quantity for row in read(text)[1] if isinstance(row, Transaction)] == [1]

@@ -444,3 +444,11 @@ def test_a_label_that_the_file_confirms_counts() -> None:
     assert (opened.position_effect, closed.position_effect) == (PositionEffect.OPEN, PositionEffect.CLOSE)
     back = bought.replace("20200430", "20200501")
     assert only(puts(SOLD, back), Transaction)[1].position_effect is PositionEffect.AUTO
+
+
+def test_leaves_without_an_end_are_passed_over_and_the_rest_is_read() -> None:
+    list_of = "<INVTRANLIST>"
+    text = SGML.replace(list_of, list_of + "<A>1<B>2" * 20_000, 1)
+    assert len(these(records_of(OfxParser, text), Transaction)) == len(
+        these(records_of(OfxParser, SGML), Transaction)
+    )

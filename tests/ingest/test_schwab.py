@@ -281,3 +281,22 @@ def test_a_money_fund_by_its_cusip_is_no_bond() -> None:
     )
     [fund] = only(records, Instrument)
     assert (fund.type.value, fund.identifiers) == ("stock", {"cusip": "808515209"})
+
+
+@pytest.mark.parametrize("many", ["DDD", "000000003"])
+def test_a_reverse_split_of_shares_that_are_owed(many: str) -> None:
+    rows = (
+        f'"06/02/2025","Reverse Split","{many}","DDD CORP","100","","",""\n'
+        '"06/02/2025","Reverse Split","DDD","DDD CORP","-5","","",""\n'
+    )
+    (split,) = only(parse(SchwabParser, HEADER + rows), Transaction)
+    assert split.type is T.SPLIT
+    assert split.terms == Terms(
+        ratio_numerator=Decimal(1), ratio_denominator=Decimal(20), stated_quantity=Decimal(95)
+    )
+
+
+def test_a_title_of_blanks_is_no_title() -> None:
+    text = '"Transactions  for ' + " " * 20_000 + 'x"\n' + HEADER
+    rows = '"06/02/2025","Buy","DDD","D' + " " * 20_000 + 'x","1","$1.00","","-$1.00"\n'
+    assert [row.quantity for row in only(parse(SchwabParser, text + rows), Transaction)] == [1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -58,7 +59,7 @@ def print_report(settings: Settings, report: Mapping[str, Any]) -> None:
     for account in report["accounts_created"]:
         settings.narrate(
             f"  new account {account}: taken to be taxable; "
-            f"if it is not: quantmatrix account set {account} --type ira"
+            f"if it is not: quantmatrix account set {shlex.quote(account)} --type ira"
         )
     _print_remarks("refused", report["file"], report["refusals"], "red")
     if settings.verbose or report["status"] != "known":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -40,6 +40,7 @@ class Piece:
     """One row of a corporate action: signed change of a position, signed cash, the row's other fields.
 
     ``origin`` is what the row's own text says the shares came from, should no other row say it.
+    ``is_reverse``: its text speaks of a reverse split.
     """
 
     line: int
@@ -48,6 +49,7 @@ class Piece:
     cash: Decimal
     values: dict[str, Any]
     origin: Instrument | None = None
+    is_reverse: bool = False
 
 
 @dataclass(slots=True)
@@ -156,13 +158,32 @@ class DayBook:
 def exchanged(event: list[Piece]) -> list[Record]:
     """The one transaction of the rows of a corporate action, what leaves first, or their refusals."""
     try:
-        values, remark = _exchange(event)
+        values, remark = _of_a_short(event) or _exchange(event)
         made: list[Record] = [transaction(values)]
     except RowError as error:
         return [error.refusal(piece.line) for piece in event]
     if remark:
         made.append(Warning(line=event[0].line, text="", reason=remark))
     return made
+
+
+def _of_a_short(event: list[Piece]) -> tuple[dict[str, Any], None] | None:
+    """A reverse split of shares that are owed: many come, few leave. None if it is another event."""
+    old, new = max(event, key=lambda piece: piece.quantity), min(event, key=lambda piece: piece.quantity)
+    if not any(piece.is_reverse for piece in event) or not 0 < -new.quantity < old.quantity:
+        return None
+    if _NUMBER.fullmatch(old.instrument.symbol) and not _NUMBER.fullmatch(new.instrument.symbol):
+        old = replace(old, instrument=new.instrument)
+    if len(event) != 2 or old.instrument.key != new.instrument.key:
+        told = ", ".join(f"{piece.quantity:+f} {piece.instrument.symbol}" for piece in event)
+        raise RowError(
+            "unclear_split",
+            f"a reverse split in which fewer units leave than come ({told}): of a short position, "
+            "as it seems; add it by hand (split)",
+        )
+    values, _ = _exchange([replace(old, quantity=-old.quantity), replace(new, quantity=-new.quantity)])
+    stated = EXACT.add(old.quantity, new.quantity)
+    return values | {"terms": values["terms"].model_copy(update={"stated_quantity": stated})}, None
 
 
 def _events(pieces: list[Piece]) -> list[list[Piece]]:

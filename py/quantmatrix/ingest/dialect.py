@@ -21,8 +21,8 @@ HINT = "save it with commas between the columns and points in the numbers"
 
 _DECLARED = re.compile(r'\ufeff?"?sep=(?P<delimiter>[,;|\t])"?[,;|\t]*\s*', re.IGNORECASE)
 _CELL = re.compile(
-    rf"(?P<before>[\s\"'(+-]*(?:{CURRENCY})?[\s(+-]*)(?P<core>[0-9.,]*[0-9][0-9.,]*)"
-    rf"(?P<after>\s*\)?\s*(?:{CURRENCY})?\s*\)?[sS]?[\s\"']*)"
+    rf"(?P<before>[\s\"'(+-]*+(?:(?:{CURRENCY})[\s(+-]*+)?)(?P<core>(?=[.,]*+[0-9])[0-9.,]++)"
+    rf"(?P<after>\s*+(?:\)\s*+)?(?:(?:{CURRENCY})\s*+)?(?:\)\s*+)?[sS]?[\s\"']*+)"
 )
 _COMMA = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)?(?:,[0-9]+)?")
 _POINT = re.compile(r"(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)?(?:\.[0-9]+)?")

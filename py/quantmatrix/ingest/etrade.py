@@ -155,7 +155,10 @@ class _Reading(TableReading):
                 kind_of = T.SPLIT if "split" in kind else T.MERGER_STOCK
                 more = values | {"kind_of_exchange": kind_of}
                 name = kind.split()[0]
-                self.day_book.piece(name, Piece(row.line, thing, quantity, values["net_amount"], more))
+                self.day_book.piece(
+                    name,
+                    Piece(row.line, thing, quantity, values["net_amount"], more, None, "reverse" in name),
+                )
                 self._moved(values["trade_date"])
                 return
             if kind.startswith(("stock split", "split")):

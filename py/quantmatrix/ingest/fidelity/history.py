@@ -142,7 +142,9 @@ class History(TableReading):
                 if pattern.search(verb):
                     more = values | {"kind_of_exchange": kind}
                     origin = self._origin(verb, values["currency"]) if kind is T.MERGER_STOCK else None
-                    piece = Piece(row.line, thing, quantity, values["net_amount"], more, origin)
+                    piece = Piece(
+                        row.line, thing, quantity, values["net_amount"], more, origin, "reverse" in name
+                    )
                     self.day_book.piece(f"{name} {values['account']}", piece)
                     self._moved(values["trade_date"])
                     return

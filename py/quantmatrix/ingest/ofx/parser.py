@@ -209,7 +209,8 @@ class _Reading:
             instrument = self._instrument(other, instrument.currency) or instrument
         kind = reorganised(record)
         more = values | {"kind_of_exchange": kind}
-        piece = Piece(number, instrument, units_moved(record), _ZERO, more)
+        is_reverse = "REVERSE" in f"{record.text('MEMO')} {record.text('NAME')}".upper()
+        piece = Piece(number, instrument, units_moved(record), _ZERO, more, None, is_reverse)
         first = self.pieces.pop(self.survey.halves[number], None)
         if first is None:
             self.pieces[number] = piece

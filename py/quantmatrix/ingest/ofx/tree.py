@@ -27,6 +27,8 @@ _AROUND = frozenset(
 _LEAVES = frozenset({"DTSTART", "DTEND", "LASTUPDATED"})
 _ENDS = frozenset({"/INVTRANLIST", "/INVPOSLIST", "/SECLIST", "/BANKTRANLIST", "/INVSTMTRS", "/OFX"})
 _DEEPEST = 24
+_FAILURES_AT_MOST = 1000
+"""So often what is no record of plain leaves is tried as one; after that a file is read tag by tag."""
 _LEAVES_AT_MOST = 2000
 _NAMED_APART = {"ORIGCURRENCY": "ORIG"}
 _LEAF = re.compile(r"<([A-Z0-9.]+)>\s*([^<\s](?:[^<]*[^<\s])?)")
@@ -77,7 +79,7 @@ def records(text: TextIO, *, keep_raw: bool = True, briefly: bool = False) -> It
     count = 0
     prefix: list[str] = []
     last = ""
-    number = 0
+    number = failures = 0
     for token in tags:
         line, tag, text_behind = token
         if record is not None:
@@ -113,8 +115,12 @@ def records(text: TextIO, *, keep_raw: bool = True, briefly: bool = False) -> It
             stack.append(tag)
             if len(stack) > _DEEPEST:
                 raise FileRefused(f"tags are nested more than {_DEEPEST} deep", line=line)
-        while record is None and stack and stack[-1] in LISTS and (found := tags.plain()):
+        while record is None and stack and stack[-1] in LISTS and failures < _FAILURES_AT_MOST:
             # Almost every record is of plain leaves.
+            found = tags.plain()
+            if found is None:
+                failures += 1
+                break
             line, kind, inside = found
             number = max(line, number + 1)
             record = Record(number, line, stack[-1], kind)

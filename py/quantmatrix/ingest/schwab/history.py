@@ -44,6 +44,7 @@ _TITLE = re.compile(
     r"(?:\s+from\s+[0-9/]{10}\s+to\s+[0-9/]{10})?\s*",
     re.IGNORECASE,
 )
+_TITLE_LONGEST = 300
 _TITLE_ALONE = re.compile(r"transactions\s+for\s+(?:account\s+)?(?P<account>[^,]{1,80})", re.IGNORECASE)
 _FILE_NAME = re.compile(r"X{2,4}(?P<digits>[0-9]{3,4})_Transactions_", re.IGNORECASE)
 _DIGITS = re.compile(r"(?P<digits>[0-9]{3,4})\s*$")
@@ -74,14 +75,14 @@ class History(TableReading):
 
     def title(self, line: int, fields: list[str], /) -> None:
         """The title names the account in part, and when the file was made."""
-        if found := _TITLE.fullmatch(fields[0].strip()):
+        if found := _TITLE.fullmatch(printed := " ".join(fields[0][:_TITLE_LONGEST].split())):
             try:
                 if ":" in found["when"]:
                     self.out.append(Statement(generated_at=instant(found["when"], _TITLE_TIMES)))
             except ValueError as error:
                 self.warn(line, None, found["when"], f"{error}; the time of making is not used")
         else:
-            found = _TITLE_ALONE.fullmatch(fields[0].strip())
+            found = _TITLE_ALONE.fullmatch(printed)
         if found and (digits := _DIGITS.search(found["account"])):
             self._name(line, digits["digits"], "title")
 
@@ -156,8 +157,9 @@ class History(TableReading):
                 printed = (row.text("date"), action, row.text("symbol"), row.text("quantity"))
                 values["external_id"] = " ".join(printed)
             piece = Piece(
-                row.line, thing, quantity or _ZERO, values["net_amount"], values | {"kind_of_exchange": kind}
-            )
+                row.line, thing, quantity or _ZERO, values["net_amount"], values | {"kind_of_exchange": kind},
+                is_reverse="reverse" in name,
+            )  # fmt: skip
             self.day_book.piece(name, piece)
             self._moved(values["trade_date"])
         elif action in ADDED and thing is not None and quantity:

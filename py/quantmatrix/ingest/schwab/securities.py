@@ -16,7 +16,7 @@ _OPTION = re.compile(
     r"(?P<root>[A-Z0-9.]{1,6}) (?P<day>[0-9]{2}/[0-9]{2}/[0-9]{4}) "
     r"(?P<strike>[0-9,]+(?:\.[0-9]+)?) (?P<right>[CP])"
 )
-_REORGANISED = re.compile(r"\s*(?:XXX|NAME CHANGE|REVERSE SPLIT|EFF:|MANDATORY|MERGER).*", re.IGNORECASE)
+_REORGANISED = re.compile(r"(?:XXX|NAME CHANGE|REVERSE SPLIT|EFF:|MANDATORY|MERGER).*", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[^A-Z0-9]+")
 _WORDS_ALIKE = 3
 _NAMES_AT_MOST = 10_000
@@ -83,4 +83,4 @@ def _is_cut(words: list[str], others: list[str]) -> bool:
 
 def _words(description: str) -> str:
     """A security's name without what a reorganisation adds to it."""
-    return " ".join(_REORGANISED.sub("", description).upper().split())
+    return " ".join(_REORGANISED.sub("", " ".join(description.split())).upper().split())
